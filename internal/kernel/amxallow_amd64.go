@@ -2,5 +2,6 @@
 
 package kernel
 
-// amxAllowed: only Linux is known to grant the state of tiles this way.
+// amxAllowed returns false: a process must ask the operating system before it may use AMX, and this code asks only
+// Linux.
 func amxAllowed() bool { return false }

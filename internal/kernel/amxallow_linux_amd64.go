@@ -4,7 +4,7 @@ package kernel
 
 import "syscall"
 
-// amxAllowed asks Linux for the state of tiles, which a process has no room for until it does.
+// amxAllowed asks Linux for permission to use AMX. Without it the kernel keeps no room for the tiles of a process.
 func amxAllowed() bool {
 	const (
 		requestPermission = 0x1023 // ARCH_REQ_XCOMP_PERM of arch_prctl(2)

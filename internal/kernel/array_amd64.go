@@ -7,7 +7,8 @@ import (
 	"unsafe"
 )
 
-// pair32 does an elementwise operation of one array and another or a number, or reports that no vector code does.
+// pair32 computes an elementwise operation of one array and another or a number. It returns false where no vector code
+// does.
 func pair32(op pairOp, dst, a, b []float32, s float32) bool {
 	if currentLevel() == generic {
 		return false
@@ -41,10 +42,11 @@ type transposeArgs struct {
 	dstStride int // bytes
 	src       unsafe.Pointer
 	srcStride int // bytes
-	blocks    int // of eight columns of dst, at least one
+	blocks    int // blocks of eight columns of dst, at least one
 }
 
-// transpose32 transposes as many rows and columns of dst as are multiples of eight, and tells how many.
+// transpose32 transposes rows and columns of dst up to multiples of eight, and returns how many rows and columns these
+// are.
 func transpose32(dst []float32, dstStride int, src []float32, srcStride, rows, cols int) (int, int) {
 	rows, cols = rows&^7, cols&^7
 	if currentLevel() == generic || rows == 0 || cols == 0 {
@@ -68,9 +70,9 @@ type expArgs struct {
 	table, lanes unsafe.Pointer
 }
 
-// expTable holds the constants of the exponential, each eight times: the least argument whose exponential has all its
-// bits, log2 e, ln 2 in two parts, the first of few enough bits for exact products, and the coefficients of the Taylor
-// polynomial.
+// expTable holds the constants of the exponential, eight times each: the smallest argument whose exponential is a
+// normal number, log2 e, ln 2 in two parts (the first has so few bits that its products are exact), and the
+// coefficients of the Taylor polynomial.
 var expTable = func() (t [12][8]float32) {
 	high := math.Float64frombits(math.Float64bits(math.Ln2) &^ (1<<38 - 1)) // 15 bits
 	c := []float64{-86.6, math.Log2E, high, math.Ln2 - high, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1,
@@ -83,7 +85,7 @@ var expTable = func() (t [12][8]float32) {
 	return t
 }()
 
-// expSum32 computes dst = exp(src - m) and the sum of dst, or reports that no vector code does.
+// expSum32 computes dst = exp(src - m) and the sum of dst. It returns false where no vector code does.
 func expSum32(dst, src []float32, m float32) (sum float32, ok bool) {
 	if currentLevel() == generic || len(src) == 0 {
 		return 0, false
@@ -99,12 +101,13 @@ type extremeArgs struct {
 	src      unsafe.Pointer
 	n        int // at least 1
 	lanes    unsafe.Pointer
-	sign, _  uint32 // flipped in every element, and back in the result
+	sign, _  uint32 // bits to flip in every element, and to flip back in the result
 	least, _ float32
 	out, _   float32
 }
 
-// extreme32 returns the largest element, or the smallest, NaN where one is, or reports that no vector code finds it.
+// extreme32 returns the largest element, or the smallest, and NaN if there is one. It returns false where no vector
+// code does.
 func extreme32(src []float32, smallest bool) (float32, bool) {
 	if currentLevel() == generic || len(src) == 0 {
 		return 0, false

@@ -42,7 +42,7 @@ func propPairs[T Float](t *rapid.T) {
 	}
 }
 
-// propRows compares rows scaled and shifted together with rows alone.
+// propRows compares rows that are scaled and shifted in one call with rows done one by one.
 func propRows[T Float](t *rapid.T) {
 	var mem arena
 	defer mem.free()
@@ -139,7 +139,7 @@ func TestReduce(t *testing.T) {
 	t.Run("float64", func(t *testing.T) { rapid.Check(t, propReduce[float64]) })
 }
 
-// TestSoftmaxRows compares with exponentials in float64, and a row alone with the same row among others.
+// TestSoftmaxRows compares with exponentials in float64, and compares a row alone with the same row among others.
 func TestSoftmaxRows(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -158,7 +158,7 @@ func TestSoftmaxRows(t *testing.T) {
 			SoftmaxRows(got, src, n, k)
 			Softmax(want, src, n, k)
 			for i, w := range want {
-				below := float64(largest(src[i/k*k:][:k]) - src[i]) // rounds
+				below := float64(largest(src[i/k*k:][:k]) - src[i]) // rounds to T
 				same(t, float64(w), got[i], (4e-7+1e-7*below)*float64(w)+1e-37, "element %d: %v", i, src[i])
 			}
 			one := make([]float32, k)

@@ -3,8 +3,8 @@ package kernel
 import "math"
 
 // BatchNormForward normalises x [n, c, hw] over batch and positions: dst = gamma*(x-mean)*invstd + beta. It writes
-// mean, the biased variance and invstd = 1/sqrt(variance+eps), each [c]; running statistics take the variance times
-// m/(m-1), m = n*hw. Statistics are summed in float64 in a fixed order. dst may be x.
+// mean, the biased variance and invstd = 1/sqrt(variance+eps), each [c]. (Running statistics want the unbiased
+// variance: this one times m/(m-1) with m = n*hw.) Sums are in float64, in a fixed order. dst may be x.
 func BatchNormForward[T Float](dst, x, gamma, beta, mean, variance, invstd []T, n, c, hw int, eps float64) {
 	m := float64(n * hw)
 	for ch := range c {
@@ -70,7 +70,7 @@ func BatchNormBackward[T Float](dx, dgamma, dbeta, dy, x, mean, invstd, gamma []
 	}
 }
 
-// momentKind chooses what is summed in float64.
+// momentKind chooses the terms that are summed in float64.
 type momentKind int
 
 const (

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// benchAtLevels benchmarks f, of so many operations (or, with unit GB/s, bytes), at every level.
+// benchAtLevels benchmarks f at every level. work is the number of operations (or bytes, with unit GB/s) of one call.
 func benchAtLevels(b *testing.B, name, unit string, work float64, f func()) {
 	for _, lev := range Levels() {
 		b.Run(name+"/"+lev, func(b *testing.B) {
@@ -60,7 +60,8 @@ func BenchmarkConv(b *testing.B) {
 	}
 }
 
-// weightImages is how many images the benchmarks of weight gradients sum, as training does for small batches.
+// weightImages is the number of images over which the benchmarks of weight gradients sum, as in training with small
+// batches.
 const weightImages = 8
 
 func BenchmarkConvBackwardWeight(b *testing.B) {
@@ -165,7 +166,7 @@ func BenchmarkPool(b *testing.B) {
 	benchAtLevels(b, "avg back", "GB/s", bytes, func() { AvgPoolBackward(g, x, y) })
 }
 
-// BenchmarkConvUpdate packs the weights of both directions anew, as every step of training does, and runs one image.
+// BenchmarkConvUpdate packs the weights of both directions again, as every step of training does, and runs one image.
 func BenchmarkConvUpdate(b *testing.B) {
 	for _, g := range []ConvGeom{{C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1}, {C: 48, H: 16, W: 16, O: 12, KH: 3, KW: 3,
 		PH: 1, PW: 1}} {

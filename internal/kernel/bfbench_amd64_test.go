@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// BenchmarkBFloat16Parts times what a convolution of DenseNet in bfloat16 consists of, on one image in cache.
+// BenchmarkBFloat16Parts times the parts of a bfloat16 convolution of DenseNet's, on one image in cache.
 func BenchmarkBFloat16Parts(b *testing.B) {
 	for _, g := range []ConvGeom{
 		{C: 120, H: 32, W: 32, O: 48, KH: 1, KW: 1}, {C: 200, H: 16, W: 16, O: 48, KH: 1, KW: 1},

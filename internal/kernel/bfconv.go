@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// bfConv is the half of a Conv[float32] that runs forward in bfloat16.
+// bfConv is the part of a Conv[float32] that computes its forward pass in bfloat16.
 type bfConv struct {
 	c            *Conv[float32]
 	engine       bfEngine
-	scale, shift []float32 // pre affine, ones and zeros where there is none
+	scale, shift []float32 // affine in front of the convolution: ones and zeros if it has none
 	floor        float32
 	ready        atomic.Bool
 	packing      sync.Mutex
 }
 
-// bfEngine is a way to run it. After pack it may run from several goroutines at once.
+// bfEngine is an implementation of a bfConv. After pack, several goroutines may call run at once.
 type bfEngine interface {
 	// pack takes the weights [O, C/Groups, KH, KW].
 	pack(w []float32)
@@ -25,22 +25,22 @@ type bfEngine interface {
 	scratchLen() int
 }
 
-// bfIO is what a bfEngine works on.
+// bfIO holds the arguments of a bfEngine's run.
 type bfIO struct {
 	dst, src, residual []float32 // one image each; residual may be nil
 	bias               []float32 // [O]
 	scale, shift       []float32 // [C]
-	floor              float32   // of the input
-	lowest             float32   // of the output: zero for a ReLU, -Inf for none
+	floor              float32   // lower bound of the convolution's input: zero for a ReLU, -Inf for none
+	lowest             float32   // lower bound of the output: zero for a ReLU, -Inf for none
 	scratch            []float32
 }
 
-// bfLeast is the fewest input channels of a group that are worth a block of pairs. Images have fewer, so first layers
-// stay in float32, and so do depthwise ones.
+// bfLeast is the number of input channels of a group from which bfloat16 pays off. Images have fewer channels, so first
+// layers stay in float32, and so do depthwise layers.
 const bfLeast = 8
 
-// bfFits reports whether a geometry is computed in bfloat16 where that is asked for: not where there are few channels
-// or a single pixel, as behind a global pooling.
+// bfFits reports whether a convolution for which bfloat16 is asked runs in bfloat16: not with few channels, and not on
+// a single pixel, as behind a global pooling.
 func bfFits(g ConvGeom) bool { return g.C/g.Groups >= bfLeast && g.OutH()*g.OutW() > 1 }
 
 func newBFConv(c *Conv[float32]) *bfConv {
@@ -87,10 +87,10 @@ func (b *bfConv) forward(dst, src, residual, scratch []float32) {
 	}
 }
 
-// bfGeneric is the bfEngine in portable Go: the bits of AMX.
+// bfGeneric is the bfEngine in portable Go. It gives the same bits as AMX.
 type bfGeneric struct {
 	g       ConvGeom
-	weights []float32 // rounded
+	weights []float32 // rounded to bfloat16
 }
 
 func (e *bfGeneric) pack(w []float32) {
@@ -108,7 +108,7 @@ func (e *bfGeneric) run(io bfIO) {
 	for c := range g.C {
 		for i, v := range io.src[c*g.H*g.W:][:g.H*g.W] {
 			v = fma32(io.scale[c], v, io.shift[c])
-			if io.floor > v { // not where v is NaN
+			if io.floor > v { // false for NaN, which stays
 				v = io.floor
 			}
 			x[c*g.H*g.W+i] = fromBFloat16(toBFloat16(v))
@@ -150,7 +150,8 @@ func (e *bfGeneric) run(io bfIO) {
 	}
 }
 
-// addRow adds the products of one weight with what its tap sees of a plane to the sums of an output row.
+// addRow adds, to the sums of output row y, the products of the weight w of a tap (a position in the kernel's window)
+// with the input elements that the tap reads.
 func (e *bfGeneric) addRow(to, plane []float32, w float32, tap, y int) {
 	g := e.g
 	row, first := y*g.SH+tap/g.KW*g.DH-g.PH, tap%g.KW*g.DW-g.PW

@@ -9,11 +9,11 @@ import (
 	"sync/atomic"
 )
 
-// bfLevel is a way to compute in bfloat16.
+// bfLevel is a way to compute bfloat16 products.
 type bfLevel int32
 
 const (
-	bfPortable bfLevel = iota // in Go, the bits of bfAMX
+	bfPortable bfLevel = iota // in Go, with the bits of bfAMX
 	bfDots                    // AVX512_BF16
 	bfAMX
 )
@@ -22,15 +22,15 @@ var bfLevelNames = [...]string{bfPortable: "portable", bfDots: "avx512bf16", bfA
 
 func (l bfLevel) String() string { return bfLevelNames[l] }
 
-// bfBest is the best way that the CPU, the operating system and the build offer. It is asked when first needed, since
-// AMX must be asked for from the system.
+// bfBest returns the fastest way that CPU, operating system and build support. It is determined on first use, because
+// AMX needs a permission of the operating system.
 var bfBest = sync.OnceValue(detectBFloat16)
 
-// bfForced is one more than the way that a test forces, 0 for none.
+// bfForced is the way that a test forces, plus one; 0 means none.
 var bfForced atomic.Int32
 
-// bfLowered returns the lower of l and the way that GOLINE_CPU names; names of plain instruction sets mean the portable
-// one.
+// bfLowered returns the slower of l and the way that the variable GOLINE_CPU names. The name of another instruction set
+// means the portable way.
 func bfLowered(l bfLevel, name string) bfLevel {
 	name = strings.ToLower(name)
 	if i := slices.Index(bfLevelNames[:], name); i >= 0 {
@@ -51,15 +51,15 @@ func currentBFloat16() bfLevel {
 	return bfChosen()
 }
 
-// BFloat16Level names the way that convolutions and matrix products in bfloat16 are computed: "amx", "avx512bf16" or
-// "portable". GOLINE_CPU lowers it as it lowers Level: it may name one of these as well. AMX and portable give the same
-// bits; those of AVX512_BF16 differ, since it sums in another order.
+// BFloat16Level returns the name of the way in which convolutions and matrix products in bfloat16 are computed: "amx",
+// "avx512bf16" or "portable". The variable GOLINE_CPU lowers it as it lowers Level, and may also hold one of these
+// names. AMX and portable code give the same bits. AVX512_BF16 gives others, because it sums in another order.
 func BFloat16Level() string { return currentBFloat16().String() }
 
-// BFloat16Levels names the ways that this CPU, system and build offer, the plainest first.
+// BFloat16Levels returns the names of the ways that CPU, operating system and build support, slowest first.
 func BFloat16Levels() []string { return bfLevelNames[:bfBest()+1] }
 
-// ForceBFloat16 is ForceLevel for the ways of bfloat16.
+// ForceBFloat16 is ForceLevel for the ways to compute in bfloat16.
 func ForceBFloat16(name string) (restore func(), err error) {
 	i := slices.Index(BFloat16Levels(), name)
 	if i < 0 {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAMXBlock checks TDPBF16PS against what Intel's manual says of it, on numbers of every size.
+// TestAMXBlock compares TDPBF16PS with its description in Intel's manual, on numbers of every size.
 func TestAMXBlock(t *testing.T) {
 	if bfBest() != bfAMX {
 		t.Skip("this CPU or system has no AMX")
@@ -58,7 +58,7 @@ func TestAMXBlock(t *testing.T) {
 	})
 }
 
-// TestJoinRounds checks the instruction that rounds against the portable rounding.
+// TestJoinRounds compares the rounding of the vector code with the portable rounding.
 func TestJoinRounds(t *testing.T) {
 	if bfBest() < bfDots {
 		t.Skip("this CPU has no AVX512_BF16")

@@ -22,7 +22,7 @@ func atBFloat16Levels(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// drawWide draws a float32 of any exponent, or one of the special ones.
+// drawWide draws a float32 of any exponent, or a special one.
 func drawWide(t *rapid.T, name string) float32 {
 	if rapid.IntRange(0, 9).Draw(t, name+" kind") == 0 {
 		return rapid.SampledFrom([]float32{0, float32(math.Copysign(0, -1)), float32(math.Inf(1)),
@@ -46,7 +46,7 @@ func TestToBFloat16(t *testing.T) {
 	} {
 		require.Equal(t, c.want, toBFloat16(c.x), "%x", c.x)
 	}
-	// Nothing of seven bits of fraction is nearer.
+	// No number with seven bits of fraction is nearer.
 	rapid.Check(t, func(t *rapid.T) {
 		x := math.Float32frombits(rapid.Uint32Range(0x00800000, 0x7f000000).Draw(t, "x"))
 		b := toBFloat16(x)
@@ -132,7 +132,7 @@ func drawBFSpec(t *rapid.T, rng *rand.Rand) ConvSpec[float32] {
 	return spec
 }
 
-// runBF runs a spec the way that is forced, on memory between guard pages.
+// runBF runs a convolution in the forced way, on memory between guard pages.
 func runBF(t require.TestingT, spec ConvSpec[float32], x, residual []float32) []float32 {
 	c, err := NewConv(spec)
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func propBFloat16Conv(t *rapid.T) {
 	}
 }
 
-// sameBits fails unless two slices hold the same bits, but for NaNs, of which one is as good as another.
+// sameBits fails unless two slices have the same bits. All NaNs count as equal.
 func sameBits(t require.TestingT, want, got []float32) {
 	for i, v := range want {
 		if math.Float32bits(v) != math.Float32bits(got[i]) && (v == v || got[i] == got[i]) {
@@ -198,7 +198,8 @@ func sameBits(t require.TestingT, want, got []float32) {
 	}
 }
 
-// refBF evaluates a spec in float64 on operands in bfloat16, with a bound of what sums in float32 may be off.
+// refBF evaluates a spec in float64 on operands rounded to bfloat16, and returns bounds on the error of sums in
+// float32.
 func refBF(s ConvSpec[float32], x, residual []float32) (y, bound []float64) {
 	g := s.Geom.norm()
 	plain := ConvSpec[float32]{Geom: g, Weight: append([]float32(nil), s.Weight...), PostShift: s.PostShift,
@@ -225,7 +226,7 @@ func refBF(s ConvSpec[float32], x, residual []float32) (y, bound []float64) {
 	return refForward(plain, in, residual, eps32)
 }
 
-// TestBFloat16Batch: an image's bits do not depend on the others.
+// TestBFloat16Batch: the bits of an image do not depend on the other images.
 func TestBFloat16Batch(t *testing.T) {
 	atBFloat16Levels(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -243,7 +244,7 @@ func TestBFloat16Batch(t *testing.T) {
 	})
 }
 
-// TestBFloat16StaysFloat32: what has few channels or one pixel is not rounded.
+// TestBFloat16StaysFloat32: convolutions with few channels or a single pixel are not rounded.
 func TestBFloat16StaysFloat32(t *testing.T) {
 	for _, g := range []ConvGeom{
 		{C: 3, H: 8, W: 8, O: 16, KH: 3, KW: 3, PH: 1, PW: 1}, {C: 16, H: 8, W: 8, O: 16, KH: 3, KW: 3, PH: 1, PW: 1,

@@ -10,55 +10,56 @@ import (
 
 // bfPlan runs a convolution in bfloat16 on tiles of AMX or of AVX512_BF16.
 //
-// Two channels side by side are a pair, one word of 32 bits for each pixel. The input is first rounded and joined to
-// pairs: for a pointwise convolution to panels [16 columns of outputs][pair], otherwise to planes of some rows that lie
-// as the outputs do, one for each column of the kernel (and, with strides, for each phase of its rows), so that any
-// tap's pairs are rows of words that lie a plane apart.
+// Two neighbouring channels make a pair: one word of 32 bits for each pixel. The input is first rounded and joined to
+// pairs. For a pointwise convolution these go into panels [16 columns of outputs][pair]. Otherwise they go into planes
+// of some rows that are laid out like the outputs: one plane for each column of the kernel and, with strides, for each
+// phase of its rows. So the pairs that a tap reads are rows of words, one plane apart from pair to pair.
 type bfPlan struct {
 	g           ConvGeom
 	level       bfLevel
-	c, m, pairs int // input and output channels and pairs of a group
+	c, m, pairs int // input channels, output channels and pairs of a group
 	blocks      []bfBlock
-	whole       int // blocks of bfPairsInBlock pairs, which come first
+	whole       int // number of full blocks, of bfPairsInBlock pairs, which come first
 	tiles       []int
 	weights     []uint32 // [group][tile][block], then AMX [row][16 pairs], AVX512_BF16 [pair][row]
-	offsets     []int32  // bytes into the rearranged input for each block
-	config      [64]byte // of AMX's tiles
+	offsets     []int32  // offset of each block in the rearranged input, in bytes
+	config      [64]byte // configuration of the AMX tiles
 	pointwise   bool
-	columns     int // that are packed together, if pointwise
+	columns     int // number of columns packed together, if pointwise
 	bfViews
 }
 
-// bfViews says where the rearranged input of a group holds what each tap reads, all in words.
+// bfViews is the layout of a group's rearranged input: where it holds the elements that each tap reads. Units are
+// words.
 type bfViews struct {
-	strip   int // output rows at a time
-	rows    int // input rows that they see
-	plane   int // from pair to pair
-	dense   int // where the rows themselves lie
+	strip   int // output rows computed at a time
+	rows    int // input rows that these read
+	plane   int // distance from pair to pair
+	dense   int // start of the joined input rows themselves
 	views   []bfView
 	tapView []int
-	tapRow  []int // rows of a view above the tap's first
-	words   int   // in all
+	tapRow  []int // for each tap, the rows of its view above the first that it reads
+	words   int   // total size
 }
 
-// bfView are planes of the rows of one phase, shifted for one column of the kernel.
+// bfView holds the planes of the input rows of one phase, shifted for one column of the kernel.
 type bfView struct {
 	phase, column int
 	at            int
 	rows          int
 	shift         int
-	masks         []uint16 // of words of the dense planes, shifted
-	table         []int32  // or where words lie in them, negative for padding
+	masks         []uint16 // for each vector, which words of the shifted dense planes to keep
+	table         []int32  // or the position of each word in the dense planes, negative for padding
 }
 
 const (
-	bfPanelWords = 10 << 10 // of a panel and weights: most of L1
-	bfViewWords  = 96 << 10 // of all views, in L2
+	bfPanelWords = 10 << 10 // size of a panel with its weights: most of the L1 cache
+	bfViewWords  = 96 << 10 // size of all views, which stay in the L2 cache
 	bfSlack      = 64
 	amxRows      = 16
 )
 
-// newBFPlan lays out a plan; it returns nil where the portable code is to run.
+// newBFPlan returns a plan without weights, nil where the portable code is to run.
 func newBFPlan(l bfLevel, g ConvGeom) bfEngine {
 	if l == bfPortable {
 		return nil
@@ -89,7 +90,7 @@ func newBFPlan(l bfLevel, g ConvGeom) bfEngine {
 	return p
 }
 
-// configure writes the shapes of AMX's tiles: four of sums, two of whole blocks, two of cut ones.
+// configure writes the shapes of the AMX tiles: four for sums, two for full blocks, two for partial blocks.
 func (p *bfPlan) configure() {
 	p.config[0] = 1
 	set := func(tile, rows, words int) {
@@ -108,7 +109,8 @@ func (p *bfPlan) configure() {
 	}
 }
 
-// pack orders the weights as the tiles read them, zeros where a pair or a tile has fewer channels.
+// pack arranges the weights in the order in which the tiles read them, with zeros where a pair or a tile has fewer
+// channels.
 func (p *bfPlan) pack(w []float32) {
 	if p.weights == nil {
 		rows := 0
@@ -153,21 +155,21 @@ func (p *bfPlan) pack(w []float32) {
 	}
 }
 
-// tileWords returns the words of weights that one tile of so many rows reads.
+// tileWords returns the number of words of weights that one tile of the given number of rows reads.
 func (p *bfPlan) tileWords(rows int) int {
-	if p.level == bfAMX { // every block has room for a whole one, so that no row crosses a cache line
+	if p.level == bfAMX { // every block takes the room of a full one, so that no row crosses a cache line
 		return rows * bfPairsInBlock * len(p.blocks)
 	}
 	return rows * p.pairs * p.g.KH * p.g.KW
 }
 
-// alignWords cuts words to start at a cache line.
+// alignWords drops words so that the slice starts at a cache line.
 func alignWords(s []uint32) []uint32 {
 	return s[-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64/4:]
 }
 
-// panelColumns returns how many columns to pack together: as many as stay in L1 beside the weights that meet them, if
-// those do.
+// panelColumns returns the number of columns to pack together: as many as stay in the L1 cache with the weights that
+// are multiplied with them, if these weights fit at all.
 func (p *bfPlan) panelColumns() int {
 	weights := p.tileWords(p.tiles[0]) * min(3, len(p.tiles))
 	if weights > bfPanelWords*3/4 {
@@ -176,7 +178,7 @@ func (p *bfPlan) panelColumns() int {
 	return min(max(16, (bfPanelWords-weights)/p.pairs&^15), 256)
 }
 
-// chooseViews lays out the planes of as many output rows as fit the cache.
+// chooseViews returns the layout for as many output rows at a time as fit the cache.
 func (p *bfPlan) chooseViews() bfViews {
 	oh, rows := p.g.OutH(), p.g.OutH()
 	for {
@@ -189,7 +191,7 @@ func (p *bfPlan) chooseViews() bfViews {
 	}
 }
 
-// viewsOf lays out the planes of so many output rows.
+// viewsOf returns the layout for strips of the given number of output rows.
 func (p *bfPlan) viewsOf(strip int) bfViews {
 	g, ow := p.g, p.g.OutW()
 	l := bfViews{strip: strip, rows: (strip-1)*g.SH + (g.KH-1)*g.DH + 1}
@@ -206,7 +208,8 @@ func (p *bfPlan) viewsOf(strip int) bfViews {
 		l.views[at].rows = max(l.views[at].rows, strip+row)
 		most = max(most, l.views[at].rows)
 	}
-	// Planes are an odd number of cache lines apart, lest they all meet in few sets of the cache.
+	// The distance of planes is an odd number of cache lines, so that they do not all fall into a few sets of the
+	// cache.
 	l.plane = (max(most*ow, l.rows*g.W)+bfSlack)/16*16 | 16
 	l.dense = (g.PW + 15) / 16 * 16
 	l.words = l.dense + p.pairs*l.plane

@@ -4,11 +4,11 @@ package kernel
 
 import "unsafe"
 
-// bfPairsArgs are the arguments of what rounds channels and joins them to pairs.
+// bfPairsArgs are the arguments of the kernel that rounds channels and joins them to pairs.
 type bfPairsArgs struct {
 	dst     unsafe.Pointer
 	dstPair int // bytes from pair to pair
-	dstVec  int // bytes from 16 columns to the next
+	dstVec  int // bytes from 16 columns to the next 16
 	src     unsafe.Pointer
 	stride  int // bytes from channel to channel
 	pairs   int // at least 1
@@ -20,7 +20,7 @@ type bfPairsArgs struct {
 	table   unsafe.Pointer
 }
 
-// bfViewArgs are the arguments of what copies planes of pairs.
+// bfViewArgs are the arguments of the kernels that copy planes of pairs.
 type bfViewArgs struct {
 	dst     unsafe.Pointer
 	dstPair int // bytes from pair to pair
@@ -28,43 +28,43 @@ type bfViewArgs struct {
 	srcPair int
 	pairs   int            // at least 1
 	vecs    int            // at least 1
-	table   unsafe.Pointer // uint16 masks, one a vector, or int32 positions, 16 a vector
+	table   unsafe.Pointer // a uint16 mask per vector, or 16 int32 positions per vector
 }
 
-// amxArgs are the arguments of the kernels of AMX, which write to some of them.
+// amxArgs are the arguments of the AMX kernels, which modify some of them.
 type amxArgs struct {
 	config      unsafe.Pointer
 	a           unsafe.Pointer
-	aTile       int // bytes from a tile of rows to the next
-	aStep       int // bytes of a block
+	aTile       int // bytes from one tile of rows to the next
+	aStep       int // bytes from block to block
 	off         unsafe.Pointer
-	full, tails int // blocks
+	full, tails int // numbers of full and of partial blocks
 	b           unsafe.Pointer
 	bRow        int // bytes from pair to pair
-	bCol        int // bytes from a tile of columns to the next
-	groups      int // of tiles of columns
+	bCol        int // bytes from one tile of columns to the next
+	groups      int // number of tiles of columns
 	c           unsafe.Pointer
 	ldc         int // bytes from row to row of c and res
 	bias        unsafe.Pointer
 	res         unsafe.Pointer // or nil
-	cols        int            // that count, in all groups
-	rows        int            // that count, in all tiles of rows
+	cols        int            // columns to write, over all tiles of columns
+	rows        int            // rows to write, over all tiles of rows
 	high        int            // rows of a tile
-	buf         unsafe.Pointer // 4 KiB
+	buf         unsafe.Pointer // working memory of 4 KiB
 	floor       float32
 	_           uint32
-	started     int // 0
+	started     int // the kernel's own, initially 0
 }
 
 // amxBlockArgs are the arguments of amxBlock.
 type amxBlockArgs struct{ config, c, a, b unsafe.Pointer }
 
-// bfTileArgs are the arguments of the tiles of AVX512_BF16.
+// bfTileArgs are the arguments of the AVX512_BF16 tiles.
 type bfTileArgs struct {
 	a           unsafe.Pointer // [block][pair][row]
 	off         unsafe.Pointer
-	full, tails int // blocks
-	pairs       int // of a cut one
+	full, tails int // numbers of full and of partial blocks
+	pairs       int // pairs in a partial block
 	b           unsafe.Pointer
 	bRow        int // bytes from pair to pair
 	bCol        int // bytes from the first vector to the second
@@ -72,12 +72,12 @@ type bfTileArgs struct {
 	ldc         int // bytes from row to row of c and res
 	bias        unsafe.Pointer
 	res         unsafe.Pointer // or nil
-	mask        int            // a bit for each column that counts
+	mask        int            // a bit for each column to write
 	floor       float32
 	_           uint32
 }
 
-// pairTable are the places from which VPERMW takes a vector of even and one of odd channels to make pairs.
+// pairTable holds the indices with which VPERMW interleaves a vector of even channels and one of odd channels to pairs.
 var pairTable = func() (t [32]uint16) {
 	for i := range t {
 		t[i] = uint16(i/2 + i%2*16)
@@ -104,7 +104,7 @@ func (p *bfPlan) run(image bfIO) {
 	}
 }
 
-// join rounds the channels of a group, n pixels of each from pixel at on, and writes them as pairs.
+// join rounds n pixels, from pixel at on, of each channel of a group, and writes them as pairs.
 func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, n int) {
 	hw, first := p.g.H*p.g.W, group*p.c
 	a := bfPairsArgs{
@@ -132,7 +132,7 @@ func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int) {
 	}
 }
 
-// fill rearranges what output rows [y, y+rows) see.
+// fill fills the views with the input that output rows [y, y+rows) read.
 func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 	g := p.g
 	see := (rows-1)*g.SH + (g.KH-1)*g.DH + 1
@@ -162,7 +162,7 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 	}
 }
 
-// clearAround writes zeros before word lo and from word hi to end of the dense planes.
+// clearAround zeroes the words before lo, and from hi to end, in each dense plane.
 func (p *bfPlan) clearAround(scratch []float32, lo, hi, end int) {
 	if lo == 0 && hi == end {
 		return
@@ -174,10 +174,10 @@ func (p *bfPlan) clearAround(scratch []float32, lo, hi, end int) {
 	}
 }
 
-// bfColumns are n columns of outputs from column at on and where their pairs lie.
+// bfColumns are n columns of outputs from column at on, and the address of their pairs.
 type bfColumns struct {
 	b          unsafe.Pointer
-	bRow, bCol int // bytes from pair to pair, from 16 columns to the next
+	bRow, bCol int // bytes from pair to pair, and from 16 columns to the next 16
 	at, n      int
 }
 

@@ -1,6 +1,6 @@
 package kernel
 
-// pairOp is an elementwise operation of two arrays, or of one and a number, that has vector code.
+// pairOp is an elementwise operation, of two arrays or of an array and a number, that has vector code.
 type pairOp int
 
 const (
@@ -115,10 +115,10 @@ func AtMost[T Float](dst, a []T, s T) {
 	}
 }
 
-// fewest is the length from which rows are worth a call of vector code.
+// fewest is the length of a row from which a call of vector code pays off.
 const fewest = 6
 
-// ScaleRows computes dst[i, j] = s[i] * a[i, j] for rows of n elements, as many as s has. dst may be a.
+// ScaleRows computes dst[i, j] = s[i] * a[i, j] for rows of n elements, one for each element of s. dst may be a.
 func ScaleRows[T Float](dst, a, s []T, n int) {
 	vector := is32[T]() && n >= fewest && currentLevel() != generic
 	st := stream{op: opScale}
@@ -135,7 +135,7 @@ func ScaleRows[T Float](dst, a, s []T, n int) {
 	}
 }
 
-// ShiftRows computes dst[i, j] = s[i] + a[i, j] for rows of n elements, as many as s has. dst may be a.
+// ShiftRows computes dst[i, j] = s[i] + a[i, j] for rows of n elements, one for each element of s. dst may be a.
 func ShiftRows[T Float](dst, a, s []T, n int) {
 	if n >= fewest {
 		Affine(dst, a, nil, s, len(s), n, false)

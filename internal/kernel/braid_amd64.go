@@ -4,24 +4,24 @@ package kernel
 
 import "unsafe"
 
-// braidArgs are the arguments of the kernel that puts rows side by side.
+// braidArgs are the arguments of the kernel that interleaves rows.
 type braidArgs struct {
-	dst    unsafe.Pointer // eight lanes for each column
-	stride int            // bytes from column to column of dst, written in order
-	n      int            // columns, a multiple of four, at least that
+	dst    unsafe.Pointer // gets eight lanes for each column
+	stride int            // bytes from column to column of dst; columns are written in order
+	n      int            // number of columns, a positive multiple of four
 	src    [8]unsafe.Pointer
 }
 
-// braid writes dst[l*rows+i] = src[i*lda+l] for the rows i, at most twelve, and the columns l < n. It may write seven
-// elements beyond.
+// braid interleaves at most twelve rows: dst[l*rows+i] = src[i*lda+l] for each row i and column l < n. It may write up
+// to seven elements beyond them.
 func braid(dst []float32, rows int, src []float32, lda, n int) {
-	if rows > 8 { // what the upper rows write into the lanes of the lower ones, those then overwrite
+	if rows > 8 { // the upper rows come first: they also write to the lanes of the lower rows, which overwrite that
 		braidEight(dst[8:], rows, src[8*lda:], lda, n, rows-8)
 	}
 	braidEight(dst, rows, src, lda, n, min(rows, 8))
 }
 
-// braidEight is braid for so many rows, at most eight, whose columns lie stride elements apart.
+// braidEight interleaves at most eight rows, with columns stride elements apart in dst.
 func braidEight(dst []float32, stride int, src []float32, lda, n, rows int) {
 	whole := n &^ 3
 	if whole > 0 {

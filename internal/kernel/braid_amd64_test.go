@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBraid puts every number of rows side by side that a tile of any level has, and every part of a panel's eight.
+// TestBraid interleaves every number of rows that a tile of any level has, and every number of a panel's eight rows.
 func TestBraid(t *testing.T) {
 	if detect() == generic {
 		t.Skip("no vector code on this CPU")

@@ -2,14 +2,14 @@
 
 package kernel
 
-// cpuidArgs are the argument and the results of cpuid: what EAX, EBX, ECX and EDX hold.
+// cpuidArgs are the argument of the CPUID instruction and its results EAX, EBX, ECX and EDX.
 type cpuidArgs struct {
 	leaf      uint32
 	registers [4]uint32
 }
 
-// secondCache is how many bytes the second-level cache of a core has; where the processor does not say, what all of
-// them have.
+// secondCache is the size in bytes of a core's second-level cache, or a size that nearly all processors have if the
+// processor does not tell.
 var secondCache = func() int {
 	const least = 512 << 10
 	a := cpuidArgs{leaf: 0x80000000}

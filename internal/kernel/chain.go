@@ -1,17 +1,16 @@
 package kernel
 
-// Chain runs the convolutions of an inverted residual, a pointwise one unless it is left out or is the first of an
-// image, a depthwise one and another pointwise one, for some output rows at a time, so that what lies between them
-// never leaves the cache. Its bits are those of the convolutions run one after the other. It is safe for concurrent
-// use.
+// Chain runs the convolutions of an inverted residual as one: a pointwise convolution (which may be missing, or be the
+// first convolution of an image instead), a depthwise one and another pointwise one. It computes some output rows at a
+// time, so that the values in between never leave the cache. The bits are those of the convolutions run one after the
+// other. A Chain is safe for concurrent use.
 type Chain[T Float] struct {
 	convs []*Conv[T]
 	fast  *chain32 // nil where the convolutions run one after the other
 }
 
-// NewChain returns the chain of the convolutions, two or three, each of which takes what the one before gives. It
-// reports false where there is no code that would be faster than the convolutions themselves; the chain works all the
-// same.
+// NewChain returns the chain of two or three convolutions, each of which reads the output of the one before. faster is
+// false where the chain would not be faster than the convolutions by themselves; the chain works all the same.
 func NewChain[T Float](convs ...*Conv[T]) (c *Chain[T], faster bool) {
 	c = &Chain[T]{convs: convs}
 	if is32[T]() {
@@ -22,7 +21,7 @@ func NewChain[T Float](convs ...*Conv[T]) (c *Chain[T], faster bool) {
 	return c, c.fast != nil
 }
 
-// ScratchLen returns how many elements of scratch ForwardBatch needs.
+// ScratchLen returns the number of elements of scratch that ForwardBatch needs.
 func (c *Chain[T]) ScratchLen() int {
 	if c.fast != nil {
 		return c.fast.scratchLen()
@@ -37,9 +36,9 @@ func (c *Chain[T]) ScratchLen() int {
 	return most + between
 }
 
-// ForwardBatch computes n images; image i is read at src[i*srcStride:] and, unless residual is nil,
-// residual[i*residualStride:], which is added before the last activation, and written at dst[i*dstStride:]. dst must
-// not overlap the others. The bits do not depend on n.
+// ForwardBatch computes n images. Image i is read at src[i*srcStride:] and written at dst[i*dstStride:]. Unless
+// residual is nil, residual[i*residualStride:] is added to it before the last activation. dst must not overlap src,
+// residual or scratch. The bits do not depend on n.
 func (c *Chain[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, residualStride int, scratch []T) {
 	first, last := c.convs[0].g, c.convs[len(c.convs)-1].g
 	if n < 1 {
@@ -74,7 +73,7 @@ func (c *Chain[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride,
 	}
 }
 
-// chainIO are the slices of the images that a chain works on.
+// chainIO holds the slices that a chain reads and writes.
 type chainIO struct {
 	dst, src, residual                      []float32
 	n, dstStride, srcStride, residualStride int

@@ -2,35 +2,34 @@
 
 package kernel
 
-// chain32 is the vectorised half of a Chain[float32].
+// chain32 is the vector code of a Chain[float32].
 //
-// The input of a strip is copied to x, the expanded map goes to mid and the depthwise outputs to deep, all of them
-// [channels, images, rows of the strip, columns]. Rows of mid that the next strip needs too are moved to its front.
-// Maps of few pixels are not cut into strips; several images are multiplied at once instead, so that weights are read
-// once for all of them and few lanes are idle.
+// It computes strips of output rows. The input of a strip is copied to x, the expanded map goes to mid and the
+// depthwise outputs go to deep; each of them is [channels, images, rows of the strip, columns]. Rows of mid that the
+// next strip needs, too, are moved to its front. Maps of few pixels are not divided into strips. Instead several images
+// are multiplied at once, so that weights are read once for all of them and few lanes are idle.
 type chain32 struct {
 	level           level
-	expand, project *chainPoint // expand nil where there is none
-	stem            *chainStem  // in place of expand, or nil
+	expand, project *chainPoint // expand is nil if there is no pointwise convolution in front
+	stem            *chainStem  // first convolution of an image in place of expand, or nil
 	depth           chainDepth
 	g               ConvGeom // of the depthwise convolution
-	rows            int      // of outputs in a strip
-	together        int      // images
+	rows            int      // output rows of a strip
+	together        int      // number of images computed at once
 	in              int      // channels of the input
 	ones, zeros     []float32
-	// Elements from channel to channel, and where the parts of scratch begin.
+	// The parts of scratch.
 	x, mid, deep, out     chainPart
 	add                   chainPart
 	depthAt, scratchTotal int
 }
 
-// chainPart is a part of scratch: where it begins and how many elements a channel takes.
+// chainPart is a part of scratch: its first element, and the number of elements from channel to channel.
 type chainPart struct{ at, channel int }
 
-// chainDepth is the depthwise part.
+// chainDepth is the depthwise convolution of a chain.
 type chainDepth interface {
-	// strip computes rows rows of outputs of one image from height rows of inputs, of which the first output sees those
-	// from top on.
+	// strip computes output rows of one image from some input rows, see depthwiseStrip.
 	strip(s depthwiseStrip)
 	scratchLen() int
 }
@@ -45,14 +44,14 @@ type depthwiseStrip struct {
 }
 
 const (
-	chainColumns  = 64 // pixels of an output map up to which images are multiplied together
-	chainTogether = 4  // most images
+	chainColumns  = 64 // size in pixels of an output map up to which several images are multiplied at once
+	chainTogether = 4  // the most images at once
 )
 
-// chainCache is how many bytes of maps are wanted in cache, beside weights and images.
+// chainCache returns how many bytes of maps should stay in cache, beside weights and images.
 func chainCache() int { return secondCache / 8 * 5 }
 
-// newChain32 returns nil where the chain does not fit or would gain nothing.
+// newChain32 returns the vector code of a chain, nil where there is none or where it would not be faster.
 func newChain32(convs []*Conv[float32], cache int) *chain32 {
 	for _, conv := range convs {
 		if conv.fast == nil || conv.bf != nil || conv.hasPre() || conv.fast.level != convs[0].fast.level {
@@ -92,7 +91,7 @@ func newChain32(convs []*Conv[float32], cache int) *chain32 {
 		c.cut(cache, 1)
 		c.depth = newChainThree(depth, e, c.rows)
 	case *depthTaps:
-		c.cut(cache, tapsRows) // so that the sums of each row keep their order
+		c.cut(cache, tapsRows) // whole groups of rows, so that the sums of each row keep their order
 		c.depth = newChainTaps(depth, e, c.rows)
 	default:
 		return nil
@@ -101,7 +100,7 @@ func newChain32(convs []*Conv[float32], cache int) *chain32 {
 	return c
 }
 
-// cut chooses how many rows and images are worked on at once, of rows a multiple of step.
+// cut chooses how many rows and images to compute at once. The number of rows is a multiple of step.
 func (c *chain32) cut(cache, step int) {
 	g := c.g
 	bytes := func(rows int) int {
@@ -122,15 +121,15 @@ func (c *chain32) cut(cache, step int) {
 	}
 }
 
-// inputRows returns how many rows of input so many rows of outputs see.
+// inputRows returns the number of input rows that the given number of output rows reads.
 func (c *chain32) inputRows(rows int) int { return min(c.g.H, (rows-1)*c.g.SH+c.g.KH) }
 
-// place lays out scratch.
+// place lays out the parts of scratch.
 func (c *chain32) place() {
 	g, at := c.g, slackLanes
 	part := func(channels, pixels int) chainPart {
-		// Cache lines of consecutive channels fall into different sets; kernels may write fifteen elements beyond the
-		// last.
+		// The distance of channels is an odd number of cache lines, so that they fall into different sets of the cache.
+		// Kernels may write fifteen elements behind the last.
 		p := chainPart{at: at, channel: ((pixels+30)/16 | 1) * 16}
 		at += channels*p.channel + slackLanes
 		return p
@@ -140,7 +139,7 @@ func (c *chain32) place() {
 	if c.expand != nil {
 		pixels := c.inputRows(c.rows) * g.W
 		if c.together > 1 {
-			pixels = c.together * g.H * g.W // with rows that no output sees
+			pixels = c.together * g.H * g.W // including rows that no output reads
 		}
 		c.x = part(c.in, pixels)
 		c.expand.setStride(c.x.channel)
@@ -161,16 +160,16 @@ func (c *chain32) place() {
 
 func (c *chain32) scratchLen() int { return c.scratchTotal }
 
-// chainPoint is a pointwise part. It reads its input where it lies, one channel stride elements after the other.
+// chainPoint is a pointwise convolution of a chain. It reads its input in place, with channels stride elements apart.
 type chainPoint struct {
 	plan    *plan
 	bias    []float32
-	offsets []int32 // bytes to each channel of a block
+	offsets []int32 // offset of each channel of a block, in bytes
 	stride  int
 	post    chainPost
 }
 
-// newChainPoint returns nil where the convolution is not pointwise.
+// newChainPoint returns the chainPoint of a convolution, nil where the convolution is not pointwise.
 func newChainPoint(conv *Conv[float32]) *chainPoint {
 	e := conv.fast.engine
 	if s, ok := e.(*stacked); ok {
@@ -190,7 +189,8 @@ func (p *chainPoint) setStride(stride int) {
 	}
 }
 
-// chainPost is an activation: what the kernels apply themselves, and what is left to do where that is not all.
+// chainPost is an activation: the bounds that the kernels apply themselves, and the function that must be applied after
+// them, if any.
 type chainPost struct {
 	relu bool
 	ceil float32
@@ -209,7 +209,7 @@ func newChainPost(a Activation) chainPost {
 	return chainPost{ceil: noCeiling, act: a}
 }
 
-// activate applies what is left to n elements of each channel.
+// activate applies the function that the kernels do not apply, to n elements of each channel.
 func (p chainPost) activate(s []float32, channels, stride, n int) {
 	if p.act.Kind == ActIdentity {
 		return

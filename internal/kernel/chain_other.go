@@ -2,7 +2,7 @@
 
 package kernel
 
-// chain32 stands for the vectorised half of a Chain[float32], which this build does not have.
+// chain32 stands for the vector code of a Chain[float32], which this build does not have.
 type chain32 struct{}
 
 func newChain32([]*Conv[float32], int) *chain32 { return nil }

@@ -12,12 +12,12 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// chainCase is an inverted residual.
+// chainCase is an inverted residual to test.
 type chainCase struct {
 	in, mid, out, h, w, k, stride int
 	pad, extra                    int
 	expand, residual              bool
-	stem                          int // kernel of a first convolution of stride two, in place of a pointwise one
+	stem                          int // window of a first convolution of stride two instead, 0 for none
 	inner, last                   Activation
 	images                        int
 }
@@ -34,7 +34,7 @@ func (c chainCase) convs(t require.TestingT) []*Conv[float32] {
 	gs := []ConvGeom{g, {C: c.mid, O: c.out, H: g.OutH(), W: g.OutW(), KH: 1, KW: 1}}
 	posts := []Activation{c.inner, c.last}
 	switch {
-	case c.stem > 0: // of twice as many rows and columns
+	case c.stem > 0: // its input has twice as many rows and columns
 		pad := (c.stem - 1) / 2
 		stem := ConvGeom{C: c.in, O: c.mid, H: 2*c.h + (c.stem-1)%2, W: 2*c.w + (c.stem-1)%2, KH: c.stem, KW: c.stem,
 			SH: 2, SW: 2, PH: pad, PW: pad}
@@ -54,8 +54,8 @@ func (c chainCase) convs(t require.TestingT) []*Conv[float32] {
 	return convs
 }
 
-// check compares a chain whose maps shall take so many bytes with its convolutions run one after the other, image by
-// image, bit by bit.
+// check compares a chain with its convolutions run one after the other, image by image, bit by bit. cache is the number
+// of bytes that the chain's maps may take.
 func (c chainCase) check(t require.TestingT, cache int) {
 	convs := c.convs(t)
 	chain, _ := NewChain(convs...)
@@ -92,7 +92,7 @@ func (c chainCase) check(t require.TestingT, cache int) {
 	}
 }
 
-// TestChain covers the blocks of the networks that chains are for, and those of few and of many rows.
+// TestChain covers the blocks of the networks that chains are made for, and blocks with few and with many rows.
 func TestChain(t *testing.T) {
 	racetest.OneGoroutine(t)
 	relu6, swish := Activation{Kind: ActReLU6}, Activation{Kind: ActHardSwish}
@@ -157,7 +157,7 @@ func TestChainShapes(t *testing.T) {
 	})
 }
 
-// TestChainFits checks which convolutions are chained where there is vector code, and that the others are refused.
+// TestChainFits checks which convolutions are chained where there is vector code.
 func TestChainFits(t *testing.T) {
 	if Level() == "generic" {
 		t.Skip("no vector code")

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestChainSpeed prints for the blocks of MobileNetV2 and EfficientNet-Lite0 the time of an image in the chain and in
-// its convolutions one by one, minima of short runs on warm caches, and the chain's share of the peak. SPEED=1 asks for
-// it.
+// TestChainSpeed logs the time of an image in each block of MobileNetV2 and EfficientNet-Lite0, for the chain and for
+// its convolutions one by one, and the chain's share of peak speed. Times are minima of short runs with warm caches. It
+// runs only if the variable SPEED is set.
 func TestChainSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")

@@ -4,9 +4,9 @@ package kernel
 
 import "unsafe"
 
-const chainDepthCache = 32 << 10 // bytes of inputs worked on at a time
+const chainDepthCache = 32 << 10 // bytes of inputs processed at a time
 
-// chainThree is a depthwise convolution of 3x3 in a chain.
+// chainThree is a 3x3 depthwise convolution in a chain.
 type chainThree struct {
 	d      *depthwise
 	bias   []float32
@@ -18,7 +18,7 @@ type chainThree struct {
 func newChainThree(conv *Conv[float32], d *depthwise, rows int) *chainThree {
 	g := d.g
 	height := min(g.H, (rows-1)*g.SH+3)
-	// An even number, since some kernels take two channels at a time.
+	// The number of channels is even, because some kernels process two channels at a time.
 	return &chainThree{d: d, bias: conv.bias, post: newChainPost(conv.post),
 		blockC: min(g.C, max(2, chainDepthCache/4/(height*g.W)&^1)), rows: rows}
 }
@@ -83,10 +83,10 @@ func (d *chainThree) strip(s depthwiseStrip) {
 	d.post.activate(s.dst, g.C, s.dstChannel, s.rows*g.OutW())
 }
 
-// chainTaps is a depthwise convolution of 5x5 or 7x7 in a chain.
+// chainTaps is a 5x5 or 7x7 depthwise convolution in a chain.
 type chainTaps struct {
-	from        *depthTaps // which has the weights
-	d           *depthTaps // of a strip
+	from        *depthTaps // holds the weights
+	d           *depthTaps // the same convolution for a strip
 	bias        []float32
 	post        chainPost
 	ones, zeros []float32

@@ -53,7 +53,7 @@ func (c *chain32) image(io *chainIO, scratch []float32, image int) {
 	}
 }
 
-// keep moves the rows from row from on, of those [held, made), to the front of mid.
+// keep moves the rows [from, made) of mid, which holds rows [held, made), to its front.
 func (c *chain32) keep(mid []float32, from, held, made int) {
 	if from <= held || from >= made {
 		return
@@ -65,7 +65,7 @@ func (c *chain32) keep(mid []float32, from, held, made int) {
 	}
 }
 
-// expandRows expands the rows [from, to) of the input, the map's row first lying at the front of mid.
+// expandRows expands the input rows [from, to) into mid, whose front holds row first of the map.
 func (c *chain32) expandRows(mid, src, x []float32, from, to, first int) {
 	if from >= to {
 		return
@@ -80,7 +80,7 @@ func (c *chain32) expandRows(mid, src, x []float32, from, to, first int) {
 	c.expand.multiply(c.level, mid[(from-first)*g.W:], c.mid.channel, x, n, nil)
 }
 
-// several computes n images from the given one on, whose maps are not cut into strips.
+// several computes n images at once, from the given one on, whose maps are not divided into strips.
 func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 	g := c.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
@@ -118,10 +118,10 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 	}
 }
 
-const chainPanel = 128 << 10 // bytes of inputs that stay in cache while the rows of weights pass by
+const chainPanel = 128 << 10 // bytes of inputs that stay in cache while all rows of weights are multiplied with them
 
-// multiply computes cols columns of all rows of dst, dstChannel elements apart; residual, nil for none, lies as dst
-// does.
+// multiply computes cols columns of all rows of dst, which are dstChannel elements apart. residual has the layout of
+// dst; nil means none.
 func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []float32, cols int, residual []float32) {
 	q := p.plan
 	width := 2 * q.lanes

@@ -2,7 +2,8 @@
 
 package kernel
 
-// chainStem is a first convolution that is not pointwise, as of images: some rows of its outputs at a time.
+// chainStem is a convolution in front of a chain that is not pointwise, such as the first of an image. It computes some
+// output rows at a time.
 type chainStem struct {
 	plan        *plan
 	bias        []float32
@@ -10,7 +11,8 @@ type chainStem struct {
 	ones, zeros []float32
 }
 
-// newChainStem returns nil where the convolution has another engine, groups, or more terms than a block.
+// newChainStem returns the chainStem of a convolution, nil where the convolution has another engine, has groups, or
+// sums more terms than a block holds.
 func newChainStem(conv *Conv[float32]) *chainStem {
 	p, ok := conv.fast.engine.(*plan)
 	if !ok || p.panel || p.groups != 1 || p.blockC < p.c {
@@ -20,8 +22,7 @@ func newChainStem(conv *Conv[float32]) *chainStem {
 		zeros: conv.fast.zeros}
 }
 
-// run computes the output rows [from, to) of an image; dst begins with the first of them, its channels apart elements
-// from each other.
+// run computes the output rows [from, to) of an image. dst starts with row from; its channels are apart elements apart.
 func (s *chainStem) run(dst []float32, apart int, src, scratch []float32, from, to int) {
 	p := s.plan
 	io := planIO{

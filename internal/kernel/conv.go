@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// noFloor and noCeiling bound nothing.
+// noFloor and noCeiling are bounds that bound nothing.
 var noFloor, noCeiling = float32(math.Inf(-1)), float32(math.Inf(1))
 
 // ConvSpec describes y = post(conv(pre(x), Weight)):
@@ -21,23 +21,23 @@ type ConvSpec[T Float] struct {
 	PreReLU              bool
 	PostScale, PostShift []T // [O] or nil
 	Post                 Activation
-	// Fixed promises that Weight and PostScale stay what they are until Prepare has been called for each direction that
-	// is used, so that no copy needs to be kept beside the packed form. There is no Update then.
+	// Fixed promises that Weight and PostScale do not change until Prepare has been called for each direction that is
+	// used. Then no copy of them is kept beside the packed form, and Update cannot be used.
 	Fixed bool
-	// BFloat16 asks of a convolution in float32 to run forward in bfloat16: the input behind the pre operation and the
-	// weights are rounded, sums and everything after them stay in float32. Few channels and single pixels are computed
-	// in float32 all the same.
+	// BFloat16 asks for a forward pass in bfloat16, of a convolution in float32: the result of the pre operation and
+	// the weights are rounded; sums and everything after them stay in float32. Convolutions with few channels or of a
+	// single pixel run in float32 nevertheless.
 	BFloat16 bool
 }
 
-// Conv is a convolution with its weights packed, on first use. It is safe for concurrent use and, but for Update,
+// Conv is a convolution whose weights are packed on first use. It is safe for concurrent use and, except for Update,
 // immutable.
 //
-// PostScale is folded into the weights when it is built. Every output is the sum over (input channel, kernel row,
-// kernel column), in that order, started at zero; then the shift, the residual and the activation follow.
+// PostScale is folded into the weights when the Conv is made. Every output is the sum over (input channel, kernel row,
+// kernel column), in that order, starting at zero; then the shift, the residual and the activation follow.
 type Conv[T Float] struct {
 	g                  ConvGeom
-	weight             []T // [O, C/Groups, KH, KW], scaled by PostScale unless fixed
+	weight             []T // [O, C/Groups, KH, KW], times PostScale unless fixed
 	postScale          []T // with fixed: [O] or nil
 	fixed              bool
 	bias               []T // [O]
@@ -49,7 +49,7 @@ type Conv[T Float] struct {
 	bf                 *bfConv // nil unless Forward runs in bfloat16
 }
 
-// NewConv checks the spec and copies what it needs of it; see Fixed.
+// NewConv checks the spec and makes the convolution. It copies the parameters, except as [ConvSpec].Fixed says.
 func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 	g := spec.Geom.norm()
 	if err := g.Check(); err != nil {
@@ -78,14 +78,14 @@ func NewConv[T Float](spec ConvSpec[T]) (*Conv[T], error) {
 	return c, nil
 }
 
-// set takes the parameters of a spec.
+// set copies the parameters of a spec.
 func (c *Conv[T]) set(spec ConvSpec[T]) {
 	copy(c.weight, spec.Weight)
 	scaleRows(c.weight, spec.PostScale)
 	c.setAffine(spec)
 }
 
-// setAffine takes all of them but for the weights.
+// setAffine copies the parameters of a spec except the weights.
 func (c *Conv[T]) setAffine(spec ConvSpec[T]) {
 	clear(c.bias)
 	copy(c.bias, spec.PostShift)
@@ -96,7 +96,7 @@ func (c *Conv[T]) setAffine(spec ConvSpec[T]) {
 	copy(c.preShift, spec.PreShift)
 }
 
-// scaleRows multiplies the rows of w, of which there are as many as factors, by those; nil leaves them.
+// scaleRows multiplies row i of w by factors[i]; nil factors are ones. w has len(factors) rows.
 func scaleRows[T Float](w, factors []T) {
 	for o, scale := range factors {
 		per := len(w) / len(factors)
@@ -106,7 +106,7 @@ func scaleRows[T Float](w, factors []T) {
 	}
 }
 
-// weights returns the weights, scaled by PostScale: for packing them, since that may take memory.
+// weights returns the weights, times PostScale. It may allocate memory for them, and is called only to pack them.
 func (c *Conv[T]) weights() []T {
 	if c.postScale == nil {
 		return c.weight
@@ -116,7 +116,7 @@ func (c *Conv[T]) weights() []T {
 	return w
 }
 
-// Update replaces the parameters by those of a spec that differs in nothing else, as after a step of training. It
+// Update replaces the parameters by those of a spec that is equal in everything else, as after a step of training. It
 // allocates nothing and must not run while the convolution is in use.
 func (c *Conv[T]) Update(spec ConvSpec[T]) error {
 	g := c.g
@@ -162,7 +162,7 @@ func (s *ConvSpec[T]) checkLengths() error {
 	return nil
 }
 
-// Prepare packs the weights for Forward or for BackwardInput now rather than on first use.
+// Prepare packs the weights for Forward or, with backward, for BackwardInput at once rather than on first use.
 func (c *Conv[T]) Prepare(backward bool) {
 	switch {
 	case c.bf != nil && !backward:
@@ -175,7 +175,7 @@ func (c *Conv[T]) Prepare(backward bool) {
 // Geom returns the geometry, with zero strides, dilations and groups replaced by one.
 func (c *Conv[T]) Geom() ConvGeom { return c.g }
 
-// ScratchLen returns how many elements of scratch Forward, ForwardBatch and BackwardInput need.
+// ScratchLen returns the number of elements of scratch that Forward, ForwardBatch and BackwardInput need.
 func (c *Conv[T]) ScratchLen() int {
 	n := 0
 	if c.bf != nil {
@@ -207,9 +207,9 @@ func (c *Conv[T]) Forward(dst, src, residual, scratch []T) {
 	c.forwardGeneric(dst, src, residual, scratch)
 }
 
-// ForwardBatch computes n images; image i is read at src[i*srcStride:] and, unless residual is nil,
-// residual[i*residualStride:], and written at dst[i*dstStride:]. dst must not overlap the others. The bits equal those
-// of n calls of Forward.
+// ForwardBatch computes n images. Image i is read at src[i*srcStride:], its residual, unless residual is nil, at
+// residual[i*residualStride:], and the result is written at dst[i*dstStride:]. dst must not overlap the other slices.
+// The bits equal those of n calls of Forward.
 func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, residualStride int, scratch []T) {
 	if n < 1 {
 		return
@@ -232,11 +232,11 @@ func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, 
 	}
 }
 
-// BackwardInput computes dx [C, H, W], the gradient with respect to the original input x, from dy [O, OutH, OutW], the
-// gradient with respect to the output y or, where Post is not a ReLU, to what it is given. x is read only where there
-// is a pre ReLU, y only where there is a post ReLU; either may be nil otherwise. The derivative of the ReLU at zero is
-// zero. With accumulate, dx += instead of dx =. dresidual, nil for none, is set to the gradient with respect to the
-// residual.
+// BackwardInput computes dx [C, H, W], the gradient with respect to the original input x. dy [O, OutH, OutW] is the
+// gradient with respect to the output y or, where Post is not a ReLU, with respect to Post's argument. x is read only
+// if there is a pre ReLU, y only if there is a post ReLU; otherwise they may be nil. The derivative of the ReLU at zero
+// is zero. With accumulate the gradient is added to dx. dresidual, unless it is nil, is set to the gradient with
+// respect to the residual.
 func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
 	dx, dy = dx[:c.g.InLen()], dy[:c.g.OutLen()]
 	if c.preReLU {

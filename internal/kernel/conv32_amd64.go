@@ -8,23 +8,24 @@ import (
 	"sync/atomic"
 )
 
-// conv32 is the vectorised half of a Conv[float32].
+// conv32 is the vector code of a Conv[float32].
 type conv32 struct {
 	c            *Conv[float32]
 	level        level
 	engine       engine
-	scale, shift []float32 // pre affine, ones and zeros where there is none
+	scale, shift []float32 // affine in front of the convolution: ones and zeros if it has none
 	floor        float32
-	ones, zeros  []float32 // as many as there are channels on the larger side
-	order        []int     // the taps as the weights have them
+	ones, zeros  []float32 // one for each channel of the larger side
+	order        []int     // the taps in the order of the weights
 	phases       []phase
 	scratch      int
-	// Weights are packed when a direction is first used, so that inference does not hold them for the other one.
+	// Weights are packed when a direction is first used, so that inference does not hold packed weights of the backward
+	// pass.
 	forwardReady, backwardReady atomic.Bool
 	packing                     sync.Mutex
 }
 
-// newConv32 returns nil where the generic code is to run.
+// newConv32 returns the vector code of a convolution, nil where the generic code is to run.
 func newConv32(c *Conv[float32]) *conv32 {
 	l := currentLevel()
 	g := c.g
@@ -51,7 +52,7 @@ func newConv32(c *Conv[float32]) *conv32 {
 
 func (f *conv32) scratchLen() int { return f.scratch }
 
-// changed says that the weights of the Conv are others.
+// changed makes both directions pack the weights of the Conv again, which have changed.
 func (f *conv32) changed() {
 	f.forwardReady.Store(false)
 	f.backwardReady.Store(false)

@@ -2,7 +2,7 @@
 
 package kernel
 
-// conv32 stands for the vectorised half of a Conv[float32], which this build does not have.
+// conv32 stands for the vector code of a Conv[float32], which this build does not have.
 type conv32 struct{}
 
 func newConv32(*Conv[float32]) *conv32 { return nil }

@@ -1,9 +1,9 @@
 package kernel
 
-// padding describes the zero-padded copy of the input that forwardGeneric reads, so that every tap is inside.
+// padding describes the zero-padded copy of the input that forwardGeneric reads, in which no tap reads outside.
 type padding struct {
 	rows, cols int   // of a padded plane
-	offsets    []int // of every (channel of a group, kernel row, kernel column) from the first element of a window
+	offsets    []int // of each (channel of a group, kernel row, kernel column), from the first element of a window
 }
 
 func newPadding(g ConvGeom) padding {
@@ -20,7 +20,7 @@ func newPadding(g ConvGeom) padding {
 
 func (p *padding) len(g ConvGeom) int { return g.C * p.rows * p.cols }
 
-// pad writes pre(src) with the zeros around it.
+// pad writes pre(src) with zeros around it to dst.
 func (c *Conv[T]) pad(dst, src []T) {
 	g := c.g
 	clear(dst)
@@ -51,7 +51,7 @@ func (c *Conv[T]) pad(dst, src []T) {
 	}
 }
 
-// forwardGeneric is the reference of Forward.
+// forwardGeneric is the reference implementation of Forward.
 func (c *Conv[T]) forwardGeneric(dst, src, residual, scratch []T) {
 	g := c.g
 	padded := scratch[:c.padded.len(g)]
@@ -99,7 +99,8 @@ func (c *Conv[T]) finish(dst, residual []T) {
 	}
 }
 
-// sumTaps adds to a row of outputs the taps w, each step elements of src apart, one after the other but four to a pass.
+// sumTaps adds to the row d of outputs the products of each tap's weight with the inputs that the tap reads, which are
+// step elements of src apart. Taps are added in order; one pass over the row adds four of them.
 func sumTaps[T Float](d, src, w []T, offsets []int, step int) {
 	w = w[:len(offsets)]
 	t := 0
@@ -157,7 +158,7 @@ func sumTaps2[T Float](d, e, src, w, x []T, offsets []int, step int) {
 	}
 }
 
-// backwardInputGeneric is the reference of BackwardInput.
+// backwardInputGeneric is the reference implementation of BackwardInput.
 func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
 	g := c.g
 	if c.post.Kind == ActReLU {
@@ -210,7 +211,7 @@ func (c *Conv[T]) preBackward(dx, x, plane []T, ci int) {
 	}
 }
 
-// spreadTap adds w times the output gradient to the input plane that tap (kh, kw) saw.
+// spreadTap adds w times the output gradient to the elements of the input plane that tap (kh, kw) reads.
 func spreadTap[T Float](g ConvGeom, plane, out []T, w T, kh, kw int) {
 	oh, ow := g.OutH(), g.OutW()
 	dy, dx := kh*g.DH-g.PH, kw*g.DW-g.PW

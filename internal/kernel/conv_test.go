@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawPost draws an activation, as often as not none or a ReLU. None is steep, so that bounds on rounding hold behind
-// it.
+// drawPost draws an activation: none or a ReLU in about half of the cases. None of the others is steep, so that bounds
+// on rounding errors hold behind them.
 func drawPost(t *rapid.T) Activation {
 	return rapid.SampledFrom([]Activation{
 		{}, {}, {}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU}, {Kind: ActReLU6}, {Kind: ActClamp, B: 0.5},
@@ -101,7 +101,7 @@ func propConvForward[T Float](eps float64) func(*rapid.T) {
 			residual = guarded(&mem, randSlice[T](rng, g.OutLen()))
 		}
 		want, bound := refForward(spec, x, residual, eps)
-		// What lies before the output must survive; what lies behind cannot be touched.
+		// The elements in front of the output must not change. Writing behind it would crash.
 		const before = 64
 		padded := guarded(&mem, randSlice[T](rng, before+g.OutLen()))
 		kept := append([]T(nil), padded[:before]...)
@@ -114,7 +114,8 @@ func propConvForward[T Float](eps float64) func(*rapid.T) {
 	}
 }
 
-// TestConvActivationBits compares activations that are part of a convolution with those that follow it.
+// TestConvActivationBits compares activations that are part of a convolution with the same activations applied after
+// it.
 func TestConvActivationBits(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -154,7 +155,7 @@ func TestConvForward(t *testing.T) {
 	t.Run("float64", func(t *testing.T) { rapid.Check(t, propConvForward[float64](eps64)) })
 }
 
-// testConvBackwardInput checks against the transpose: for a linear map <dy, J v> = <Jᵀ dy, v> for every v.
+// propConvBackwardInput compares with the transpose: for a linear map J, <dy, J v> = <Jᵀ dy, v> for every v.
 func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 	return func(t *rapid.T) {
 		rng := newRand(rapid.Uint64().Draw(t, "seed"))
@@ -174,7 +175,7 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 		dx, dres := guarded(&mem, before), randSlice[T](rng, g.OutLen())
 		c.BackwardInput(dx, dy, x, y, dres, scratch, accumulate)
 
-		// The masks taken from the forward pass, the rest of the Jacobian is linear.
+		// With the ReLUs' masks of the forward pass, the rest of the Jacobian is linear.
 		masked := to64(dy)
 		for i := range masked {
 			if spec.Post.Kind == ActReLU && !(y[i] > 0) {
@@ -203,7 +204,7 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 			out, _ := refConv(g, jv, spec.Weight)
 			return dot64(masked, out)
 		}
-		for range 8 { // single coordinates of dx
+		for range 8 { // some single coordinates of dx
 			i := rng.IntN(len(v))
 			v[i] = 1
 			want, mag := tangent()
@@ -213,7 +214,7 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 			}
 			require.InDelta(t, want, float64(dx[i]), eps*((float64(g.O*g.KH*g.KW)+6)*mag+2), "dx %d of %+v", i, g)
 		}
-		for i := range v { // all of them together
+		for i := range v { // all coordinates together
 			v[i] = 2*rng.Float64() - 1
 		}
 		want, _ := tangent()

@@ -2,15 +2,15 @@
 
 package kernel
 
-// The gradient with respect to the input is a correlation of the output gradient again: input row iy gets output row
-// (iy+P-kh*D)/S through tap kh, where that division leaves no rest. The rows with the same iy mod S share their taps,
-// and so do the columns, which makes S*S phases, each a plan of its own with stride one. Terms are summed over
-// (output channel, kernel row, kernel column).
+// The gradient with respect to the input is itself a correlation, of the output gradient. Through kernel row kh, input
+// row iy gets output row (iy+P-kh*D)/S, if that division has no remainder. Input rows with the same iy mod S share
+// their taps, and so do columns. This makes S*S phases, each of which is a plan of its own with stride one. Terms are
+// summed over (output channel, kernel row, kernel column).
 
-// phase computes the input rows a, a+S, ... and columns b, b+S, ...; empty where no tap reaches them.
+// phase computes the input rows a, a+S, ... and columns b, b+S, ...; it has no taps where none reaches them.
 type phase struct {
 	a, b, rows, cols int
-	from             []int // weight that each tap comes from, in [KH, KW]
+	from             []int // for each tap, the index in [KH, KW] of its weight
 	engine           engine
 }
 
@@ -36,7 +36,7 @@ func (f *conv32) packBackward() {
 	f.backwardReady.Store(true)
 }
 
-// newPhases lays out the phases without weights.
+// newPhases returns the phases without weights.
 func (f *conv32) newPhases() []phase {
 	g := f.c.g
 	if ph, ok := f.mirrored(); ok {
@@ -71,8 +71,8 @@ func (f *conv32) newPhases() []phase {
 	return phases
 }
 
-// mirrored returns the only phase of a convolution of stride one as the convolution with mirrored weights that it is,
-// where there is a better way than a plan to run that.
+// mirrored returns the only phase of a convolution of stride one, as the convolution with mirrored weights. It returns
+// false unless there is a faster way than a plan to run that convolution.
 func (f *conv32) mirrored() (phase, bool) {
 	g := f.c.g
 	if g.SH != 1 || g.SW != 1 || g.DH != 1 || g.DW != 1 || max(g.PH, g.PH+g.EH) >= g.KH ||
@@ -91,7 +91,7 @@ func (f *conv32) mirrored() (phase, bool) {
 	return ph, true
 }
 
-// scratchOf returns how much scratch the engines of the phases need.
+// scratchOf returns the number of elements of scratch that the engines of the phases need.
 func scratchOf(phases []phase) int {
 	n := 0
 	for i := range phases {
@@ -137,7 +137,7 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 	}
 }
 
-// passPre lets the gradient, already scaled, through pre's ReLU.
+// passPre writes the gradient, already scaled, to dx where pre's ReLU lets it pass.
 func (f *conv32) passPre(dx, grad, x []float32, accumulate bool) {
 	g := f.c.g
 	row := 4 * g.H * g.W

@@ -25,7 +25,7 @@ func best(f func(), runs int) float64 {
 	return m
 }
 
-// benchConvs are the shapes worth watching: name, geometry, and whether there is a pre affine and ReLU.
+// benchConvs are the shapes to watch: name, geometry, and whether there is a pre affine and ReLU.
 var benchConvs = []struct {
 	name string
 	g    ConvGeom
@@ -81,8 +81,8 @@ func benchSpec(g ConvGeom, pre bool) ConvSpec[float32] {
 	return s
 }
 
-// TestSpeed prints the share of peak of every shape, from minima of short runs, weight gradients for several images;
-// SPEED=1 asks for it and SPEED_OF for the shapes whose names contain it.
+// TestSpeed logs the share of peak speed for every shape, from minima of short runs; weight gradients are for several
+// images. It runs only if the variable SPEED is set. SPEED_OF selects the shapes whose names contain its value.
 func TestSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")

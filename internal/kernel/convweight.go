@@ -1,8 +1,8 @@
 package kernel
 
-// ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for n images to
-// dw [O, C/Groups, KH, KW] and, unless it is nil, the bias gradient to dbias [O]. Image i is x[i*xStride:], [C, H, W],
-// and dy[i*dyStride:], [O, OutH, OutW]. Small images are summed together before they are added, so that the last bits
+// ConvBackwardWeight adds the weight gradient of a plain convolution (no pre, no post) for n images to dw [O, C/Groups,
+// KH, KW] and, unless dbias is nil, the bias gradient to dbias [O]. Image i is x[i*xStride:], [C, H, W], and its output
+// gradient dy[i*dyStride:], [O, OutH, OutW]. Small images are summed together before they are added, so the last bits
 // depend on n. It panics on an impossible geometry.
 func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, dyStride int, scratch []T) {
 	g = g.norm()
@@ -25,8 +25,8 @@ func ConvBackwardWeight[T Float](g ConvGeom, dw, dbias, x, dy []T, n, xStride, d
 	}
 }
 
-// ConvBackwardWeightScratch returns how many elements of scratch ConvBackwardWeight needs for exactly n images; it may
-// need more for fewer.
+// ConvBackwardWeightScratch returns the number of elements of scratch that ConvBackwardWeight needs for exactly n
+// images. Fewer images may need more.
 func ConvBackwardWeightScratch(g ConvGeom, n int) int {
 	if n == 0 {
 		return 0
@@ -53,7 +53,7 @@ func convBackwardWeightGeneric[T Float](g ConvGeom, dw, dbias, x, dy []T) {
 	}
 }
 
-// dotTap returns the sum over the output plane of out times the input seen through tap (kh, kw).
+// dotTap returns the sum over the output plane of out times the input that tap (kh, kw) reads.
 func dotTap[T Float](g ConvGeom, out, plane []T, kh, kw int) T {
 	oh, ow := g.OutH(), g.OutW()
 	dy, dx := kh*g.DH-g.PH, kw*g.DW-g.PW

@@ -4,12 +4,12 @@ package kernel
 
 import "unsafe"
 
-// The weight gradient of tap (kh, kw) between channels o and c is the product of the output gradient's plane o with
-// what the tap sees of input plane c. Input planes are copied once for each column offset, dense rows one after the
-// other, so that what a tap sees is contiguous; see view.
+// The weight gradient of tap (kh, kw) between channels o and c is the product of plane o of the output gradient with
+// the elements of input plane c that the tap reads. Input planes are copied once for each column offset, with dense
+// rows one after the other, so that the elements that a tap reads are contiguous; see view.
 
 const (
-	weightColumns = 512 // output positions of a strip, so that some planes' strips stay in L1
+	weightColumns = 512 // output positions of a strip, few enough for the strips of some planes to stay in the L1 cache
 	onesLen       = 1024
 )
 
@@ -25,14 +25,14 @@ var zeros32 [onesLen]float32
 // weightGrad is the plan of a weight gradient.
 type weightGrad struct {
 	ConvGeom
-	in, out int // channels of a group
+	in, out int // input and output channels of a group
 	oh, ow  int
-	direct  bool // pointwise: the input itself is what the only tap sees
+	direct  bool // pointwise: its only tap reads the input as it is
 	strip   int  // output rows of a strip
 	view    int  // elements of a view
 	channel int  // elements of a channel
 	blockC  int
-	images  int // summed together
+	images  int // number of images summed together
 }
 
 func newWeightGrad(g ConvGeom, n int) weightGrad {
@@ -46,12 +46,12 @@ func newWeightGrad(g ConvGeom, n int) weightGrad {
 	if w.direct {
 		w.channel = g.H * g.W
 	}
-	w.images = evenBlock(n, max(1, weightColumns/(w.oh*w.ow))) // one where a strip is not the whole
+	w.images = evenBlock(n, max(1, weightColumns/(w.oh*w.ow))) // one if an image has several strips
 	w.blockC = evenBlock(w.in, min(onesLen, max(1, rearrangeCache/4/(w.channel*w.images))))
 	return w
 }
 
-// viewRows returns the rows of a view for a strip of so many output rows.
+// viewRows returns the number of rows of a view, for a strip of the given number of output rows.
 func (w *weightGrad) viewRows(strip int) int { return strip + (w.KH-1)*w.DH/w.SH }
 
 func convBackwardWeightScratch(g ConvGeom, images int) int {
@@ -62,7 +62,7 @@ func convBackwardWeightScratch(g ConvGeom, images int) int {
 		return depthGradSaved
 	}
 	w := newWeightGrad(g, images)
-	n := w.blockC*w.KH*w.KW + 16 // the offsets
+	n := w.blockC*w.KH*w.KW + 16 // room for the offsets
 	if !w.direct {
 		n += w.images*w.blockC*w.channel + slackLanes
 	}
@@ -88,7 +88,7 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy []float32, n, xStride, dy
 	}
 	w := newWeightGrad(g, n)
 	scratch = alignVector(scratch)
-	// Offsets have the size of a float32, so scratch can hold them.
+	// Offsets are int32, of the size of a float32, so they are kept in scratch.
 	off := unsafe.Slice((*int32)(unsafe.Pointer(&scratch[0])), w.blockC*w.KH*w.KW)
 	w.offsets(off)
 	for i := 0; i < n; i += w.images {
@@ -100,7 +100,7 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy []float32, n, xStride, dy
 	return true
 }
 
-// add adds the gradient of a strip, which starts at output row y0, of some images.
+// add adds the gradient of a strip of some images. The strip starts at output row y0.
 func (w *weightGrad) add(l level, dw, x, dy []float32, images, xStride, dyStride, y0 int, off []int32,
 	scratch []float32) {
 	hw, taps, rows := w.oh*w.ow, w.KH*w.KW, min(w.strip, w.oh-y0)
@@ -122,7 +122,8 @@ func (w *weightGrad) add(l level, dw, x, dy []float32, images, xStride, dyStride
 				}
 				d.b = ptr(scratch, 0)
 			}
-			// Output gradients are read once for each few columns, so as many rows at a time as stay in cache.
+			// The output gradients are read again for every few columns. A block has as many of their rows as stay in
+			// cache.
 			block := max(12, rearrangeCache/4/(rows*w.ow*images)/12*12)
 			for o := 0; o < w.out; o += block {
 				e := d
@@ -133,7 +134,7 @@ func (w *weightGrad) add(l level, dw, x, dy []float32, images, xStride, dyStride
 	}
 }
 
-// biasGrad adds the sum of each plane of n elements, of which there are as many as dbias has elements.
+// biasGrad adds to each element of dbias the sum of its plane, of n elements.
 func biasGrad(l level, dbias, dy []float32, n int) {
 	off := [1]int32{}
 	for at := 0; at < n; at += onesLen {
@@ -144,7 +145,8 @@ func biasGrad(l level, dbias, dy []float32, n int) {
 	}
 }
 
-// offsets writes where the rearranged input holds what each tap of each channel of a block sees, in bytes.
+// offsets writes, for each tap of each channel of a block, where in the rearranged input the elements that it reads
+// start, in bytes.
 func (w *weightGrad) offsets(off []int32) {
 	i := 0
 	for c := range w.blockC {
@@ -162,7 +164,7 @@ func (w *weightGrad) offsets(off []int32) {
 	}
 }
 
-// fill copies the views of n channels for a strip.
+// fill copies n channels of a strip into their views.
 func (w *weightGrad) fill(l level, dst, x []float32, n, y0, rows int) {
 	f := viewFill{
 		level: l, h: w.H, w: w.W, sh: w.SH, sw: w.SW, pitch: w.ow, channel: w.channel, channels: n,

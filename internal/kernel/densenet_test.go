@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// denseNet is the sequence of layers of DenseNet-BC-100-12 for 32x32 images, with random weights.
+// denseNet has the layers of DenseNet-BC-100-12 for 32x32 images, with random weights.
 type denseNet struct {
 	stem       *Conv[float32]
 	blocks     [3]denseBlock
@@ -29,7 +29,7 @@ type denseBuffers struct {
 	blocks         [3][]float32
 	mid, scratch   []float32
 	pooled, logits []float32
-	laps           []time.Time // when each layer ended, where wanted
+	laps           []time.Time // the time at which each layer ended, if wanted
 	timed          bool
 }
 
@@ -121,8 +121,8 @@ func (n *denseNet) forward(b *denseBuffers, image []float32) {
 	}
 }
 
-// TestDenseNetSpeed adds up the shortest time of every layer over many runs of the network: on a busy machine the only
-// number that repeats. SPEED=1 asks for it.
+// TestDenseNetSpeed adds up the shortest times of all layers over many runs of the network. On a busy machine no other
+// time is repeatable. It runs only if the variable SPEED is set.
 func TestDenseNetSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")
@@ -177,8 +177,8 @@ func TestDenseNetSpeed(t *testing.T) {
 	})
 }
 
-// BenchmarkDenseNet runs the network on one image after the other, on one goroutine and on two. The best of many short
-// runs stands beside the mean, since other work on the machine only ever slows a run down.
+// BenchmarkDenseNet runs the network on one image after the other, on one goroutine and on two. It reports the best of
+// many short runs beside the mean, since other work on the machine only ever slows a run down.
 func BenchmarkDenseNet(b *testing.B) {
 	for _, lev := range Levels() {
 		for _, workers := range []int{1, 2} {

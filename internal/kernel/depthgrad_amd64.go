@@ -4,23 +4,23 @@ package kernel
 
 import "unsafe"
 
-// depthGradSaved is the scratch of depthGrad: half a channel's sums.
+// depthGradSaved is the number of elements of scratch for depthGrad: the sums of half a channel.
 const depthGradSaved = 9 * 8
 
-// maxDepthStrips bounds the strips that depthGrad keeps on its stack; wider outputs take the general way.
+// maxDepthStrips is the number of strips that depthGrad can keep on its stack. The general code runs for wider outputs.
 const maxDepthStrips = 16
 
 func depthGradFits(g ConvGeom) bool {
 	return depthwiseFits(g) && g.OutW()-firstDepthLane(g) <= 8*maxDepthStrips
 }
 
-// depthGradStrip is the strip of outputs' gradients from column x on. With stride two those of the left column of
-// weights are the ones from a column further on.
+// depthGradStrip returns the strip of output gradients from column x on. With stride two, the left column of weights
+// uses the output gradients one column further right.
 func depthGradStrip(g ConvGeom, lanes, x int) depthStrip {
 	if g.SW == 1 {
 		return strideOneStrip(g, lanes, x)
 	}
-	seen := min(g.W, 2*g.OutW()+1-g.PW) // columns that any output sees
+	seen := min(g.W, 2*g.OutW()+1-g.PW) // input columns that any output reads
 	s := depthStrip{src: 4 * (2*x - g.PW + 1), dst: 4 * x, plain: 1}
 	s.mask(0, lanes, 2*x-g.PW+1, seen)
 	s.mask(1, lanes, 2*x-g.PW+1+lanes, seen)
@@ -29,8 +29,8 @@ func depthGradStrip(g ConvGeom, lanes, x int) depthStrip {
 	return s
 }
 
-// depthGrad adds the weight gradient of a depthwise 3x3 convolution to dw. Each is summed in sixteen lanes, by column,
-// which are then added up as those of dots, whatever the level.
+// depthGrad adds the weight gradient of a depthwise 3x3 convolution to dw. At every level each weight's gradient is
+// summed in sixteen lanes, chosen by column, and the lanes are then added in the order that dots uses.
 func depthGrad(l level, g ConvGeom, dw, x, dy, scratch []float32) {
 	in, out, cols := g.H*g.W, g.OutH()*g.OutW(), g.OutW()
 	var room [maxDepthStrips + 1]depthStrip

@@ -9,7 +9,7 @@ type depthSpread struct {
 	level        level
 	g            ConvGeom
 	weights      []float32    // [C, 3, 3]
-	wide, narrow []depthStrip // of the output's columns, two to each of which there are in the input
+	wide, narrow []depthStrip // strips of output columns; each output column stands for two input columns
 	blockC       int
 }
 
@@ -17,7 +17,7 @@ func depthSpreadFits(g ConvGeom) bool {
 	return depthwiseFits(g) && g.SH == 2 && g.PH == 1 && g.PW == 1 && g.EH == 0 && g.EW == 0
 }
 
-// newDepthSpread lays out a geometry that fits; pack gives it weights.
+// newDepthSpread returns a depthSpread without weights, for a geometry that fits. pack sets the weights.
 func newDepthSpread(l level, g ConvGeom) *depthSpread {
 	d := &depthSpread{level: l, g: g}
 	strip := func(lanes, x int) depthStrip {
@@ -48,7 +48,7 @@ func (d *depthSpread) ceils() bool { return false }
 
 func (d *depthSpread) scratchLen() int { return d.g.InLen() }
 
-// run computes the gradient io.dst from the output's, io.src.
+// run computes the input gradient io.dst from the output gradient io.src.
 func (d *depthSpread) run(image planIO) {
 	io := &image
 	if io.accumulate {

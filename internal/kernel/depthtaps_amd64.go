@@ -9,28 +9,28 @@ type depthTapsArgs struct {
 	dst           unsafe.Pointer
 	dstRow        int
 	dstChannel    int
-	src           unsafe.Pointer // rearranged
+	src           unsafe.Pointer // the rearranged input
 	srcRow        int
 	srcChannel    int
 	weights       unsafe.Pointer // [channels, KH*KW], column by column
 	bias          unsafe.Pointer
 	floor, ceil   float32
-	rows, vectors int // of outputs
+	rows, vectors int // rows and vectors per row of outputs
 	channels      int
-	offsets       unsafe.Pointer // bytes from src of what each column of weights sees first
-	count         int            // columns of weights, twice as many with stride two
+	offsets       unsafe.Pointer // for each column of weights, the byte in src where it reads first
+	count         int            // number of columns of weights, twice as many with stride two
 	_             [5]int         // the kernel's own
 }
 
-// depthTaps is a depthwise convolution whose input is copied with the zeros around it and, with stride two, with its
-// rows and columns apart by parity. Its kernels know neither borders nor strides; AVX-512's take rows that one vector
-// of AVX2 does not cover.
+// depthTaps is a depthwise convolution that first copies its input. The copy includes the zeros of the padding and,
+// with stride two, has odd and even rows and columns separated, so that the kernels need no code for borders or
+// strides. The AVX-512 kernels are for rows that do not fit into one AVX2 vector.
 type depthTaps struct {
 	level   level
 	lanes   int
 	g       ConvGeom
-	weights []float32 // [C, KH*KW] in order
-	order   []int     // taps in the order of the sum
+	weights []float32 // [C, KH*KW], in order
+	order   []int     // the taps in the order of summation
 	offsets []int     // see depthTapsArgs
 	views   []view
 	pitch   int // elements from row to row of a view
@@ -38,7 +38,7 @@ type depthTaps struct {
 	blockC  int // channels copied at a time
 }
 
-// depthTapsFits reports whether these kernels take a geometry: 5x5 or 7x7 with stride one or two.
+// depthTapsFits reports whether these kernels support a geometry: 5x5 or 7x7 with stride one or two.
 func depthTapsFits(g ConvGeom) bool {
 	if g.Groups != g.C || g.O != g.C || g.KH != g.KW || g.DH != 1 || g.DW != 1 || g.SH != g.SW || g.SH > 2 {
 		return false
@@ -46,7 +46,7 @@ func depthTapsFits(g ConvGeom) bool {
 	return g.KH == 5 || g.KH == 7
 }
 
-// newDepthTaps lays out a geometry that fits; pack gives it weights.
+// newDepthTaps returns a depthTaps without weights, for a geometry that fits. pack sets the weights.
 func newDepthTaps(l level, g ConvGeom) *depthTaps {
 	d := &depthTaps{level: l, lanes: 8, g: g, pitch: g.OutW() + (g.KW-1)/g.SW}
 	if l == avx512 && g.OutW() > d.lanes {
@@ -75,7 +75,7 @@ func (d *depthTaps) pack(s weightSource) {
 
 func (d *depthTaps) ceils() bool { return true }
 
-// scratchLen counts the views, a copy of the last outputs and, for what run does, of all.
+// scratchLen counts the views, a copy of the last outputs, and what run needs for a copy of all outputs.
 func (d *depthTaps) scratchLen() int {
 	return d.blockC*d.channel + 2*d.pitch + 2*slackLanes + 2*d.g.OutLen()
 }
@@ -83,7 +83,7 @@ func (d *depthTaps) scratchLen() int {
 // run computes one image; see planIO.
 func (d *depthTaps) run(image planIO) { runDepth(image, d.g.OutLen(), d) }
 
-// convolve is run without residual and accumulation.
+// convolve is run without residual and without accumulation.
 func (d *depthTaps) convolve(image planIO) {
 	io := &image
 	g := d.g
@@ -112,7 +112,7 @@ func (d *depthTaps) convolve(image planIO) {
 			}
 			at := from * (n - careful)
 			dst := io.dst[(c+at)*out:]
-			if from == 1 { // the last row runs over
+			if from == 1 { // the kernels write beyond the last row, so it goes to scratch first
 				dst = scratch[d.blockC*d.channel+2*d.pitch+slackLanes:]
 			}
 			a.channels, a.dst, a.src, a.weights, a.bias = part, ptr(dst, 0), ptr(scratch, at*d.channel),
@@ -126,11 +126,11 @@ func (d *depthTaps) convolve(image planIO) {
 	}
 }
 
-// tapsRows is how many rows of outputs the kernels compute at once while there are as many left; the order of a sum
-// depends on where its row lies among them.
+// tapsRows is the number of output rows that the kernels compute at once as long as that many are left. The order of a
+// row's sums depends on its position among these rows.
 const tapsRows = 7
 
-// kernel runs the kernel for the geometry.
+// kernel calls the kernel for the geometry.
 func (d *depthTaps) kernel(a *depthTapsArgs) {
 	five, wide := d.g.KH == 5, d.lanes == 16
 	switch {

@@ -9,58 +9,60 @@ import (
 
 // depthArgs are the arguments of the depthwise kernels. Strides are in bytes.
 type depthArgs struct {
-	dst        unsafe.Pointer // outputs; their gradients where the weights' are computed
+	dst        unsafe.Pointer // the outputs, or their gradients where the weights' are computed
 	dstRow     int
 	dstChannel int
 	src        unsafe.Pointer
 	srcRow     int
 	srcChannel int
-	weights    unsafe.Pointer // [channels, 9], or their gradients
+	weights    unsafe.Pointer // [channels, 9], or the weights' gradients
 	bias       unsafe.Pointer
 	floor      float32
 	ceil       float32 // upper bound of the outputs
-	rows       int     // of outputs
+	rows       int     // output rows
 	height     int     // rows of the input
-	top        int     // input row that the first output row starts at, negative in the padding
+	top        int     // first input row that the first output row reads, negative in the padding
 	channels   int     // at least 1
 	strips     unsafe.Pointer
-	count      int // strips, at least 1
-	more       int // weight gradient on AVX2: strips after those, of the upper half of sixteen lanes
+	count      int // number of strips, at least 1
+	more       int // weight gradient on AVX2: number of further strips, which go to the upper half of the sixteen lanes
 	zero       unsafe.Pointer
 	table      unsafe.Pointer
-	masked     int            // not zero asks for nothing beyond a row to be read, or on AVX2 written
+	masked     int            // not 0: do not read beyond a row or, on AVX2, write beyond it
 	saved      unsafe.Pointer // AVX2: room for nine vectors
 	_          [5]int         // the kernel's own
 }
 
-// depthStrip is a vector of columns of every row: where it lies and which lanes of each load (by column of weights with
-// stride one; with stride two of consecutive vectors, and of both as one where they have eight lanes) and store (from
-// the fifth mask on) are in the plane.
+// depthStrip is one vector of output columns, for all rows: its position in a row, and masks of the lanes that lie in
+// the plane. There is a mask for each load and each store. With stride one, the loads are those for the three columns
+// of weights. With stride two, they are two consecutive vectors, and both as one vector where these have eight lanes.
+// The masks of stores start at stripStores.
 type depthStrip struct {
 	lanes    [6][8]int32
-	src, dst int // bytes from the row's start
-	// one: needs no masks of loads; AVX2 with stride one: two where those of the first and the last load suffice
+	src, dst int // bytes from the start of the row
+	// 1: loads need no masks; 2 (AVX2, stride one): only the first and the last load need one
 	plain int
 	bits  [6]int
-	_     [56]byte // to whole cache lines
+	_     [56]byte // padding to whole cache lines
 }
 
-// alignStrips cuts strips, but for the last one, to start at a cache line: masks that lie in two take longer to load.
+// alignStrips drops the last strip, to let the others start at a cache line: masks across two lines take longer to
+// load.
 func alignStrips(s []depthStrip) []depthStrip {
 	p := unsafe.Pointer(unsafe.SliceData(s))
 	return unsafe.Slice((*depthStrip)(unsafe.Add(p, -uintptr(p)%64)), len(s)-1)
 }
 
-// alignedCopy returns strips that start at a cache line.
+// alignedCopy returns a copy of strips that starts at a cache line.
 func alignedCopy(s []depthStrip) []depthStrip {
 	aligned := alignStrips(make([]depthStrip, len(s)+1))
 	copy(aligned, s)
 	return aligned
 }
 
-const stripStores = 4 // first mask of the stores
+const stripStores = 4 // the first mask of the stores
 
-// mask makes mask i the lanes whose column, counted from the first one's, is in [0, n).
+// mask sets mask i to the lanes whose columns, counted from first, lie in [0, n).
 func (s *depthStrip) mask(i, lanes, first, n int) {
 	for lane := range lanes {
 		if x := first + lane; x >= 0 && x < n {
@@ -75,9 +77,10 @@ func (s *depthStrip) mask(i, lanes, first, n int) {
 	}
 }
 
-// depthTable holds, for pairs of vectors, both halves of their lanes in turns: of sixteen lanes, then of eight. After
-// those comes where each lane lies once VSHUFPS has taken every other lane of two vectors: of sixteen lanes, of eight,
-// the same for the lane before, and back.
+// depthTable holds permutations of lanes. First, for pairs of vectors of sixteen and then of eight lanes, those that
+// interleave the two halves of each. Then come the permutations for lanes in the order of VSHUFPS, which takes every
+// other lane of two vectors: the one that sorts them, for sixteen and for eight lanes, the same with a shift by one
+// lane, and the inverse.
 var depthTable = func() (t [128]int32) {
 	for i := range 16 {
 		t[i], t[32+i] = int32(i/2+16*(i%2)), int32(8+i/2+16*(i%2))
@@ -102,7 +105,8 @@ var depthTable = func() (t [128]int32) {
 	return t
 }()
 
-// depthLanes returns how many of cols columns go to vectors of sixteen lanes; eight lanes take the rest.
+// depthLanes returns how many of cols columns are processed in vectors of sixteen lanes. The rest is in vectors of
+// eight.
 func depthLanes(l level, cols int) int {
 	wide := cols &^ 15
 	switch {
@@ -114,7 +118,7 @@ func depthLanes(l level, cols int) int {
 	return wide
 }
 
-// depthStrips returns the strips of sixteen lanes, which AVX2 has none of, and those of eight.
+// depthStrips returns the strips of sixteen lanes (none on AVX2) and the strips of eight lanes.
 func depthStrips(l level, g ConvGeom) (wide, narrow []depthStrip) {
 	cols := g.OutW()
 	if g.SW == 2 {
@@ -139,13 +143,13 @@ func depthStrips(l level, g ConvGeom) (wide, narrow []depthStrip) {
 			narrow = append(narrow, strideOneStrip(g, 8, x))
 		}
 	}
-	// Without mask registers the last strip's stores run over into the next row, whose turn must come after, and with
-	// stride two a strip's first lane spoils the last one of the strip before.
+	// Without mask registers, the stores of the last strip reach into the next row, so that row must be written later.
+	// With stride two, a strip's first lane also overwrites the last lane of the strip before it.
 	slices.Reverse(narrow)
 	return wide, alignedCopy(narrow)
 }
 
-// strideOneStrip is the strip of outputs from column x on.
+// strideOneStrip returns the strip of outputs from column x on, for stride one.
 func strideOneStrip(g ConvGeom, lanes, x int) depthStrip {
 	first := x - g.PW
 	s := depthStrip{src: 4 * first, dst: 4 * x, plain: 1}
@@ -160,8 +164,8 @@ func strideOneStrip(g ConvGeom, lanes, x int) depthStrip {
 	return s
 }
 
-// firstDepthLane returns the column of the first lane. With stride two that lane lacks what the left column of weights
-// adds, so that only padding may be there.
+// firstDepthLane returns the column of the first lane. With stride two that lane lacks the products of the left column
+// of weights, so only padding may be there.
 func firstDepthLane(g ConvGeom) int {
 	if g.SW == 2 && g.PW == 0 {
 		return -1
@@ -169,47 +173,48 @@ func firstDepthLane(g ConvGeom) int {
 	return 0
 }
 
-// strideTwoStrip is the strip of the outputs that follow column x, and of that one where it is the plane's first.
+// strideTwoStrip returns the strip of the outputs behind column x, for stride two; the plane's first strip includes x.
 func strideTwoStrip(g ConvGeom, lanes, x int) depthStrip {
 	first := 2*x - g.PW + 1
 	s := depthStrip{src: 4 * first, dst: 4 * x}
 	s.mask(0, lanes, first, g.W)
 	s.mask(1, lanes, first+lanes, g.W)
 	if lanes == 8 {
-		s.mask(2, 16, first, g.W) // both as one, for two channels at once
+		s.mask(2, 16, first, g.W) // both loads as one, for two channels at once
 	}
 	s.mask(stripStores, lanes, x, g.OutW())
 	if x != 0 {
-		s.bits[stripStores] &^= 1 // without mask registers the strip before overwrites it
+		s.bits[stripStores] &^= 1 // with mask registers; without them the strip before overwrites the lane
 	}
-	// What the lanes beyond the outputs hold does not matter.
+	// The values of lanes beyond the outputs do not matter.
 	if outs := min(lanes, g.OutW()-x); first >= 0 && first+2*outs <= g.W {
 		s.plain = 1
 	}
 	return s
 }
 
-// depthwise is a 3x3 convolution of each channel with its own weights, of stride one or two.
+// depthwise is a depthwise 3x3 convolution of stride one or two.
 type depthwise struct {
 	level   level
 	g       ConvGeom
 	plain   bool
 	weights []float32    // [C, 3, 3]
-	wide    []depthStrip // of sixteen lanes
-	narrow  []depthStrip // of eight lanes
-	blockC  int          // channels that stay in cache from one pass to the next
+	wide    []depthStrip // strips of sixteen lanes
+	narrow  []depthStrip // strips of eight lanes
+	blockC  int          // number of channels that stay in cache between the passes over them
 }
 
-const depthCache = 64 << 10 // bytes of input planes worked on at a time
+const depthCache = 64 << 10 // bytes of input planes processed at a time
 
-// depthwiseFits reports whether the depthwise kernels take a geometry. They count on at most two rows of padding.
+// depthwiseFits reports whether the depthwise kernels support a geometry. They support at most two rows of padding.
 func depthwiseFits(g ConvGeom) bool {
 	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW &&
 		g.SH <= 2 &&
 		g.PH <= 2 && g.PW <= 2 && g.PH+g.EH <= 2 && g.PW+g.EW <= 2
 }
 
-// newDepthwise lays out a geometry that fits; pack gives it weights. plain says that there is no pre operation.
+// newDepthwise returns a depthwise without weights, for a geometry that fits. pack sets the weights. plain says that
+// there is no pre operation.
 func newDepthwise(l level, g ConvGeom, plain bool) *depthwise {
 	d := &depthwise{level: l, g: g, plain: plain}
 	d.wide, d.narrow = depthStrips(l, g)
@@ -219,10 +224,11 @@ func newDepthwise(l level, g ConvGeom, plain bool) *depthwise {
 
 func (d *depthwise) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.C, s, depthOrder) }
 
-// depthOrder is the order of the taps that most depthwise kernels want them in.
+// depthOrder is the order of taps that most depthwise kernels need.
 var depthOrder = []int{0, 1, 2, 3, 4, 5, 6, 7, 8}
 
-// packDepth returns the weights of each channel, those of the taps in order, in the memory of weights unless it is nil.
+// packDepth returns the weights of each channel, with its taps in the given order. It reuses weights unless that is
+// nil.
 func packDepth(weights []float32, channels int, s weightSource, order []int) []float32 {
 	if weights == nil {
 		weights = make([]float32, len(order)*channels)
@@ -252,8 +258,8 @@ func (d *depthwise) scratchLen() int {
 	return n + slackLanes
 }
 
-// aside tells whether outputs are written to scratch first, each row with room before it for a lane that is none of its
-// own: without mask registers, stores that leave out lanes are slow.
+// aside tells whether outputs are first written to scratch, where every row has a free lane in front of it. Without
+// mask registers, stores that leave out a lane are slow.
 func (d *depthwise) aside() bool { return d.level == avx2 && firstDepthLane(d.g) < 0 }
 
 func (d *depthwise) asideLen() int { return d.g.OutH() * (d.g.OutW() + 1) }
@@ -261,7 +267,7 @@ func (d *depthwise) asideLen() int { return d.g.OutH() * (d.g.OutW() + 1) }
 // run computes one image; see planIO.
 func (d *depthwise) run(image planIO) { runDepth(image, d.g.OutLen(), d) }
 
-// runDepth runs a convolution that knows neither residuals nor accumulation, of n outputs.
+// runDepth runs a convolution of n outputs whose convolve supports neither a residual nor accumulation, and adds these.
 func runDepth(io planIO, n int, d interface{ convolve(planIO) }) {
 	own := io
 	switch {
@@ -279,7 +285,7 @@ func runDepth(io planIO, n int, d interface{ convolve(planIO) }) {
 	}
 }
 
-// convolve is run without residual and accumulation.
+// convolve is run without residual and without accumulation.
 func (d *depthwise) convolve(image planIO) {
 	io := &image
 	g := d.g
@@ -333,7 +339,7 @@ func (d *depthwise) convolve(image planIO) {
 	}
 }
 
-// bringBack copies the outputs of the n channels from c on from where convolve has put them aside.
+// bringBack copies the outputs of n channels, from channel c on, from scratch, where convolve has written them, to dst.
 func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
 	g := d.g
 	rows, cols := g.OutH(), g.OutW()
@@ -354,28 +360,29 @@ func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
 	}
 }
 
-// careful returns how many of the n channels from c on must not be read, or written without mask registers, beyond a
-// plane.
+// careful returns how many of the n channels from c on must not be read beyond their plane or, without mask registers,
+// written beyond it.
 func (d *depthwise) careful(c, n int) int {
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	switch {
 	case firstDepthLane(g) < 0 && !d.aside():
-		return n // the first lane is one before the row
+		return n // the first lane lies in front of the row
 	case d.level == avx2:
 		return max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))
-	case g.SW == 2: // no vector of sixteen outputs has less than nine
+	case g.SW == 2: // a vector of sixteen has at least nine outputs
 		return carefulChannels(g.C, c, n, in, 16+g.PW)
 	}
 	return 0
 }
 
-// carefulChannels returns how many of the n channels from c on, of total, must not touch so many lanes beyond a plane.
+// carefulChannels returns how many of the n channels from c on, of total, lie so near the end of memory that lanes
+// beyond their plane may be outside of it.
 func carefulChannels(total, c, n, plane, lanes int) int {
 	return min(n, max(0, c+n-total+(lanes+plane-1)/plane))
 }
 
-// pre applies the pre operation to planes, the first of channel c, in scratch.
+// pre applies the pre operation to planes, the first of which is channel c, and returns the result in scratch.
 func (d *depthwise) pre(io *planIO, src []float32, c int) []float32 {
 	dst, in := alignVector(io.scratch)[:len(src)], d.g.H*d.g.W
 	a := streamArgs{n: in, table: unsafe.Pointer(&laneTable), floor: io.floor}

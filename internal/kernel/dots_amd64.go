@@ -4,23 +4,24 @@ package kernel
 
 import "unsafe"
 
-// dotsArgs are the arguments of the dot kernels: c[i][j] += a[i]·b[j], where both lie in several parts of n elements.
+// dotsArgs are the arguments of the dot kernels: c[i][j] += a[i]·b[j]. The vectors a[i] and b[j] consist of several
+// parts of n elements.
 type dotsArgs struct {
 	a     unsafe.Pointer
 	lda   int // bytes
 	b     unsafe.Pointer
-	off   unsafe.Pointer // int32 byte offset into b for each j
-	n     int            // elements of a part
+	off   unsafe.Pointer // int32 offsets of each b[j], in bytes
+	n     int            // elements per part
 	c     unsafe.Pointer
 	ldc   int // bytes
 	table unsafe.Pointer
-	parts int // at least 1
+	parts int // number of parts, at least 1
 	aPart int // bytes from part to part
 	bPart int
-	_     int // the kernel's own: parts left
+	_     int // the kernel's own: number of parts left
 }
 
-// dots adds the products of rows [rows] of a with all the columns that off lists to c; see dotsArgs for the units.
+// dots adds to c the products of the given number of rows of a with all columns that off lists. See dotsArgs for d.
 func dots(l level, rows int, off []int32, d dotsArgs) {
 	if rows == 0 || len(off) == 0 || d.n == 0 {
 		return
@@ -50,8 +51,8 @@ func dots(l level, rows int, off []int32, d dotsArgs) {
 	}
 }
 
-// dots32 computes c[i*ldc+j] += a[i*lda:][:n]·b[j*ldb:][:n] for rows i and columns j. Every product has the same bits
-// whatever rows and cols are.
+// dots32 computes c[i*ldc+j] += a[i*lda:][:n]·b[j*ldb:][:n] for rows i and columns j. The bits of a product do not
+// depend on rows and cols. It returns false where no vector code does.
 func dots32(rows, n int, a []float32, lda int, b []float32, ldb, cols int, c []float32, ldc int) bool {
 	l := currentLevel()
 	if l == generic {

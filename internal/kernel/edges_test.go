@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// edgeGeoms are depthwise convolutions of every width up to where all strips have occurred, of the widths where there
-// is one strip more, and of planes smaller than a vector.
+// edgeGeoms returns depthwise convolutions of every width up to one at which all kinds of strips have occurred, of
+// widths with one strip more, and of planes smaller than a vector.
 func edgeGeoms() []ConvGeom {
 	var all []ConvGeom
 	add := func(c, h, w, stride, ph, pw int) {
@@ -50,7 +50,7 @@ func edgeGeoms() []ConvGeom {
 	return all
 }
 
-// TestDepthwiseEdges runs the depthwise kernels between guard pages.
+// TestDepthwiseEdges runs the depthwise kernels on memory between guard pages.
 func TestDepthwiseEdges(t *testing.T) {
 	racetest.OneGoroutine(t)
 	atLevels(t, func(t *testing.T) {
@@ -81,7 +81,8 @@ func TestDepthwiseEdges(t *testing.T) {
 	})
 }
 
-// TestDepthwiseKeepsNaNs fills all channels but one, and the input that no output sees, with NaN.
+// TestDepthwiseKeepsNaNs fills all channels except one, and the input that no output reads, with NaN, which must not
+// spread.
 func TestDepthwiseKeepsNaNs(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		rng := newRand(4)
@@ -118,8 +119,8 @@ func TestDepthwiseKeepsNaNs(t *testing.T) {
 	})
 }
 
-// TestConvWeightBlocks has the blocks of channels, rows and images that random shapes do not reach, with NaNs between
-// samples.
+// TestConvWeightBlocks has sizes with several blocks of channels, rows and images, which random shapes do not reach,
+// and NaNs between the samples.
 func TestConvWeightBlocks(t *testing.T) {
 	for _, tc := range []struct {
 		what   string

@@ -45,8 +45,8 @@ func affineGeneric[T Float](dst, src, scale, shift []T, channels, hw int, relu b
 	}
 }
 
-// AffineBackward computes dx[c, i] = scale[c]*dy[c, i], with relu only where the forward output y is positive and zero
-// elsewhere. A nil scale is ones. y is read only with relu. With accumulate, dx += instead of dx =. dx may be dy.
+// AffineBackward computes dx[c, i] = scale[c]*dy[c, i]. With relu the result is zero except where the forward output y
+// is positive; y is read only then. A nil scale is ones. With accumulate the result is added to dx. dx may be dy.
 func AffineBackward[T Float](dx, dy, y, scale []T, channels, hw int, relu, accumulate bool) {
 	for c := range channels {
 		a := T(1)
@@ -135,8 +135,8 @@ func Add[T Float](dst, a, b []T) {
 // AddTo computes dst += a.
 func AddTo[T Float](dst, a []T) { Add(dst[:len(a)], dst[:len(a)], a) }
 
-// Mix computes dst = r + m*(p-r), exactly p where m is 1 and r where it is 0: present and removed activations by a
-// mask. Each step rounds, whatever the instruction set. dst may be any of the others.
+// Mix computes dst = r + m*(p-r), for present activations p, removed activations r and a mask m: exactly p where m is 1
+// and r where m is 0. Every step is rounded, at every instruction set. dst may be any of the others.
 func Mix[T Float](dst, m, p, r []T) {
 	dst, p, r = dst[:len(m)], p[:len(m)], r[:len(m)]
 	if is32[T]() && (&stream{op: opMix, dst: as32(dst), a: as32(m), b: as32(p), c: as32(r), s: 1}).run() {
@@ -204,7 +204,7 @@ func Dot[T Float](a, b []T) T {
 	return dotGeneric(a, b)
 }
 
-// dotGeneric sums in four lanes, which the CPU can work on at once.
+// dotGeneric sums in four lanes, which the CPU can process in parallel.
 func dotGeneric[T Float](a, b []T) T {
 	var s [4]T
 	for len(a) >= 4 {
@@ -229,8 +229,8 @@ func sumGeneric[T Float](a []T) T {
 	return s
 }
 
-// ClipMax computes dst = min(src, limit); NaN stays NaN. limit has one element, or one per neuron and then repeats
-// over the batch. dst may be src.
+// ClipMax computes dst = min(src, limit); NaN stays NaN. limit has one element, or one per neuron, repeated for every
+// sample of the batch. dst may be src.
 func ClipMax[T Float](dst, src, limit []T) {
 	dst = dst[:len(src)]
 	if is32[T]() {
@@ -271,7 +271,7 @@ func ClipMaxBackward[T Float](dx, dy, src, limit []T) {
 	}
 }
 
-// perNeuron runs op once for each repetition of limit, as b.
+// perNeuron runs op, with limit as its input b, once for every repetition of limit.
 func (st *stream) perNeuron(op streamOp, limit []float32) bool {
 	whole := *st
 	st.op = op

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// special draws values that matter at boundaries among ordinary ones.
+// special draws ordinary values and, among them, values that matter at boundaries.
 func special[T Float](t *rapid.T, n int, label string) []T {
 	rng := newRand(rapid.Uint64().Draw(t, label))
 	s := randSlice[T](rng, n)
@@ -33,7 +33,8 @@ func special[T Float](t *rapid.T, n int, label string) []T {
 	return s
 }
 
-// same requires equal values, NaN like NaN, both zeros alike, and otherwise at most tol apart relative to scale.
+// same requires that two values are equal, where NaN equals NaN and the zeros equal each other, or that they differ by
+// at most tol relative to scale.
 func same[T Float](t require.TestingT, want float64, got T, tol float64, msg string, args ...any) {
 	g := float64(got)
 	if math.IsNaN(want) && math.IsNaN(g) || want == g || math.Abs(want-g) <= tol {
@@ -42,7 +43,7 @@ func same[T Float](t require.TestingT, want float64, got T, tol float64, msg str
 	require.Failf(t, "not the same", msg+": want %v, got %v, tolerance %v", append(args, want, got, tol)...)
 }
 
-// elementwise are the operations of up to three inputs with the formula each must follow.
+// elementwise returns the operations of up to three inputs, each with its formula.
 func elementwise[T Float](alpha T, limit []T, channels int, scale, shift []T, relu, accumulate bool,
 	old []T) map[string]struct {
 	run  func(dst, a, b []T)

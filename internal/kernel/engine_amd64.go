@@ -2,25 +2,27 @@
 
 package kernel
 
-// engine is one way to run a convolution. After pack it may run from several goroutines at once.
+// engine is an implementation of a convolution. After pack, several goroutines may call run at once.
 type engine interface {
-	// pack gives the engine its weights, again where they have changed.
+	// pack sets the weights. It may be called again when they have changed.
 	pack(s weightSource)
-	// run computes one image. It takes planIO by value: a pointer handed to an interface would be allocated.
+	// run computes one image. planIO is passed by value, because a pointer passed through an interface would be
+	// allocated.
 	run(image planIO)
 	scratchLen() int
-	// ceils tells whether its kernels apply planIO.ceil.
+	// ceils tells whether the engine's kernels apply planIO.ceil.
 	ceils() bool
 }
 
-// severalEngine is an engine that computes images together, at most so many, with the bits that they have alone.
+// severalEngine is an engine that can compute several images together, up to a limit, with the bits that each has
+// alone.
 type severalEngine interface {
 	engine
 	together() int
 	several(image planIO, n int)
 }
 
-// newForwardEngine is newEngine for outputs. Input gradients keep to ways with smaller rounding errors.
+// newForwardEngine is newEngine for the forward pass. Input gradients use only engines with smaller rounding errors.
 func newForwardEngine(l level, g ConvGeom, plain bool) engine {
 	if winogradFourFits(l, g) {
 		return newWinogradFour(l, g)
@@ -32,7 +34,8 @@ func newForwardEngine(l level, g ConvGeom, plain bool) engine {
 	return e
 }
 
-// newEngine lays out the best way for a geometry; pack gives it weights. plain says that there is no pre operation.
+// newEngine returns the fastest engine for a geometry, without weights; pack sets them. plain says that there is no pre
+// operation.
 func newEngine(l level, g ConvGeom, plain bool) engine {
 	switch {
 	case plain && wholeFits(g):

@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// A layer of a DenseNet: batch norm and ReLU before the convolution, folded into the same pass.
+// This is a layer of a DenseNet: batch norm and ReLU in front of the convolution are computed in the same pass.
 func ExampleConv() {
 	conv, err := kernel.NewConv(kernel.ConvSpec[float32]{
 		Geom:     kernel.ConvGeom{C: 2, H: 2, W: 2, O: 1, KH: 1, KW: 1},
@@ -28,7 +28,7 @@ func ExampleConv() {
 	// Output: [2.5 0.5 14.5 20.5]
 }
 
-// The last window of a pooling in ceil mode must start inside the input or its left padding.
+// In ceil mode, the last window of a pooling must start inside the input or its left padding.
 func ExampleMaxPool() {
 	g := kernel.PoolGeom{C: 1, H: 1, W: 5, KH: 1, KW: 2, SH: 1, SW: 2, CeilMode: true}
 	y, index := make([]float32, g.OutH()*g.OutW()), make([]int32, g.OutH()*g.OutW())
@@ -37,7 +37,7 @@ func ExampleMaxPool() {
 	// Output: [3 2 0] [1 2 4]
 }
 
-// Only the weights whose product with the class's absolute contribution exceeds the threshold take part.
+// Only those weights are used whose product with the class's absolute contribution exceeds the threshold.
 func ExampleRoutedLinear() {
 	w := []float32{
 		1, 2, // class 0

@@ -4,7 +4,7 @@ package kernel
 
 import "unsafe"
 
-// panelArgs are the arguments of the panel packers.
+// panelArgs are the arguments of the kernels that pack a panel.
 type panelArgs struct {
 	dst    unsafe.Pointer // [k][two vectors]
 	src    unsafe.Pointer
@@ -14,7 +14,7 @@ type panelArgs struct {
 	shift  unsafe.Pointer
 	floor  float32 // zero for a ReLU, -Inf for none
 	_      uint32
-	cols   int // columns to read, at least 1; all of both vectors from two vectors on
+	cols   int // columns to read, at least 1; from two vectors on, two full vectors
 	table  unsafe.Pointer
 }
 
@@ -27,14 +27,14 @@ type gatherArgs struct {
 	k   int            // at least 1
 }
 
-// rowsArgs are the arguments of the row copiers.
+// rowsArgs are the arguments of the kernels that copy rows.
 type rowsArgs struct {
 	dst        unsafe.Pointer
 	dstStride  int // bytes from row to row
 	src        unsafe.Pointer
 	srcStride  int // bytes from row to row
 	rows       int // at least 1
-	valid      int // columns to write in a row, at least 1
+	valid      int // columns to write per row, at least 1
 	gap        int // zeros to write after each row
 	scale      unsafe.Pointer
 	shift      unsafe.Pointer
@@ -45,11 +45,11 @@ type rowsArgs struct {
 	dstChannel int // bytes from channel to channel
 	srcChannel int // bytes from channel to channel
 	lead       int // zeros to write before the first row
-	trail      int // zeros to write where the row after the last one would start
+	trail      int // zeros to write behind the last row
 }
 
-// laneTable holds sixteen words of ones and sixteen zeros, windows of which are load masks, then the even lanes of a
-// pair of vectors.
+// laneTable holds sixteen words of ones followed by sixteen zeros, parts of which are load masks, and then the indices
+// of the even lanes of a pair of vectors.
 var laneTable = func() (t [48]int32) {
 	for i := range 16 {
 		t[i], t[32+i] = -1, int32(2*i)
@@ -57,7 +57,7 @@ var laneTable = func() (t [48]int32) {
 	return t
 }()
 
-// laneWindow returns the address of a mask of n ones followed by zeros.
+// laneWindow returns the address in laneTable of n ones followed by zeros.
 func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }
 
 func packPanel(l level, a *panelArgs) {

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The properties that the tests check at random are fuzz targets too, so that every kernel is, against its generic twin
-// or a reference in float64.
+// The properties that the tests check on random input are also fuzz targets. So every kernel is fuzzed against its
+// generic form or against a reference in float64.
 
 // fuzzAtLevels fuzzes a property at every level of the CPU.
 func fuzzAtLevels(f *testing.F, property func(*rapid.T)) {
@@ -35,7 +35,7 @@ func FuzzBatchNorm(f *testing.F)          { fuzzAtLevels(f, propBatchNorm[float3
 func FuzzMaxPool(f *testing.F)            { fuzzAtLevels(f, propMaxPool) }
 func FuzzAvgPool(f *testing.F)            { fuzzAtLevels(f, propAvgPool[float32](eps32)) }
 
-// These compare the levels themselves.
+// These properties compare the levels themselves, so they run once.
 
 func FuzzConvTwins(f *testing.F)      { f.Fuzz(rapid.MakeFuzz(propConvTwins)) }
 func FuzzWinogradBack(f *testing.F)   { f.Fuzz(rapid.MakeFuzz(propWinogradBack)) }

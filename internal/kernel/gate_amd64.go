@@ -31,10 +31,11 @@ func gate(l level, a *gateArgs) {
 	}
 }
 
-// one32 and zero32 stand for the coefficients of rows that have none.
+// one32 and zero32 are the coefficients of rows that have none.
 var one32, zero32 = float32(1), float32(0)
 
-// gate32 computes dst = mul*grad where y > 0, or adds that to dst.
+// gate32 computes dst = mul*grad where y > 0 and 0 elsewhere or, with accumulate, adds that to dst. It returns false
+// where no vector code does.
 func gate32(dst, grad, y []float32, mul float32, accumulate bool) bool {
 	l := currentLevel()
 	if l == generic {

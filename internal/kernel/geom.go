@@ -2,10 +2,10 @@ package kernel
 
 import "fmt"
 
-// ConvGeom is the geometry of a two-dimensional convolution: input [C, H, W], weights [O, C/Groups, KH, KW], output
-// [O, OutH, OutW]. S is the stride, P the zero padding on both sides, D the dilation. E is how many more rows of
-// padding there are at the bottom and columns at the right, negative where there are fewer. Groups divides C and O;
-// Groups == C is a depthwise convolution. A stride, dilation or group count of zero means one.
+// ConvGeom is the geometry of a two-dimensional convolution: input [C, H, W], weights [O, C/Groups, KH, KW], output [O,
+// OutH, OutW]. S is the stride, P the zero padding on both sides, D the dilation. E is the number of further rows of
+// padding at the bottom and columns at the right, negative for fewer. Groups divides C and O; Groups == C is a
+// depthwise convolution. A stride, dilation or group count of zero means one.
 type ConvGeom struct{ C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, Groups, EH, EW int }
 
 // OutH returns the output height.
@@ -28,7 +28,7 @@ func (g ConvGeom) FLOPs() int {
 	return 2 * g.OutLen() * (g.C / one(g.Groups)) * g.KH * g.KW
 }
 
-// Check reports the first thing that makes the geometry impossible.
+// Check returns an error about the first thing that makes the geometry impossible.
 func (g ConvGeom) Check() error {
 	g = g.norm()
 	switch {
@@ -51,7 +51,7 @@ func (g ConvGeom) Check() error {
 	return nil
 }
 
-// norm fills in the zero values.
+// norm returns the geometry with ones in place of zero strides, dilations and groups.
 func (g ConvGeom) norm() ConvGeom {
 	g.SH, g.SW, g.DH, g.DW, g.Groups = one(g.SH), one(g.SW), one(g.DH), one(g.DW), one(g.Groups)
 	return g
@@ -64,7 +64,7 @@ func one(n int) int {
 	return n
 }
 
-// convOut returns the outputs along an axis of in inputs with pad zeros added in all.
+// convOut returns the number of outputs along an axis with the given number of inputs and of added zeros in all.
 func convOut(in, k, s, pad, d int) int {
 	room := in + pad - d*(k-1) - 1
 	if room < 0 {
@@ -73,7 +73,7 @@ func convOut(in, k, s, pad, d int) int {
 	return room/s + 1
 }
 
-// validRange returns the outputs o in [lo, hi) whose input o*s+offset lies in [0, in).
+// validRange returns the range [lo, hi) of outputs o whose input o*s+offset lies in [0, in).
 func validRange(offset, s, in, out int) (lo, hi int) {
 	if offset < 0 {
 		lo = (-offset + s - 1) / s

@@ -2,7 +2,7 @@ package kernel
 
 import "syscall"
 
-// mapBetweenGuards returns size bytes of memory with a page before and behind that faults when touched.
+// mapBetweenGuards returns size bytes of memory between two pages that fault when touched.
 func mapBetweenGuards(size int) []byte {
 	m, err := syscall.Mmap(-1, 0, size+2*canPage, syscall.PROT_READ|syscall.PROT_WRITE,
 		syscall.MAP_ANON|syscall.MAP_PRIVATE)

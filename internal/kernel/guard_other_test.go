@@ -2,7 +2,7 @@
 
 package kernel
 
-// mapBetweenGuards returns nil: there are no such pages here.
+// mapBetweenGuards returns nil: this system has no pages that fault when touched.
 func mapBetweenGuards(int) []byte { return nil }
 
 func unmap([]byte) {}

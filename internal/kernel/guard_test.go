@@ -19,8 +19,8 @@ func atLevels(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// arena hands out slices that end at (or start after) a page that faults when touched, where the system has such pages,
-// so that a kernel which reads or writes out of bounds fails its test.
+// arena hands out slices that end right before, or start right behind, a page that faults when touched (where the
+// system has such pages). So a kernel that reads or writes out of bounds fails its test.
 type arena struct{ maps [][]byte }
 
 const canPage = 4096
@@ -32,10 +32,10 @@ func (a *arena) free() {
 	a.maps = nil
 }
 
-// guarded returns a copy of s in front of a guard page.
+// guarded returns a copy of s that ends at a guard page.
 func guarded[T Float](a *arena, s []T) []T { return guardedAt(a, s, false) }
 
-// guardedAt returns a copy of s in front of a guard page or right behind one.
+// guardedAt returns a copy of s that ends at a guard page or, with behind, starts after one.
 func guardedAt[T Float](a *arena, s []T, behind bool) []T {
 	var z T
 	n := len(s) * int(unsafe.Sizeof(z))

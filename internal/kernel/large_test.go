@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// largeConvs are big enough for several blocks of channels, strips of rows and runs of weights.
+// largeConvs are large enough for several blocks of channels, strips of rows and runs of weights.
 var largeConvs = []ConvGeom{
 	{C: 130, H: 30, W: 28, O: 30, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
 	{C: 90, H: 60, W: 44, O: 7, KH: 3, KW: 3, PH: 2, PW: 2, DH: 2, DW: 2},
@@ -25,7 +25,7 @@ var largeConvs = []ConvGeom{
 	{C: 2, H: 240, W: 9, O: 3, KH: 11, KW: 3, PH: 5, PW: 1, SH: 4, SW: 3},
 }
 
-// TestConvLarge compares every level with the generic code relative to the size of the results.
+// TestConvLarge compares every level with the generic code. Errors are relative to the size of the results.
 func TestConvLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("large convolutions")

@@ -21,7 +21,8 @@ var levelNames = [...]string{generic: "generic", avx2: "avx2", avx512: "avx512"}
 
 func (l level) String() string { return levelNames[l] }
 
-// levelVariable lowers the instruction set, for comparisons and for telling a broken CPU from a broken kernel.
+// levelVariable names an environment variable that lowers the instruction set, for comparisons and to tell a broken CPU
+// from a broken kernel.
 const levelVariable = "GOLINE_CPU"
 
 // current is the level in use.
@@ -31,7 +32,7 @@ var current = func() *atomic.Int32 {
 	return v
 }()
 
-// lowered returns the lower of l and the level of that name, l where there is none.
+// lowered returns the lower of l and the level of the given name, or l if there is no such level.
 func lowered(l level, name string) level {
 	for i, n := range levelNames {
 		if strings.EqualFold(name, n) {
@@ -41,8 +42,8 @@ func lowered(l level, name string) level {
 	return l
 }
 
-// CheckLevelVariable fails where the environment variable GOLINE_CPU is set to something that is no level: it has no
-// effect then.
+// CheckLevelVariable fails where the environment variable GOLINE_CPU holds something that is not a level, and so has no
+// effect.
 func CheckLevelVariable() error { return checkLevel(os.Getenv(levelVariable)) }
 
 func checkLevel(name string) error {
@@ -55,15 +56,15 @@ func checkLevel(name string) error {
 
 func currentLevel() level { return level(current.Load()) }
 
-// Level names the instruction set in use: "generic", "avx2" or "avx512". The environment variable GOLINE_CPU, read at
-// start-up, asks for a lower one than the CPU has.
+// Level returns the name of the instruction set in use: "generic", "avx2" or "avx512". The environment variable
+// GOLINE_CPU, read at start-up, can ask for a lower one than the CPU has.
 func Level() string { return currentLevel().String() }
 
-// Levels names the instruction sets that this CPU and build offer, the plainest first.
+// Levels returns the names of the instruction sets that this CPU and build support, lowest first.
 func Levels() []string { return levelNames[:detect()+1] }
 
-// ForceLevel switches to another level until restore is called; it is for tests and benchmarks, which must not run in
-// parallel with others meanwhile. A Conv and a Right keep the level they were built at.
+// ForceLevel switches to another level until restore is called. It is for tests and benchmarks, which must not run in
+// parallel with others meanwhile. A Conv and a Right keep the level at which they were made.
 func ForceLevel(name string) (restore func(), err error) {
 	for i, n := range Levels() {
 		if n == name {

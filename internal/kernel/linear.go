@@ -22,7 +22,7 @@ func Linear[T Float](dst, x, w, bias []T, n, in, out int) {
 	}
 }
 
-// spreadColumns is how many columns of a matrix stay in cache while the rows of a batch pass.
+// spreadColumns is the number of columns of a matrix that stay in cache while all rows of a batch are processed.
 const spreadColumns = 128
 
 // LinearBackwardInput computes dx [n, in] = dy [n, out] · w [out, in].
@@ -37,7 +37,7 @@ func LinearBackwardInput[T Float](dx, dy, w []T, n, in, out int) {
 	}
 }
 
-// spreadRows adds coef[j] times row j of w, whose rows are ldw apart, to dst, one row after the other.
+// spreadRows adds coef[j] times row j of w to dst, one row after the other. Rows of w are ldw elements apart.
 func spreadRows[T Float](dst, coef, w []T, ldw int) {
 	if is32[T]() && spread32(as32(dst), as32(coef), as32(w), ldw, nil, 0) {
 		return
@@ -47,8 +47,8 @@ func spreadRows[T Float](dst, coef, w []T, ldw int) {
 	}
 }
 
-// LinearBackwardWeight adds dyᵀ · x to dw [out, in] and, unless it is nil, the sum of dy to dbias [out];
-// x is [n, in], dy [n, out].
+// LinearBackwardWeight adds dyᵀ · x to dw [out, in] and, unless dbias is nil, the sum of dy over the batch to dbias
+// [out]; x is [n, in], dy [n, out].
 func LinearBackwardWeight[T Float](dw, dbias, x, dy []T, n, in, out int) {
 	dw, x, dy = dw[:in*out], x[:n*in], dy[:n*out]
 	var coef [64]T
@@ -91,7 +91,7 @@ func RoutedLinear[T Float](dst, z, w, bias, absC []T, threshold T, in, out int) 
 	}
 }
 
-// routedBytes is how many bytes of weights stay in cache while the samples of a batch pass.
+// routedBytes is the number of bytes of weights that stay in cache while all samples of a batch are processed.
 const routedBytes = 128 << 10
 
 // RoutedLinearBatch is RoutedLinear for the n = len(class) samples of z [n, in] and dst [n, out], with the

@@ -105,7 +105,7 @@ func propRouted[T Float](eps float64) func(*rapid.T) {
 			absC[i] = T(math.Abs(float64(absC[i])))
 		}
 		thresholds := guarded(&mem, randSlice[T](rng, classes))
-		thresholds[0] = absC[0] * w[0] // a weight at the threshold itself is dropped
+		thresholds[0] = absC[0] * w[0] // a weight whose product equals the threshold is dropped
 		var bias []T
 		if rapid.Bool().Draw(t, "bias") {
 			bias = guarded(&mem, randSlice[T](rng, out))
@@ -115,7 +115,7 @@ func propRouted[T Float](eps float64) func(*rapid.T) {
 			class[i] = rng.IntN(classes)
 		}
 		class[0] = 0
-		z[rng.IntN(in)] = T(math.Inf(1)) // must not leak through dropped weights
+		z[rng.IntN(in)] = T(math.Inf(1)) // must not spread through dropped weights
 		batch := guarded(&mem, nans[T](n*out))
 		RoutedLinearBatch(batch, z, w, bias, absC, class, thresholds, in, out)
 		tol := eps * float64((in+2)*(in+2))
@@ -146,7 +146,7 @@ func propRouted[T Float](eps float64) func(*rapid.T) {
 	}
 }
 
-// bitsOf turns NaNs into something that compares.
+// bitsOf returns the bits of s, with the same bits for all NaNs.
 func bitsOf[T Float](s []T) []uint64 {
 	b := make([]uint64, len(s))
 	for i, v := range s {

@@ -9,15 +9,16 @@ type LRN struct {
 	Alpha, Beta, K float64
 }
 
-// window returns the channels, of so many, that count for channel c.
+// window returns the range [lo, hi) of channels in the window of channel c.
 func (l LRN) window(c, channels int) (lo, hi int) {
 	return max(0, c-(l.Size-1)/2), min(channels, c+l.Size/2+1)
 }
 
-// lrnChunk is how many positions of a channel are worked on at a time.
+// lrnChunk is the number of positions of a channel that are processed at a time.
 const lrnChunk = 512
 
-// lrnScale computes into s the base of the power of channel c for src [channels, hw]; s has hw elements.
+// lrnScale computes, for channel c of src [channels, hw], the sum K + Alpha/Size · Σ x² whose power divides x, into the
+// hw elements of s.
 func lrnScale[T Float](l LRN, s, src []T, c, channels, hw int) {
 	var squares [lrnChunk]T
 	clear(s)
@@ -59,10 +60,10 @@ func negPow[T Float](s []T, beta float64) {
 	}
 }
 
-// negPow34 is negPow for a power of 3/4, which the networks with this layer have.
+// negPow34 is negPow for a power of 3/4, which the networks with this layer use.
 func negPow34(s []float32) {
 	for i, v := range s {
-		r := float32(math.Sqrt(float64(v))) // one instruction in float32
+		r := float32(math.Sqrt(float64(v))) // compiled to one float32 instruction
 		s[i] = 1 / (r * float32(math.Sqrt(float64(r))))
 	}
 }
@@ -79,7 +80,8 @@ func LRNForward[T Float](l LRN, dst, src []T, channels, hw int) {
 
 // LRNBackward computes dx [channels, hw] from dy and x of that shape. scratch has channels·hw elements.
 func LRNBackward[T Float](l LRN, dx, dy, x, scratch []T, channels, hw int) {
-	// dx[i] = dy[i]*s[i]^-β - 2αβ/size * x[i] * sum of dy[c]*x[c]*s[c]^(-β-1) over the c whose windows hold i.
+	// dx[i] = dy[i]*s[i]^-β - 2αβ/size * x[i] * sum of dy[c]*x[c]*s[c]^(-β-1) over the channels c whose windows contain
+	// i.
 	inner := scratch[:channels*hw]
 	for c := range channels {
 		at := c * hw

@@ -2,15 +2,15 @@ package kernel
 
 import "unsafe"
 
-// hugePage is the size of the pages that Memory asks for, cacheLine what it aligns to otherwise.
+// hugePage is the page size that Memory asks for; cacheLine is its alignment for less memory.
 const (
 	hugePage  = 2 << 20
 	cacheLine = 64
 )
 
-// Memory returns n zeros that start at a cache line. From half a huge page on they start at one, and Linux is asked for
-// such pages: maps that are walked through once for every image cost less to translate then. The memory is the garbage
-// collector's like any other.
+// Memory returns n zeros, aligned to a cache line. From half a huge page on they are aligned to a huge page, and Linux
+// is asked to use huge pages: for maps that are read once per image, these make address translation cheaper. The memory
+// is garbage collected like any other.
 func Memory[T Float](n int) []T {
 	var z T
 	size := int(unsafe.Sizeof(z))

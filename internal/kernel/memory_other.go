@@ -2,5 +2,5 @@
 
 package kernel
 
-// adviseHuge does nothing where huge pages cannot be asked for.
+// adviseHuge does nothing on systems where it cannot ask for huge pages.
 func adviseHuge([]byte) {}

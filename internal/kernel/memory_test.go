@@ -9,7 +9,7 @@ import (
 
 func TestMemory(t *testing.T) {
 	for _, n := range []int{0, 1, 17, 1000, hugePage/8 + 1, hugePage / 4, hugePage/4 + 1, 3 * hugePage / 4} {
-		for range 3 { // also where the collector hands out what it had before
+		for range 3 { // later rounds may get memory that was used before
 			checkMemory[float32](t, n)
 			checkMemory[float64](t, n)
 		}

@@ -4,14 +4,14 @@ package kernel
 
 import "unsafe"
 
-// momentArgs are the arguments of the sums in float64.
+// momentArgs are the arguments of the kernels that sum in float64.
 type momentArgs struct {
 	x, y           unsafe.Pointer
-	n              int // a multiple of sixteen, at least that
+	n              int // number of elements, a positive multiple of sixteen
 	mean, sum, dot float64
 }
 
-// moment32 adds to a's sums over x (and y) in float64 and returns how many elements it covered; see momentArgs.
+// moment32 adds sums over x (and y) in float64 to a, and returns the number of elements that it has summed.
 func moment32(kind momentKind, x, y []float32, a *momentArgs) int {
 	l := currentLevel()
 	n := len(x) &^ 15

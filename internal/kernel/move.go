@@ -1,7 +1,7 @@
 package kernel
 
-// Moving is the geometry of [Move]: a matrix of Rows × Cols elements with the strides that it has in the source and in
-// the destination. Those of the source may be zero or negative.
+// Moving is the geometry of [Move]: a matrix of Rows × Cols elements, with its strides in the source (RowSrc, ColSrc)
+// and in the destination (RowDst, ColDst). Strides in the source may be zero or negative.
 type Moving struct {
 	Rows, RowSrc, RowDst int
 	Cols, ColSrc, ColDst int
@@ -39,7 +39,7 @@ func Move[T Float](dst []T, to int, src []T, from int, m Moving) {
 	}
 }
 
-// transpose copies dst[i*dstStride + j] = src[j*srcStride + i] for i < rows, j < cols, in blocks of columns whose
+// transpose copies dst[i*dstStride + j] = src[j*srcStride + i] for i < rows and j < cols, in blocks of columns whose
 // source stays in the cache.
 func transpose[T Float](dst []T, dstStride int, src []T, srcStride, rows, cols int) {
 	const block = 64

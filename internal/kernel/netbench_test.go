@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// netConv is a convolution of a network and how often it occurs there.
+// netConv is a convolution of a network, with the number of times that it occurs there.
 type netConv struct {
 	times int
 	g     ConvGeom
 }
 
-// netPointwise, netSpatial and netDepthwise are convolutions of hw×hw inputs; same pads as TensorFlow's SAME does.
+// netPointwise, netSpatial and netDepthwise return convolutions of hw×hw inputs. same pads as TensorFlow's SAME does.
 func netPointwise(times, c, o, hw, stride int) netConv {
 	return netConv{times, ConvGeom{C: c, O: o, H: hw, W: hw, KH: 1, KW: 1, SH: stride, SW: stride}}
 }
 
 func netSpatial(times, c, o, k, hw, stride int, same bool) netConv {
 	g := ConvGeom{C: c, O: o, H: hw, W: hw, KH: k, KW: k, SH: stride, SW: stride, PH: k / 2, PW: k / 2}
-	if same && stride == 2 { // of even sizes
+	if same && stride == 2 { // for even sizes
 		g.PH, g.PW, g.EH, g.EW = k/2-1, k/2-1, 1, 1
 	}
 	return netConv{times, g}
@@ -34,7 +34,7 @@ func netDepthwise(times, c, k, hw, stride int, same bool) netConv {
 	return n
 }
 
-// netConvs are the convolutions of networks for 224×224 pixels: ResNet-50 with its strides at the 3×3 layers,
+// netConvs lists the convolutions of networks for 224×224 pixels: ResNet-50 (with its strides in the 3×3 layers),
 // MobileNetV2 and EfficientNet-Lite0.
 var netConvs = []struct {
 	name  string
@@ -83,7 +83,7 @@ var netConvs = []struct {
 	}},
 }
 
-const netImages = 3 // as many as a replica runs at once
+const netImages = 3 // as many images as a replica runs at once
 
 func (n netConv) String() string {
 	g := n.g
@@ -94,9 +94,10 @@ func (n netConv) String() string {
 	return fmt.Sprintf("%s%dx%d/%d %d-%d @%d", kind, g.KH, g.KW, g.SH, g.C, g.O, g.H)
 }
 
-// TestNetworkSpeed prints for every convolution of the networks above the time of an image, of a few computed at once,
-// how often it occurs, GFLOP/s, the share of the peak measured beside it, and what it takes of the network's time;
-// times are minima of short runs on warm caches. SPEED=1 asks for it, SPEED_OF for the networks whose names contain it.
+// TestNetworkSpeed logs for every convolution of these networks: the time per image alone and among a few at once, the
+// number of its occurrences, GFLOP/s, the share of the peak speed measured at the same time, and its share of the
+// network's time. Times are minima of short runs with warm caches. It runs only if the variable SPEED is set; SPEED_OF
+// selects the networks whose names contain its value.
 func TestNetworkSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")

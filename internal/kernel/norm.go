@@ -2,8 +2,8 @@ package kernel
 
 import "math"
 
-// Moments returns the mean of x and 1/√(variance + eps), the variance being that of all of x (divided by its length),
-// or with centre unset zero and 1/√(mean square + eps). Both are summed in float64 in a fixed order.
+// Moments returns the mean of x and 1/√(variance + eps), with the biased variance of x. Without centre it returns zero
+// and 1/√(mean square + eps). Sums are in float64, in a fixed order.
 func Moments[T Float](x []T, eps float64, centre bool) (mean, invstd float64) {
 	m := float64(len(x))
 	if centre {
@@ -15,7 +15,7 @@ func Moments[T Float](x []T, eps float64, centre bool) (mean, invstd float64) {
 // Standardize computes dst = scale*(x-mean) + shift. dst may be x.
 func Standardize[T Float](dst, x []T, mean, scale, shift float64) {
 	dst = dst[:len(x)]
-	// What T cannot hold of the mean goes into the shift.
+	// The part of the mean that T cannot hold goes into the shift.
 	m := T(mean)
 	s, t := T(scale), T(shift-scale*(mean-float64(m)))
 	if is32[T]() && (&stream{op: opNormBack, dst: as32(dst), a: as32(x), b: as32(x), t: float32(s), m: float32(m),
@@ -27,8 +27,9 @@ func Standardize[T Float](dst, x []T, mean, scale, shift float64) {
 	}
 }
 
-// StandardizeBackward computes dx, the gradient by x of (x-mean)*invstd as a function of x alone, from dy, the gradient
-// by its value; mean and invstd are those of Moments. dx may be dy.
+// StandardizeBackward computes dx, the gradient with respect to x of the function (x-mean)*invstd of x alone, from dy,
+// the gradient with respect to its value. mean and invstd are those of Moments, and count as functions of x. dx may be
+// dy.
 func StandardizeBackward[T Float](dx, dy, x []T, mean, invstd float64, centre bool) {
 	dx, x = dx[:len(dy)], x[:len(dy)]
 	m := float64(len(dy))

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// standardized is what Standardize makes of a row by the definition, and the gradient of its dot product with dy.
+// standardized returns a row standardised by the definition, and the gradient of its dot product with dy.
 func standardized(x, dy []float64, eps float64, centre bool) (y, dx []float64) {
 	m := float64(len(x))
 	mean, square := 0.0, 0.0
@@ -81,7 +81,7 @@ func propLRN[T Float](tol float64) func(*rapid.T) {
 		LRNForward(l, y, x, channels, hw)
 		LRNBackward(l, dx, dy, x, nans[T](len(x)), channels, hw)
 		s, want := make([]float64, len(x)), make([]float64, len(x))
-		in := func(c, i int) bool { // channel i counts for channel c
+		in := func(c, i int) bool { // whether channel i is in the window of channel c
 			return i >= c-(l.Size-1)/2 && i <= c+(l.Size-1)-(l.Size-1)/2
 		}
 		for at := range s {
@@ -115,7 +115,7 @@ func TestLRN(t *testing.T) {
 	t.Run("float64", func(t *testing.T) { rapid.Check(t, propLRN[float64](1e-14)) })
 }
 
-// TestNormLevelBits: vector code of all levels gives the same bits.
+// TestNormLevelBits: the vector code gives the same bits at all levels.
 func TestNormLevelBits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 300).Draw(t, "n")

@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// packedMemory returns n zeros for packed weights. Linux is asked for the huge pages that lie within: aligned as Memory
-// aligns, the many weights of a network would take megabytes more.
+// packedMemory returns n zeros for packed weights. Linux is asked to use the huge pages that lie entirely inside. The
+// memory is not aligned as by Memory, which would take megabytes more for the many weights of a network.
 func packedMemory(n int) []float32 {
 	s := make([]float32, n)
 	from := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % hugePage)

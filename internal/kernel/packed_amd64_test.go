@@ -10,7 +10,7 @@ import (
 
 func TestPackedMemory(t *testing.T) {
 	for _, n := range []int{0, 1, 1000, hugePage / 4, hugePage/4 + 1, 3 * hugePage / 2} {
-		for range 3 { // also where the collector hands out what it had before
+		for range 3 { // later rounds may get memory that was used before
 			s := packedMemory(n)
 			require.Equal(t, make([]float32, n), s)
 			for i := range s {

@@ -1,17 +1,18 @@
 package kernel
 
-// The products of packed panels, the building blocks of matrix products in float64 and in int16. The left panel holds
-// at most PanelRows rows, side by side for each term; the right one DoubleColumns or ShortColumns columns, side by side
-// for each term or pair of terms. They give the same bits at all levels.
+// Sizes of packed panels, whose products are the building blocks of matrix products in float64 and in int16. A left
+// panel holds at most PanelRows rows; the rows' elements of one term lie side by side. A right panel holds
+// DoubleColumns or ShortColumns columns, side by side for each term or pair of terms. Products have the same bits at
+// all levels.
 const (
 	PanelRows     = 6
 	DoubleColumns = 8
 	ShortColumns  = 16
 )
 
-// DoublePanel computes c[i*ldc+j] = the sum over l of a[l*rows+i] * b[l*DoubleColumns+j] for the rows i and all columns
-// j of a panel, or with resume adds to c. The terms are added in their order, each rounded twice: after the product and
-// after the sum.
+// DoublePanel computes c[i*ldc+j] = the sum over terms l of a[l*rows+i] * b[l*DoubleColumns+j], for the rows i and all
+// columns j of a panel; with resume it adds to c. The terms are added in order. Each is rounded twice: after the
+// product and after the sum.
 func DoublePanel(c []float64, ldc int, a, b []float64, rows, terms int, resume bool) {
 	checkPanel(rows)
 	c, a, b = c[:(rows-1)*ldc+DoubleColumns], a[:terms*rows], b[:terms*DoubleColumns]
@@ -39,8 +40,8 @@ func DoublePanel(c []float64, ldc int, a, b []float64, rows, terms int, resume b
 	}
 }
 
-// ShortPanel is DoublePanel for integers: a is [pairs, rows, 2], b [pairs, ShortColumns, 2], c of int32. Sums that
-// leave the range of int32 wrap, and no pair of factors may be twice -32768 times itself.
+// ShortPanel is DoublePanel for integers: a is [pairs, rows, 2], b [pairs, ShortColumns, 2], c of int32. Sums outside
+// of the range of int32 wrap. A pair in a and its pair in b must not consist of -32768 only.
 func ShortPanel(c []int32, ldc int, a, b []int16, rows, pairs int, resume bool) {
 	checkPanel(rows)
 	c, a, b = c[:(rows-1)*ldc+ShortColumns], a[:pairs*rows*2], b[:pairs*ShortColumns*2]
@@ -68,8 +69,8 @@ func checkPanel(rows int) {
 	}
 }
 
-// NotBelow sets bit i%8 of dst[i/8] where src[i]*gain[i]*scale + shift[i], rounded after each operation, is not below
-// bound, or is NaN. The length of src is a multiple of eight.
+// NotBelow sets bit i%8 of dst[i/8] if src[i]*gain[i]*scale + shift[i], rounded after each operation, is not below
+// bound, or is NaN. The length of src must be a multiple of eight.
 func NotBelow(dst []uint8, src []int32, gain, shift []float32, scale, bound float32) {
 	if len(src)%8 != 0 {
 		panic("kernel: not a multiple of eight")
@@ -90,12 +91,13 @@ func NotBelow(dst []uint8, src []int32, gain, shift []float32, scale, bound floa
 	}
 }
 
-// RotateColumns is how many columns Rotate turns together.
+// RotateColumns is the number of columns that Rotate processes together.
 const RotateColumns = 16
 
-// Rotate applies a sweep of plane rotations to rows [len(turns)/2+1, RotateColumns]: for each pair c, s of turns [n, 2]
-// in order, a row becomes c*x + s*y and the next one c*y - s*x, where x and y are what the two hold by then. The sweep
-// begins with the first row, or with up at the last one, whose next is the one above. No product is fused with a sum.
+// Rotate applies a sweep of plane rotations to rows [len(turns)/2+1, RotateColumns]. For each pair c, s of turns [n,
+// 2], in order, a row becomes c*x + s*y and the next row becomes c*y - s*x, where x and y are the present values of the
+// two. The sweep starts with the first row and goes down or, with up, starts with the last row and goes up. No product
+// is fused with a sum.
 func Rotate(rows, turns []float64, up bool) {
 	n := len(turns) / 2
 	rows = rows[:(n+1)*RotateColumns]

@@ -7,17 +7,17 @@ import "unsafe"
 // panelTileArgs are the arguments of the tiles of float64 and int16.
 type panelTileArgs struct {
 	a, b unsafe.Pointer
-	k    int // terms or pairs, at least 1
+	k    int // number of terms or pairs, at least 1
 	c    unsafe.Pointer
 	ldc  int // bytes
-	// flags is 1 to add to c.
+	// flags is 1 to add to c, otherwise 0.
 	flags int
 }
 
 // notBelowArgs are the arguments of notBelow.
 type notBelowArgs struct {
 	dst, src, gain, shift unsafe.Pointer
-	n                     int // a multiple of eight, at least that
+	n                     int // a positive multiple of eight
 	scale, bound          float32
 }
 

@@ -55,7 +55,7 @@ func TestShortPanel(t *testing.T) {
 			resume := rapid.Bool().Draw(t, "resume")
 			most := rapid.SampledFrom([]int{1, 1000, math.MaxInt16}).Draw(t, "most")
 			rng := newRand(rapid.Uint64().Draw(t, "seed"))
-			// Slices of float32 have the sizes and guard pages that pairs of int16 need.
+			// The pairs of int16 lie in a slice of float32, which has their size and a guard page.
 			draw := func(pairs int) []int16 {
 				f := guarded(&mem, make([]float32, pairs))
 				s := unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(f))), 2*pairs)

@@ -2,8 +2,8 @@ package kernel
 
 import "time"
 
-// PeakFMA measures for about d how many float32 GFLOP/s one core does in fused multiply-adds of the level in use: the
-// best of many short runs.
+// PeakFMA returns the speed of one core in fused multiply-adds of float32 at the level in use, in GFLOP/s: the best of
+// many short runs. It measures for about the time d.
 func PeakFMA(d time.Duration) float64 {
 	best := 0.0
 	for start := time.Now(); time.Since(start) < d || best == 0; {
@@ -14,7 +14,7 @@ func PeakFMA(d time.Duration) float64 {
 	return best
 }
 
-// peakGeneric runs independent multiply-adds and returns how many operations it did.
+// peakGeneric runs independent multiply-adds and returns the number of operations.
 func peakGeneric() (flops float64) {
 	const steps, lanes = 1 << 14, 8
 	var acc [lanes]float32
@@ -23,7 +23,7 @@ func peakGeneric() (flops float64) {
 			acc[i] = acc[i]*0.5 + 1
 		}
 	}
-	if acc[0] > 2 { // never; it keeps the loop
+	if acc[0] > 2 { // never true; keeps the compiler from removing the loop
 		return 0
 	}
 	return 2 * steps * lanes

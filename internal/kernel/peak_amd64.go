@@ -4,7 +4,7 @@ package kernel
 
 type peakArgs struct{ n int }
 
-// peakRun runs independent multiply-adds and returns how many operations it did.
+// peakRun runs independent multiply-adds and returns the number of operations.
 func peakRun() float64 {
 	const rounds, chains = 1 << 13, 12 // chains as in the assembly
 	args := peakArgs{rounds}

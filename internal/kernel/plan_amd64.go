@@ -4,50 +4,51 @@ package kernel
 
 import "slices"
 
-// tap is one weight's place in the window: output (y, x) reads input (y*sh+dy, x*sw+dx).
+// tap is the position of one weight in the window: output (y, x) reads input (y*sh+dy, x*sw+dx).
 type tap struct{ dy, dx int }
 
-// planGeom describes a grouped correlation with arbitrary taps; input outside of [h, w] is zero.
+// planGeom describes a grouped correlation with any taps. Input outside of [h, w] is zero.
 type planGeom struct {
-	groups, c, m int // c input and m output channels for each group
+	groups, c, m int // c input and m output channels per group
 	h, w, oh, ow int
 	sh, sw       int
 	taps         []tap
 }
 
-// plan runs a correlation on register tiles. Weights are packed as [group][block][row tile][k][rows of the tile], where
-// k runs over (channel, tap) of a block of input channels.
+// plan computes a correlation on register tiles. Weights are packed as [group][block][row tile][k][rows of the tile],
+// where k counts the (channel, tap) of a block of input channels.
 //
-// The input is first rearranged, pre operation applied and zeros added, so that the tile finds every tap's vector of
-// output columns in contiguous memory: a panel [k][columns] of one tile for a pointwise convolution, otherwise a set of
-// views of a strip of rows, see layout.
+// The input is first rearranged: the pre operation is applied and zeros are added, and the tile finds the vector of
+// output columns of every tap in contiguous memory. For a pointwise convolution this is a panel [k][columns] for one
+// column tile, otherwise a set of views of a strip of rows, see layout.
 type plan struct {
 	planGeom
 	level   level
-	lanes   int   // of a vector
-	tiles   []int // rows of each row tile
+	lanes   int   // lanes of a vector
+	tiles   []int // number of rows of each row tile
 	blockC  int   // channels in a block
 	weights []float32
-	offsets []int32 // bytes into the rearranged input for each k of a block
+	offsets []int32 // offset in the rearranged input of each k of a block, in bytes
 	layout
-	// gathered says that what a column tile reads of the views is copied to a panel first, at offsets gatheredOffsets:
-	// many row tiles share it, and in AVX2's small L1 it would take twice the room.
+	// gathered says that the elements of the views that a column tile reads are first copied to a panel, from the
+	// offsets in offsets; the tile then reads them at gatheredOffsets. Many row tiles share the panel, and it takes
+	// half the room of the views in AVX2's small L1 cache.
 	gathered        bool
 	gatheredOffsets []int32
-	// Row tiles are visited in runs whose weights stay in cache, over all column tiles packed together.
+	// Row tiles are processed in runs whose weights stay in cache, for all column tiles that are packed together.
 	tilesInRun, columnsTogether int
 }
 
 const (
-	blockTaps      = 384       // terms summed between two visits of an output
-	blockTapsAVX2  = 256       // the same for views on AVX2, whose two tiles of rows should find them in L1
+	blockTaps      = 384       // terms summed before an output is stored and read again
+	blockTapsAVX2  = 256       // the same for views on AVX2, where two row tiles should find them in the L1 cache
 	weightCache    = 192 << 10 // bytes of weights that stay in cache beside the rearranged input
-	rearrangeCache = 256 << 10 // bytes of rearranged input wanted at a time
-	gatherTiles    = 12        // row tiles from which a panel pays
-	slackLanes     = 64        // lanes that kernels may touch beyond the rearranged input
+	rearrangeCache = 256 << 10 // bytes of rearranged input at a time
+	gatherTiles    = 12        // number of row tiles from which gathering into a panel pays off
+	slackLanes     = 64        // lanes behind the rearranged input that kernels may touch
 )
 
-// newPlan lays out a plan; pack gives it weights.
+// newPlan returns a plan without weights. pack sets the weights.
 func newPlan(l level, g planGeom) *plan {
 	p := &plan{planGeom: g, level: l, lanes: 8}
 	most := 6
@@ -67,7 +68,7 @@ func newPlan(l level, g planGeom) *plan {
 		p.tilesInRun = max(1, weightCache/2/perTile)
 		p.columnsTogether = max(1, rearrangeCache/(4*2*p.lanes*p.blockC))
 	}
-	// What splits into runs or follows rows gains nothing.
+	// Gathering does not pay off for tiles in several runs or for vectors that follow rows.
 	if p.gathered = l == avx2 && !p.panel && !p.byRow && len(p.tiles) >= gatherTiles &&
 		p.tilesInRun == len(p.tiles); p.gathered {
 		for i := range p.offsets {
@@ -77,8 +78,8 @@ func newPlan(l level, g planGeom) *plan {
 	return p
 }
 
-// weightSource says where to find the weights of a convolution: w[group*byGroup + m*byOut + c*byIn + tap[t]] for output
-// channel m and input channel c of a group, times scale[group*outs+m] where there is one.
+// weightSource says where the weights of a convolution are: that of tap t between output channel m and input channel c
+// of a group is w[group*byGroup + m*byOut + c*byIn + tap[t]], times scale[group*outs+m] unless scale is nil.
 type weightSource struct {
 	w                    []float32
 	byGroup, byOut, byIn int
@@ -86,7 +87,8 @@ type weightSource struct {
 	scale                []float32
 }
 
-// pack orders the weights as the tiles read them, in the memory of the last packing where there was one.
+// pack arranges the weights in the order in which the tiles read them. It reuses the memory of the packing before, if
+// any.
 func (p *plan) pack(s weightSource) {
 	if p.weights == nil {
 		p.weights = packedMemory(p.groups * p.m * p.c * len(p.taps))
@@ -116,7 +118,7 @@ func (p *plan) pack(s weightSource) {
 	}
 }
 
-// splitRows cuts m rows into tiles of nearly equal height, at most most each, the higher ones first.
+// splitRows divides m rows into tiles of nearly equal height, of at most most rows, higher tiles first.
 func splitRows(m, most int) []int {
 	n := (m + most - 1) / most
 	tiles := make([]int, n)
@@ -129,29 +131,29 @@ func splitRows(m, most int) []int {
 	return tiles
 }
 
-// evenBlock returns the size of nearly equal blocks of at most most that cover n.
+// evenBlock returns the size, at most most, of nearly equal blocks that cover n.
 func evenBlock(n, most int) int {
 	blocks := (n + most - 1) / most
 	return (n + blocks - 1) / blocks
 }
 
-// layout says where the rearranged input of a channel holds what each tap reads.
+// layout says where the rearranged input of a channel holds the elements that each tap reads.
 type layout struct {
 	panel bool // pointwise: no views
-	// half marks views whose rows hold an odd number of half vectors.
+	// half says that rows of the views have an odd number of half vectors.
 	half    bool
 	byRow   bool // vectors follow the output rows at pitch; otherwise views are dense and vectors may span rows
 	views   []view
-	tapView []int // view of each tap
-	tapRow  []int // row offset of each tap in its view
-	tapCol  []int // column offset of each tap in its view
+	tapView []int // for each tap, its view
+	tapRow  []int // for each tap, its row in the view
+	tapCol  []int // for each tap, its column in the view
 	pitch   int   // elements from row to row of a view
 	channel int   // elements of one channel
 	strip   int   // output rows of a strip
 }
 
-// chooseLayout picks between the panel, padded rows, which are cheapest to write, and dense rows, one copy for each
-// column offset, which leave no lane idle.
+// chooseLayout chooses between the panel, views with padded rows (cheapest to write) and views with dense rows (a copy
+// for each column offset, but no lane idle).
 func (p *plan) chooseLayout() layout {
 	var l layout
 	if len(p.taps) == 1 && p.taps[0] == (tap{}) && p.sh == 1 && p.sw == 1 && p.h == p.oh && p.w == p.ow {
@@ -183,7 +185,7 @@ func (p *plan) chooseLayout() layout {
 		l.views[at].rows = max(l.views[at].rows, l.tapRow[i])
 		l.pitch = max(l.pitch, p.ow+l.tapCol[i])
 	}
-	// Rows above are offsets so far; a strip of n output rows has n rows more.
+	// So far rows are offsets; a strip of n output rows needs n more.
 	perRow, extra := 0, 0
 	for _, v := range l.views {
 		perRow += l.pitch
@@ -196,7 +198,7 @@ func (p *plan) chooseLayout() layout {
 		v := &l.views[i]
 		v.at, v.cols = l.channel, l.pitch
 		v.rows += l.strip
-		l.channel += (v.rows+1)*l.pitch + p.lanes // the row copiers may write beyond the last row
+		l.channel += (v.rows+1)*l.pitch + p.lanes // the kernels that copy rows may write behind the last row
 	}
 	return l
 }
@@ -217,7 +219,7 @@ func (p *plan) blockOffsets() []int32 {
 
 func (p *plan) ceils() bool { return true }
 
-// scratchLen returns how many elements of scratch run needs.
+// scratchLen returns the number of elements of scratch that run needs.
 func (p *plan) scratchLen() int {
 	if p.panel {
 		columns := (p.oh*p.ow + 2*p.lanes - 1) / (2 * p.lanes)

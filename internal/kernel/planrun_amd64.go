@@ -4,29 +4,29 @@ package kernel
 
 import "unsafe"
 
-// planIO are the slices of one image that a plan works on.
+// planIO holds the slices of one image that an engine reads and writes.
 type planIO struct {
 	dst      []float32 // [groups*m, oh*ow]
 	src      []float32 // [groups*c, h*w]
 	bias     []float32 // [groups*m]
-	residual []float32 // as dst, or nil
-	// accumulate adds to dst, without residual or relu.
+	residual []float32 // of the shape of dst, or nil
+	// accumulate adds to dst; then there is no residual and no relu.
 	accumulate bool
 	relu       bool
-	ceil       float32    // with relu, where the engine ceils: an upper bound of the outputs
-	act        Activation // applied last; the identity with relu or accumulate
+	ceil       float32    // with relu, if the engine's ceils is true: upper bound of the outputs
+	act        Activation // applied at the end; the identity with relu or accumulate
 	scale      []float32  // [groups*c]
 	shift      []float32  // [groups*c]
 	floor      float32
 	scratch    []float32
-	// Where dst is not a whole map, elements from channel to channel of it and the output row with which it begins; 0
-	// otherwise.
+	// If dst is only a part of a map: the number of elements from channel to channel of dst, and the first output row
+	// in it. Otherwise 0.
 	apart, from int
-	// Elements from image to image, where an engine computes several.
+	// Elements from image to image, for an engine that computes several.
 	dstStride, srcStride, residualStride int
 }
 
-// at returns the slices of image i of several.
+// at returns the slices of image i, for an engine that computes several.
 func (io planIO) at(i int) planIO {
 	io.dst, io.src = io.dst[i*io.dstStride:], io.src[i*io.srcStride:]
 	if io.residual != nil {
@@ -42,7 +42,7 @@ func (io *planIO) activate(at, n int) {
 	}
 }
 
-// finish applies whatever activation there is to n outputs that no kernel has.
+// finish applies the activation, whichever it is, to n outputs to which no kernel has applied it.
 func (io *planIO) finish(n int) {
 	switch {
 	case io.ceil < noCeiling:
@@ -54,7 +54,8 @@ func (io *planIO) finish(n int) {
 	}
 }
 
-// activateColumns does so for columns [from, to) of rows rows from row on, each pitch outputs long.
+// activateColumns applies act to columns [from, to) of the given number of rows from row on. Rows are pitch outputs
+// long.
 func (io *planIO) activateColumns(row, rows, pitch, from, to int) {
 	for i := row; i < row+rows; i++ {
 		io.activate(i*pitch+from, to-from)
@@ -86,12 +87,12 @@ func (p *plan) run(image planIO) {
 	}
 }
 
-// alignVector cuts scratch to start at a cache line.
+// alignVector drops elements so that the slice starts at a cache line.
 func alignVector(s []float32) []float32 {
 	return s[-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%64/4:]
 }
 
-// prepare returns what all tiles of a block have in common.
+// prepare returns the arguments that all tiles of a block have in common.
 func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
 	t := tileArgs{k: n * len(p.taps), ldc: 4 * p.apart(io), off: unsafe.Pointer(&p.offsets[0]), ceil: io.ceil}
 	if c0 > 0 || io.accumulate {
@@ -106,7 +107,7 @@ func (p *plan) prepare(io *planIO, c0, n int) tileArgs {
 	return t
 }
 
-// apart returns how many elements there are from channel to channel of the outputs.
+// apart returns the number of elements from channel to channel of the outputs.
 func (p *plan) apart(io *planIO) int {
 	if io.apart > 0 {
 		return io.apart
@@ -114,7 +115,7 @@ func (p *plan) apart(io *planIO) int {
 	return p.oh * p.ow
 }
 
-// column runs the row tiles [first, last) over one column tile, whose flat output position is at.
+// column runs the row tiles [first, last) on one column tile; at is its flat output position.
 func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, last, at, cols int, final bool) {
 	vecs := 2
 	if cols <= p.lanes {
@@ -191,11 +192,11 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 	}
 }
 
-// activateTogether is how many columns are activated at once, while they are in cache.
+// activateTogether is the number of columns that are activated at once, while they are in cache.
 const activateTogether = 256
 
-// runPanelPairs works on one column tile after the other. The first row tile of each packs the panel of the next one,
-// which hides the latency of reading it.
+// runPanelPairs processes one column tile after the other. The first row tile of each also packs the panel of the next
+// column tile, which hides the latency of reading it.
 func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int,
 	final bool) {
 	hw, width := p.oh*p.ow, 2*p.lanes
@@ -221,7 +222,7 @@ func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, bl
 	}
 }
 
-// fill rearranges n channels from channel first on for the output rows [y0, y0+rows).
+// fill rearranges n channels, from channel first on, for the output rows [y0, y0+rows).
 func (p *plan) fill(io *planIO, scratch []float32, first, n, y0, rows int) {
 	f := viewFill{
 		level: p.level, h: p.h, w: p.w, sh: p.sh, sw: p.sw, pitch: p.pitch, channel: p.channel, channels: n,
@@ -269,12 +270,12 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 	}
 }
 
-// gather copies the two vectors of each of k terms, b1 bytes apart, from where offsets says to a panel.
+// gather copies the two vectors of each of k terms, b1 bytes apart, to a panel. offsets says where they are.
 func (p *plan) gather(b unsafe.Pointer, b1 int, panel []float32, k int) {
 	gatherAVX2(&gatherArgs{dst: ptr(panel[:16*k], 0), b: b, b1: b1, off: unsafe.Pointer(&p.offsets[0]), k: k})
 }
 
-// viewOffset returns where a view holds flat output position x of the strip.
+// viewOffset returns the position in a view of flat output position x of the strip.
 func (p *plan) viewOffset(x int) int {
 	if !p.byRow {
 		return x

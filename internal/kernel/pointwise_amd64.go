@@ -4,23 +4,23 @@ package kernel
 
 import "slices"
 
-// thinned is a 1x1 convolution with strides: the pixels that it sees are copied, the pre operation applied, and then
-// convolved without strides, on panels instead of views.
+// thinned is a 1x1 convolution with strides. The pixels that it reads are copied, with the pre operation applied, and
+// the copy is convolved without strides, on panels instead of views.
 type thinned struct {
 	plan
 	level        level
 	g            ConvGeom
 	ones, zeros  []float32 // [C]
-	channel, len int       // elements of a channel of the copy, of all
+	channel, len int       // number of elements of a channel of the copy, and of the whole copy
 }
 
-// thinnedFits reports whether a geometry is such a convolution, with no padding.
+// thinnedFits reports whether a geometry is a 1x1 convolution with strides and without padding.
 func thinnedFits(g ConvGeom) bool {
 	return g.KH == 1 && g.KW == 1 && g.SH*g.SW > 1 && g.PH == 0 && g.PW == 0 && (g.OutH()-1)*g.SH < g.H &&
 		(g.OutW()-1)*g.SW < g.W
 }
 
-// newThinned lays out a geometry that fits; pack gives it weights.
+// newThinned returns a thinned without weights, for a geometry that fits. pack sets the weights.
 func newThinned(l level, g ConvGeom) *thinned {
 	h, w := g.OutH(), g.OutW()
 	p := newPlan(l, planGeom{groups: g.Groups, c: g.C / g.Groups, m: g.O / g.Groups, h: h, w: w, oh: h, ow: w, sh: 1,

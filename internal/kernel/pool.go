@@ -6,8 +6,9 @@ import (
 )
 
 // PoolGeom is the geometry of a pooling window over [C, H, W], with PyTorch's meaning of every field. A stride of zero
-// means the kernel size, a dilation of zero means one. CountIncludePad is for average pooling only. EH rows and EW
-// columns are padded at the bottom and on the right beyond PH and PW; they may be negative, the padding there not.
+// means the kernel size, a dilation of zero means one. CountIncludePad is for average pooling only. EH and EW are
+// further rows and columns of padding at the bottom and on the right, beyond PH and PW; they may be negative, but PH+EH
+// and PW+EW may not.
 type PoolGeom struct {
 	C, H, W, KH, KW, SH, SW, PH, PW, DH, DW, EH, EW int
 	CeilMode, CountIncludePad                       bool
@@ -19,12 +20,12 @@ func (g PoolGeom) OutH() int { g = g.norm(); return g.rows().out(g.CeilMode) }
 // OutW returns the output width as PyTorch computes it.
 func (g PoolGeom) OutW() int { g = g.norm(); return g.columns().out(g.CeilMode) }
 
-// rows and columns return the two axes of a geometry without zeros.
+// rows and columns return the two axes of a geometry. Strides and dilations must not be zero.
 func (g PoolGeom) rows() poolAxis    { return poolAxis{g.H, g.KH, g.SH, g.DH, g.PH, g.PH + g.EH} }
 func (g PoolGeom) columns() poolAxis { return poolAxis{g.W, g.KW, g.SW, g.DW, g.PW, g.PW + g.EW} }
 
-// Check reports the first thing that makes the geometry impossible. The padding on either side is less than what a
-// window spans.
+// Check returns an error about the first thing that makes the geometry impossible. The padding on each side must be
+// less than the span of a window.
 func (g PoolGeom) Check() error {
 	g = g.norm()
 	switch {
@@ -54,9 +55,9 @@ func (g PoolGeom) norm() PoolGeom {
 	return g
 }
 
-// MaxPool computes dst [C, OutH, OutW], the maximum of every window of src [C, H, W], and into index, unless it is nil,
-// where in its channel plane it was found: the first of equal values. As in PyTorch a NaN wins over every number, the
-// last NaN over earlier ones.
+// MaxPool computes dst [C, OutH, OutW], the maximum of every window of src [C, H, W]. Unless index is nil it writes
+// there the position of each maximum in its channel: the first of equal values. As in PyTorch, a NaN wins over every
+// number, and of several NaNs the last.
 func MaxPool[T Float](g PoolGeom, dst []T, index []int32, src []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
@@ -89,7 +90,8 @@ func MaxPool[T Float](g PoolGeom, dst []T, index []int32, src []T) {
 
 const maxPoolRow = 512
 
-// maxPool32 is MaxPool without an index: first the maximum down every column of a window's rows, then along them.
+// maxPool32 is MaxPool without an index. It takes the maximum over a window's rows for every column first, then over
+// columns.
 func maxPool32(g PoolGeom, dst, src []float32, oh, ow int) {
 	var buffer [maxPoolRow]float32
 	row := buffer[:g.W]
@@ -98,7 +100,7 @@ func maxPool32(g PoolGeom, dst, src []float32, oh, ow int) {
 		for y := range oh {
 			y0, y1 := poolWindow(y*g.SH-g.PH, g.KH, g.DH, g.H)
 			out := dst[(c*oh+y)*ow:][:ow]
-			if y0 >= y1 { // a dilated window may step over a small input
+			if y0 >= y1 { // a dilated window may have no point inside a small input
 				for x := range out {
 					out[x] = float32(math.Inf(-1))
 				}
@@ -140,8 +142,9 @@ func MaxPoolBackward[T Float](g PoolGeom, dx, dy []T, index []int32) {
 	}
 }
 
-// AvgPool computes dst [C, OutH, OutW], the mean of every window of src [C, H, W], divided by PyTorch's divisor: the
-// window's points within the padded input with CountIncludePad, within the input without.
+// AvgPool computes dst [C, OutH, OutW], the mean of every window of src [C, H, W]: the sum divided by PyTorch's
+// divisor. That is the number of the window's points in the padded input with CountIncludePad, and in the input
+// without.
 func AvgPool[T Float](g PoolGeom, dst, src []T) {
 	g = g.norm()
 	oh, ow := g.OutH(), g.OutW()
@@ -173,7 +176,7 @@ func AvgPool[T Float](g PoolGeom, dst, src []T) {
 	}
 }
 
-// avgPool32 is AvgPool with the sums down every column of a window's rows first, then along them.
+// avgPool32 is AvgPool. It sums over a window's rows for every column first, then over columns.
 func avgPool32(g PoolGeom, dst, src []float32, oh, ow int) {
 	var buffer [maxPoolRow]float32
 	row := buffer[:g.W]
@@ -186,7 +189,7 @@ func avgPool32(g PoolGeom, dst, src []float32, oh, ow int) {
 				div = padded
 			}
 			out := dst[(c*oh+y)*ow:][:ow]
-			if y0 >= y1 { // a dilated window may step over a small input
+			if y0 >= y1 { // a dilated window may have no point inside a small input
 				clear(out)
 				continue
 			}
@@ -227,7 +230,7 @@ func (g PoolGeom) whole2(oh, ow int) bool {
 		2*oh <= g.H && 2*ow <= g.W
 }
 
-// avgPool2Backward adds a quarter of each gradient to its window.
+// avgPool2Backward adds a quarter of each output gradient to the elements of its window.
 func avgPool2Backward[T Float](g PoolGeom, dx, dy []T, oh, ow int) {
 	for c := range g.C {
 		for y := range oh {
@@ -242,7 +245,7 @@ func avgPool2Backward[T Float](g PoolGeom, dx, dy []T, oh, ow int) {
 	}
 }
 
-// avgPool2 is AvgPool for whole windows of 2x2, in the same order of summation.
+// avgPool2 is AvgPool for 2x2 windows as in whole2, with the same order of summation.
 func avgPool2[T Float](g PoolGeom, dst, src []T, oh, ow int) {
 	for c := range g.C {
 		done := 0
@@ -261,7 +264,7 @@ func avgPool2[T Float](g PoolGeom, dst, src []T, oh, ow int) {
 	}
 }
 
-// avgWindow returns the window of output (y, x) clipped to the input, and its divisor.
+// avgWindow returns the part inside the input of the window of output (y, x), and the window's divisor.
 func (g PoolGeom) avgWindow(y, x int) (y0, y1, x0, x1, div int) {
 	y0, y1, insideY, paddedY := g.rows().window(y)
 	x0, x1, insideX, paddedX := g.columns().window(x)
@@ -321,8 +324,8 @@ func GlobalAvgPoolBackward[T Float](dx, dy []T, channels, hw int) {
 	}
 }
 
-// GlobalMaxPool computes dst [channels], the maximum of every plane of src [channels, hw], and into index, unless it is
-// nil, where in its plane it was found, as MaxPool does.
+// GlobalMaxPool computes dst [channels], the maximum of every plane of src [channels, hw]. Unless index is nil it
+// writes there the position of each maximum in its plane, chosen as by MaxPool.
 func GlobalMaxPool[T Float](dst []T, index []int32, src []T, channels, hw int) {
 	for c := range channels {
 		best, at := T(math.Inf(-1)), 0

@@ -13,8 +13,8 @@ type pool2Args struct {
 	table      unsafe.Pointer
 }
 
-// avgPool2Rows averages the 2x2 windows of rows rows of outputs, cols to a row, and returns how many columns of each it
-// did. dst is dense; src has w columns.
+// avgPool2Rows averages 2x2 windows to rows rows of cols outputs each, and returns how many columns of each row it has
+// computed. dst is dense; src has w columns.
 func avgPool2Rows(dst, src []float32, rows, cols, w int) int {
 	l := currentLevel()
 	lanes := 16

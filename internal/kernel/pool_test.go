@@ -28,8 +28,8 @@ func drawPool(t *rapid.T, dilation bool) PoolGeom {
 	}
 }
 
-// refOut finds the output size by enumeration: the windows that lie in the padded input, and in ceil mode the last one
-// too that leaves it, if it starts before the right padding.
+// refOut counts the windows one by one: those inside the padded input and, in ceil mode, also the last one that reaches
+// beyond it, if it starts before the right padding.
 func refOut(in, k, s, p, e, d int, ceil bool) int {
 	n := 0
 	for start := -p; ; start += s {
@@ -52,8 +52,8 @@ func TestPoolOut(t *testing.T) {
 		require.Equal(t, refOut(g.H, g.KH, n.SH, g.PH, g.EH, n.DH, g.CeilMode), g.OutH(), "%+v", g)
 		require.Equal(t, refOut(g.W, g.KW, n.SW, g.PW, g.EW, n.DW, g.CeilMode), g.OutW(), "%+v", g)
 	})
-	// torch.nn.MaxPool2d(2, 2, ceil_mode=True) on 5 and 4, MaxPool2d(3, 2, 1) on 112, MaxPool2d(1, 3, ceil_mode=True)
-	// on 5.
+	// These are sizes of torch.nn.MaxPool2d(2, 2, ceil_mode=True) on 5 and 4, MaxPool2d(3, 2, 1) on 112, and
+	// MaxPool2d(1, 3, ceil_mode=True) on 5.
 	require.Equal(t, 3, PoolGeom{C: 1, H: 5, W: 5, KH: 2, KW: 2, CeilMode: true}.OutH())
 	require.Equal(t, 2, PoolGeom{C: 1, H: 4, W: 4, KH: 2, KW: 2, CeilMode: true}.OutH())
 	require.Equal(t, 56, PoolGeom{C: 1, H: 112, W: 112, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}.OutW())

@@ -1,10 +1,10 @@
 package kernel
 
-// poolAxis is one axis of a pooling: in points, windows of k points d apart every s points, begin and end points of
-// padding.
+// poolAxis is one axis of a pooling, in points: the input has in points, a window has k points which are d apart,
+// windows start every s points, and begin and end are the padding on the two sides.
 type poolAxis struct{ in, k, s, d, begin, end int }
 
-// span returns how many points the window covers, those between its own included.
+// span returns the number of points from the first to the last of a window, including those that dilation skips.
 func (a poolAxis) span() int { return a.d*(a.k-1) + 1 }
 
 // padded tells whether the padding on both sides is possible.
@@ -12,8 +12,8 @@ func (a poolAxis) padded() bool {
 	return a.begin >= 0 && a.end >= 0 && a.begin < a.span() && a.end < a.span()
 }
 
-// out returns the number of windows. With ceil the last may leave the padded input, but it must start inside the input
-// or the padding before it, as in PyTorch and in ONNX.
+// out returns the number of windows. With ceil the last window may reach beyond the padded input, but it must start
+// inside the input or the padding before it, as in PyTorch and in ONNX.
 func (a poolAxis) out(ceil bool) int {
 	room := a.in + a.begin + a.end - a.span()
 	if ceil {
@@ -29,8 +29,8 @@ func (a poolAxis) out(ceil bool) int {
 	return out
 }
 
-// window returns where window o begins and ends in the input, on its own grid, and how many of its points lie in the
-// input and how many in the padded input.
+// window returns the range of window o's points in the input, and how many of its points lie in the input and in the
+// padded input. lo is a point of the window.
 func (a poolAxis) window(o int) (lo, hi, inside, padded int) {
 	start := o*a.s - a.begin
 	lo, hi = poolWindow(start, a.k, a.d, a.in)
@@ -40,7 +40,7 @@ func (a poolAxis) window(o int) (lo, hi, inside, padded int) {
 	return lo, hi, inside, min(a.k, (a.in+a.end-start+a.d-1)/a.d)
 }
 
-// poolWindow clips a window of k points d apart to [0, in), keeping its start on the window's grid.
+// poolWindow restricts a window of k points, d apart, to [0, in). lo stays a point of the window.
 func poolWindow(start, k, d, in int) (lo, hi int) {
 	hi = min(start+(k-1)*d+1, in)
 	for start < 0 {

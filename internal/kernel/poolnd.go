@@ -6,20 +6,20 @@ import (
 	"math"
 )
 
-// PoolND is a pooling over any number of spatial axes. It is for one goroutine at a time.
+// PoolND is a pooling over any number of spatial axes. Only one goroutine at a time may use it.
 type PoolND struct {
 	axes    []poolAxis
 	out     []int
-	stride  []int // elements between neighbours of the input along each axis
+	stride  []int // strides of the input along each axis
 	include bool
 
 	at     []int    // output position
-	window []window // of that output along each axis
-	points []int    // the same window's points in the plane
+	window []window // the window of that output along each axis
+	points []int    // positions of that window's points in the plane
 	tap    []int
 }
 
-// window is the part of a window that lies in the input, along one axis.
+// window is the part of a window inside the input, along one axis, see poolAxis.window.
 type window struct{ lo, hi, inside, padded int }
 
 // PoolNDGeom is the geometry of a PoolND, one element for each spatial axis in every field. A stride of zero means the
@@ -29,7 +29,7 @@ type PoolNDGeom struct {
 	CeilMode, CountIncludePad                bool
 }
 
-// NewPoolND returns the pooling of a geometry. As for PoolGeom the padding is less than what a window spans.
+// NewPoolND returns the pooling of a geometry. As for PoolGeom, the padding must be less than the span of a window.
 func NewPoolND(g PoolNDGeom) (*PoolND, error) {
 	n := len(g.In)
 	if n == 0 {
@@ -94,7 +94,7 @@ func (p *PoolND) Axis(i int) (in, kernel, stride, begin, end, dilation int) {
 	return a.in, a.k, a.s, a.begin, a.end, a.d
 }
 
-// CountsPadding tells whether the divisor of an average counts padding.
+// CountsPadding tells whether the divisor of an average counts the padding.
 func (p *PoolND) CountsPadding() bool { return p.include }
 
 // Planes returns the number of elements of one channel of the input and of the output.
@@ -107,8 +107,8 @@ func (p *PoolND) Planes() (in, out int) {
 	return in, out
 }
 
-// each visits the windows in the order of the outputs: o is the output's place in its plane, div the divisor of an
-// average.
+// each calls visit for every window, in the order of the outputs, with the output's position o in its plane and the
+// divisor of an average.
 func (p *PoolND) each(visit func(o, div int)) {
 	clear(p.at)
 	_, outs := p.Planes()
@@ -134,7 +134,7 @@ func (p *PoolND) each(visit func(o, div int)) {
 	}
 }
 
-// gather lists the n points of the window, the last axis fastest.
+// gather lists the n points of the present window, the last axis fastest.
 func (p *PoolND) gather(n int) {
 	p.points = p.points[:0]
 	clear(p.tap)
@@ -153,9 +153,9 @@ func (p *PoolND) gather(n int) {
 	}
 }
 
-// MaxPoolND computes dst [channels, outputs...], the maximum of every window of src [channels, inputs...], and into
-// index where in its channel it was found, as MaxPool does: the first of equal values, the last NaN before all. A
-// window without a point in the input gives -Inf and index zero.
+// MaxPoolND computes dst [channels, outputs...], the maximum of every window of src [channels, inputs...], and writes
+// the position of each maximum in its channel to index. As in MaxPool, the first of equal values counts, and the last
+// NaN wins over all others. A window without a point in the input gives -Inf and index zero.
 func MaxPoolND[T Float](p *PoolND, dst []T, index []int32, src []T, channels int) {
 	in, out := p.Planes()
 	p.each(func(o, _ int) {
@@ -185,8 +185,8 @@ func MaxPoolNDBackward[T Float](p *PoolND, dx, dy []T, index []int32, channels i
 	}
 }
 
-// AvgPoolND computes dst [channels, outputs...], the mean of every window of src [channels, inputs...], with AvgPool's
-// divisor.
+// AvgPoolND computes dst [channels, outputs...], the mean of every window of src [channels, inputs...], with the
+// divisor of AvgPool.
 func AvgPoolND[T Float](p *PoolND, dst, src []T, channels int) {
 	in, out := p.Planes()
 	p.each(func(o, div int) {

@@ -15,10 +15,10 @@ func ReduceSum[T Float](dst, src []T, outer, k, inner int) {
 	}
 }
 
-// sumChunk is how many elements of a row are summed at a time.
+// sumChunk is the number of elements of a row that are summed at a time.
 const sumChunk = 64
 
-// sumRows computes the sum of each row of src [rows, k]; dst has as many elements as there are rows.
+// sumRows computes the sum of each row of src [rows, k] into dst [rows].
 func sumRows[T Float](dst, src []T, k int) {
 	clear(dst)
 	var ones [sumChunk]T

@@ -59,8 +59,8 @@ func drawGeom(t *rapid.T) ConvGeom {
 	}
 }
 
-// refConv is the textbook convolution in float64; mag is the same sum over absolute values, which scales the bound on
-// the rounding error.
+// refConv is the convolution by its definition, in float64. mag is the same sum over absolute values, by which bounds
+// on rounding errors are scaled.
 func refConv[T Float](g ConvGeom, x []float64, w []T) (y, mag []float64) {
 	g = g.norm()
 	oh, ow, in := g.OutH(), g.OutW(), g.C/g.Groups
@@ -109,7 +109,7 @@ func dot64(a, b []float64) (s, mag float64) {
 	return s, mag
 }
 
-// nans returns n NaNs: what scratch may hold.
+// nans returns n NaNs, as scratch memory that kernels must not read before they write it.
 func nans[T Float](n int) []T {
 	s := make([]T, n)
 	for i := range s {

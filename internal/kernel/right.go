@@ -1,14 +1,14 @@
 package kernel
 
-// Right is the right-hand side b [k, n] of matrix products a·b, packed as the kernels read it. It may be read from
-// several goroutines at once, but not while it is packed.
+// Right is the right-hand side b [k, n] of matrix products a·b, packed in the order in which kernels read it. Several
+// goroutines may use it at once, but not while it is being packed.
 type Right[T Float] struct {
 	k, n int
 	data []T      // [k, n]
-	fast *right32 // instead, where there is vector code
+	fast *right32 // in place of data where there is vector code
 }
 
-// NewRight returns memory for a right-hand side, of zeros.
+// NewRight returns a right-hand side of zeros.
 func NewRight[T Float](k, n int) *Right[T] {
 	r := &Right[T]{k: k, n: n}
 	if is32[T]() {
@@ -20,7 +20,7 @@ func NewRight[T Float](k, n int) *Right[T] {
 	return r
 }
 
-// Pack takes the elements of b [k, n], or where it lies transposed [n, k].
+// Pack copies the elements of b [k, n] or, if it is stored transposed, [n, k].
 func (r *Right[T]) Pack(b []T, transposed bool) {
 	b = b[:r.k*r.n]
 	switch {
@@ -37,7 +37,7 @@ func (r *Right[T]) Pack(b []T, transposed bool) {
 	}
 }
 
-// ScratchLen returns how many elements of scratch Mul needs for m rows.
+// ScratchLen returns the number of elements of scratch that Mul needs for m rows.
 func (r *Right[T]) ScratchLen(m int) int {
 	if r.fast != nil {
 		return r.fast.scratchLen(m)
@@ -45,9 +45,9 @@ func (r *Right[T]) ScratchLen(m int) int {
 	return 0
 }
 
-// Mul computes dst [m, n] = a · b, or adds it to dst with accumulate. a is [m, k], or with transposed [k, m]. The bits
-// of an element depend on its row of a, its column of b and, with accumulate, what is there; not on where either lies
-// or on m and n.
+// Mul computes dst [m, n] = a · b; with accumulate it adds the product to dst. a is [m, k] or, with transposed, [k, m].
+// The bits of an element depend only on its row of a, its column of b and, with accumulate, its old value. They do not
+// depend on the position of the row and the column, or on m and n.
 func (r *Right[T]) Mul(dst, a []T, m int, transposed, accumulate bool, scratch []T) {
 	dst, a = dst[:m*r.n], a[:m*r.k]
 	if m == 0 || r.n == 0 {
@@ -66,7 +66,7 @@ func (r *Right[T]) Mul(dst, a []T, m int, transposed, accumulate bool, scratch [
 	if !accumulate {
 		clear(dst)
 	}
-	row, step := r.k, 1 // from row to row of a, and along one
+	row, step := r.k, 1 // strides of a: from row to row, and along a row
 	if transposed {
 		row, step = 1, m
 	}
@@ -75,8 +75,8 @@ func (r *Right[T]) Mul(dst, a []T, m int, transposed, accumulate bool, scratch [
 	}
 }
 
-// addRow adds to d a row of products with elements of a that lie step apart, one term after the other but four to a
-// pass.
+// addRow adds to d the products of the rows of b with the elements of a, which are step apart. Terms are added in
+// order; one pass over d adds four of them.
 func (r *Right[T]) addRow(d, a []T, step int) {
 	n, l := r.n, 0
 	for ; l+4 <= r.k; l += 4 {

@@ -4,24 +4,24 @@ package kernel
 
 import "unsafe"
 
-// right32 holds a right-hand side as [block of k][tile of columns][k][two vectors]: the panels that a pointwise
-// convolution makes of its input. The rows of the left-hand side take the place of that convolution's weights.
+// right32 holds a right-hand side as [block of k][tile of columns][k][two vectors]. These are the panels into which a
+// pointwise convolution packs its input; the rows of the left-hand side take the place of that convolution's weights.
 type right32 struct {
 	k, n    int
 	level   level
-	lanes   int // of a vector
-	most    int // rows of a tile
-	block   int // of k
+	lanes   int // lanes of a vector
+	most    int // the most rows of a tile
+	block   int // number of terms k in a block
 	data    []float32
-	offsets []int32 // bytes into a panel for each k of a block
+	offsets []int32 // offset in a panel of each k of a block, in bytes
 }
 
 const (
-	rightTerms = 256 // most terms of a block: a panel of them stays in L1
-	rightRows  = 96  // most rows of the left-hand side packed together: they stay in L2
+	rightTerms = 256 // the most terms of a block: its panel stays in the L1 cache
+	rightRows  = 96  // the most rows of the left-hand side packed together: they stay in the L2 cache
 )
 
-// newRight32 returns nil where the generic code is to run.
+// newRight32 returns a right-hand side of zeros, nil where the generic code is to run.
 func newRight32(k, n int) *right32 {
 	r := &right32{k: k, n: n, level: currentLevel(), lanes: 8, most: 6}
 	switch r.level {
@@ -41,7 +41,7 @@ func newRight32(k, n int) *right32 {
 	return r
 }
 
-// width returns the columns of a panel, columns those of all panels.
+// width returns the number of columns of a panel, columns that of all panels.
 func (r *right32) width() int   { return 2 * r.lanes }
 func (r *right32) columns() int { return (r.n + r.width() - 1) / r.width() * r.width() }
 
@@ -55,7 +55,7 @@ func (r *right32) pack(b []float32, transposed bool) {
 			if !transposed {
 				copyPanel(r.level, out, b[k0*r.n+j:], r.n, terms, cols, width)
 			} else {
-				// Lanes without a column repeat the last one of their eight. Nothing reads them.
+				// Lanes without a column repeat the last column of their eight. Their results are never read.
 				for c := 0; c < cols; c += 8 {
 					braidEight(out[c:], width, b[(j+c)*r.k+k0:], r.k, terms, min(8, cols-c))
 				}
@@ -65,7 +65,7 @@ func (r *right32) pack(b []float32, transposed bool) {
 	}
 }
 
-// copyPanel writes rows of cols columns, ldb apart, width apart.
+// copyPanel copies rows of cols columns. Rows are ldb elements apart in src and width elements apart in dst.
 func copyPanel(l level, dst, src []float32, ldb, rows, cols, width int) {
 	_ = src[(rows-1)*ldb+cols-1]
 	for at := 0; at < rows; at += len(panelOnes) {
@@ -86,7 +86,7 @@ var panelOnes, panelZeros = func() (ones, zeros [64]float32) {
 	return ones, zeros
 }()
 
-// rowsTogether returns how many of m rows are packed at a time.
+// rowsTogether returns the number of rows to pack at a time, of m in all.
 func (r *right32) rowsTogether(m int) int { return evenBlock(m, rightRows) }
 
 func (r *right32) scratchLen(m int) int { return r.rowsTogether(max(m, 1))*r.block + 2*slackLanes }
@@ -118,11 +118,11 @@ func (r *right32) mul(dst, a []float32, m int, transposed, accumulate bool, scra
 	}
 }
 
-// rightAhead is how many bytes of a panel the first tile of rows prefetches ahead: few rows take less time than memory,
-// and the processor's own prefetching ends with each page.
+// rightAhead is the distance in bytes at which the first tile of rows prefetches a panel: a tile of few rows takes less
+// time than memory does, and the processor's own prefetching ends at each page.
 const rightAhead = 1536
 
-// panels adds one block of the terms to some rows of dst, one panel after the other.
+// panels adds the products of one block of terms to some rows of dst, one panel after the other.
 func (r *right32) panels(t *tileArgs, dst, left, panels []float32, tiles rowTiles) {
 	width := r.width()
 	for j := 0; j < r.n; j += width {
@@ -150,7 +150,7 @@ func (r *right32) panels(t *tileArgs, dst, left, panels []float32, tiles rowTile
 	}
 }
 
-// rowTiles are rows cut into n tiles of nearly equal height, the higher ones first.
+// rowTiles is a division of rows into n tiles of nearly equal height, higher tiles first.
 type rowTiles struct{ rows, n int }
 
 // at returns the first row and the height of a tile.
@@ -163,7 +163,7 @@ func (t rowTiles) at(i int) (row, high int) {
 	return row, high
 }
 
-// leftTransposed writes dst[l*rows+i] = src[l*lda+i].
+// leftTransposed packs rows of a transposed left-hand side: dst[l*rows+i] = src[l*lda+i].
 func leftTransposed(dst []float32, rows int, src []float32, lda, n int) {
 	for l := range n {
 		copy(dst[l*rows:][:rows], src[l*lda:])

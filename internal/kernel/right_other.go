@@ -2,7 +2,7 @@
 
 package kernel
 
-// right32 stands for the vectorised form of a Right[float32], which this build does not have.
+// right32 stands for the vector form of a Right[float32], which this build does not have.
 type right32 struct{}
 
 func newRight32(k, n int) *right32 { return nil }

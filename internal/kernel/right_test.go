@@ -54,7 +54,7 @@ func propRight[T Float](eps float64) func(*rapid.T) {
 				require.True(t, plain <= tol && added <= tol, "row %d column %d of %d×%d×%d", i, j, m, k, n)
 			}
 		}
-		// One row alone, and one column alone, have the same bits.
+		// A single row and a single column give the same bits.
 		i, j := rapid.IntRange(0, m-1).Draw(t, "row"), rapid.IntRange(0, n-1).Draw(t, "column")
 		row := nans[T](n)
 		r.Mul(row, a[i*k:], 1, false, false, nans[T](r.ScratchLen(1)))

@@ -18,7 +18,8 @@ type routedArgs struct {
 	coef      unsafe.Pointer
 }
 
-// routed32 adds the products of z with the kept weights of rows of w [rows, len(z)] to dst; see RoutedLinear.
+// routed32 adds to dst the products of z with those weights of w [rows, len(z)] that RoutedLinear keeps. It returns
+// false where no vector code does.
 func routed32(dst, z, w, absC []float32, threshold float32) bool {
 	l := currentLevel()
 	if l == generic {
@@ -38,8 +39,8 @@ func routed32(dst, z, w, absC []float32, threshold float32) bool {
 	return true
 }
 
-// spread32 adds coef[j] times row j of w, whose rows are ldw apart, to dst, one row after the other. With absC only the
-// weights that RoutedLinear keeps take part.
+// spread32 adds coef[j] times row j of w to dst, one row after the other. Rows of w are ldw elements apart. With absC
+// it uses only the weights that RoutedLinear keeps. It returns false where no vector code does.
 func spread32(dst, coef, w []float32, ldw int, absC []float32, threshold float32) bool {
 	l := currentLevel()
 	if l == generic {

@@ -1,7 +1,7 @@
 package kernel
 
-// Select computes dst[i] = on[i] where bit i%64 of bits[i/64] is set and off[i] elsewhere: present and removed
-// activations by a coalition. bits has at least as many bits as dst elements; dst may be on or off.
+// Select computes dst[i] = on[i] where bit i%64 of bits[i/64] is set, and off[i] elsewhere: the activations of a
+// coalition from present and removed ones. bits has at least as many bits as dst has elements. dst may be on or off.
 func Select[T Float](dst, on, off []T, bits []uint64) {
 	on, off, bits = on[:len(dst)], off[:len(dst)], bits[:(len(dst)+63)/64]
 	done := 0

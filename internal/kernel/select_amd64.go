@@ -7,11 +7,11 @@ import "unsafe"
 // selectArgs are the arguments of the select kernels.
 type selectArgs struct {
 	dst, on, off, bits unsafe.Pointer
-	n                  int // a multiple of sixteen, at least that
+	n                  int // number of elements, a positive multiple of sixteen
 	table              unsafe.Pointer
 }
 
-// byteTable holds for each byte the lanes that its bits choose.
+// byteTable holds, for each byte, a mask of the lanes that its bits select.
 var byteTable = func() (t [256][8]int32) {
 	for b := range t {
 		for i := range t[b] {
@@ -21,7 +21,7 @@ var byteTable = func() (t [256][8]int32) {
 	return t
 }()
 
-// select32 does as many elements as vectors take, and tells how many.
+// select32 selects as many elements as fit whole vectors, and returns their number.
 func select32(dst, on, off []float32, bits []uint64) int {
 	l, n := currentLevel(), len(dst)&^15
 	if l == generic || n == 0 {

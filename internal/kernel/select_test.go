@@ -15,7 +15,7 @@ func propSelect[T Float](t *rapid.T) {
 	n := rapid.IntRange(0, 300).Draw(t, "n")
 	on, off := guarded(&mem, special[T](t, n, "on")), guarded(&mem, special[T](t, n, "off"))
 	rng := newRand(rapid.Uint64().Draw(t, "bits"))
-	// A slice of float64 has the size and the guard page that words of bits need.
+	// The words of bits lie in a slice of float64, which has their size and a guard page.
 	lanes := guarded(&mem, make([]float64, (n+63)/64))
 	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(lanes))), len(lanes))
 	for i := range words {

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawSeveral draws a convolution whose engine computes images together where there is one that does: maps of few
-// pixels with enough output channels.
+// drawSeveral draws a convolution whose engine computes several images together, where there is such an engine: maps of
+// few pixels with many output channels.
 func drawSeveral(t *rapid.T) ConvGeom {
 	k := rapid.SampledFrom([]int{1, 1, 3, 5}).Draw(t, "kernel")
 	g := ConvGeom{
@@ -20,7 +20,7 @@ func drawSeveral(t *rapid.T) ConvGeom {
 		SH: rapid.IntRange(1, 3).Draw(t, "SH"), SW: rapid.IntRange(1, 3).Draw(t, "SW"),
 		PH: rapid.IntRange(0, k/2).Draw(t, "PH"), PW: rapid.IntRange(0, k/2).Draw(t, "PW"),
 	}
-	if g.C == 400 && k > 1 { // more terms than a block, quickly enough
+	if g.C == 400 && k > 1 { // 44 channels have more terms than a block already, and are faster
 		g.C = 44
 	}
 	return g
@@ -28,7 +28,8 @@ func drawSeveral(t *rapid.T) ConvGeom {
 
 func propSeveral(t *rapid.T) { checkSeveral(t, drawSeveral(t)) }
 
-// checkSeveral compares the bits of images computed together with those of each alone, between guard pages.
+// checkSeveral compares the bits of images computed together with those of each image alone, on memory between guard
+// pages.
 func checkSeveral(t *rapid.T, g ConvGeom) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	s := ConvSpec[float32]{Geom: g, Weight: randSlice[float32](rng, g.WeightLen()), PostShift: randSlice[float32](rng,
@@ -81,8 +82,8 @@ func checkSeveral(t *rapid.T, g ConvGeom) {
 
 func TestSeveral(t *testing.T) { rapid.Check(t, propSeveral) }
 
-// TestSeveralWinograd does so for 3x3 convolutions whose weights do not fit the caches of processors with up to 2 MB a
-// core.
+// TestSeveralWinograd runs checkSeveral on 3x3 convolutions whose weights are too large for the caches of processors
+// with up to 2 MB per core.
 func TestSeveralWinograd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := rapid.SampledFrom([]ConvGeom{
@@ -94,9 +95,9 @@ func TestSeveralWinograd(t *testing.T) {
 	})
 }
 
-// TestSeveralSpeed prints the time of an image of convolutions of ResNet-50 and MobileNetV2, of a few images computed
-// together and of each computed alone, in turn, minima of short runs behind other work that takes the caches. SPEED=1
-// asks for it.
+// TestSeveralSpeed logs the time per image of convolutions of ResNet-50 and MobileNetV2, for a few images computed
+// together and for each alone, in turn. Times are minima of short runs after other work that has filled the caches. It
+// runs only if the variable SPEED is set.
 func TestSeveralSpeed(t *testing.T) {
 	if os.Getenv("SPEED") == "" {
 		t.Skip("set SPEED=1")

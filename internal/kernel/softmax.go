@@ -3,7 +3,7 @@ package kernel
 import "math"
 
 // LogSumExp computes dst[i] = log(sum over j of exp(src[i, j])) for the n rows of src [n, k], shifted by the row's
-// maximum and summed in float64. A row with a NaN gives NaN, one of -Inf alone gives -Inf.
+// maximum and summed in float64. A row with a NaN gives NaN, a row of -Inf only gives -Inf.
 func LogSumExp[T Float](dst, src []T, n, k int) {
 	for i := range n {
 		m, s := expSum(src[i*k:][:k])
@@ -35,8 +35,8 @@ func Softmax[T Float](dst, src []T, n, k int) {
 	}
 }
 
-// SoftmaxRows is [Softmax] for many rows, those of attention: in float32 with exponentials of float32's precision,
-// where vector code has them. Results below 1e-37 may be zero.
+// SoftmaxRows is [Softmax] for many rows, as in attention. In float32 it uses vector code, where there is any, with
+// exponentials in float32. Results below 1e-37 may be zero.
 func SoftmaxRows[T Float](dst, src []T, n, k int) {
 	for i := range n {
 		row, out := src[i*k:][:k], dst[i*k:][:k]
@@ -46,7 +46,8 @@ func SoftmaxRows[T Float](dst, src []T, n, k int) {
 	}
 }
 
-// softmax32 does one row, or reports that there is no vector code for it, or a number that is not finite.
+// softmax32 computes one row. It returns false where there is no vector code, or where the maximum of the row is
+// infinite or NaN.
 func softmax32(dst, src []float32) bool {
 	m := largest(src)
 	if m-m != 0 {

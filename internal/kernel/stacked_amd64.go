@@ -7,35 +7,35 @@ import (
 	"unsafe"
 )
 
-// stacked runs a plan of few output pixels for several images together. The weights, of which there are many where maps
-// are small, are then read once for all of them, and the columns of the images, side by side, fill vectors that those
-// of one leave idle.
+// stacked runs a plan with few output pixels for several images together. Maps that small have many weights. These are
+// read once for all images, and the columns of several images, side by side, fill vectors of which one image would
+// leave lanes idle.
 //
-// What every tap of a block of channels sees is copied to a row each, [channel, tap][image, pixel], and from there to
-// panels.
+// The elements that the taps of a block of channels read are copied to rows, one for each (channel, tap), of [image,
+// pixel]. From there they are copied to panels.
 type stacked struct {
-	*plan         // which has the weights, and runs an image alone
-	alone  engine // the plan or what runs it
+	*plan         // holds the weights, and runs a single image
+	alone  engine // runs a single image: the plan, or an engine that uses it
 	g      ConvGeom
 	taps   []tap
-	most   int // images
-	pixels int // of an output map
-	rows   int // of a block
+	most   int // the most images together
+	pixels int // pixels of an output map
+	rows   int // rows of a block
 	stride int // elements from row to row
-	inRun  int // row tiles
-	// For the rows of a block: factors, addends, and bytes into a panel.
+	inRun  int // row tiles in a run
+	// For each row of a block: its factor, its addend, and its offset in a panel in bytes.
 	ones, zeros []float32
 	offsets     []int32
 }
 
 const (
-	stackedPixels = 64 // of an output map at most
-	stackedImages = 8  // together at most
+	stackedPixels = 64 // the most pixels of an output map
+	stackedImages = 8  // the most images together
 	stackedColumn = 256
-	stackedRows   = 64 // output channels at least, over which copying pays
+	stackedRows   = 64 // number of output channels from which copying the input pays off
 )
 
-// newStacked returns an engine for geometries that fit, nil for others; alone runs an image alone.
+// newStacked returns an engine for a geometry that fits, nil for others. alone runs single images.
 func newStacked(alone engine, g ConvGeom) engine {
 	s := &stacked{alone: alone, g: g, pixels: g.OutH() * g.OutW()}
 	switch e := alone.(type) {
@@ -55,7 +55,8 @@ func newStacked(alone engine, g ConvGeom) engine {
 			s.taps = append(s.taps, tap{kh*g.DH - g.PH, kw*g.DW - g.PW})
 		}
 	}
-	// Cache lines of consecutive rows fall into different sets; kernels may write a row and a vector beyond a map.
+	// The distance of rows is an odd number of cache lines, so that they fall into different sets of the cache. Kernels
+	// may write a row and a vector behind a map.
 	s.stride = ((s.most*s.pixels+g.OutW()+2*slackLanes)/16 | 1) * 16
 	s.rows = s.blockC * len(s.taps)
 	s.ones, s.zeros = slices.Repeat([]float32{1}, s.rows), make([]float32, s.rows)
@@ -72,7 +73,7 @@ func (s *stacked) pack(w weightSource) { s.alone.pack(w) }
 
 func (s *stacked) run(image planIO) { s.alone.run(image) }
 
-// crossing is the size of a tile whose columns belong to two images.
+// crossing is the size of a buffer for a tile whose columns belong to two images.
 const crossing = 12 * 32
 
 func (s *stacked) scratchLen() int {
@@ -101,7 +102,7 @@ func (s *stacked) several(image planIO, n int) {
 	}
 }
 
-// fill copies what the taps of some channels see of image i.
+// fill copies the elements of image i that the taps of some channels read.
 func (s *stacked) fill(x []float32, io *planIO, i, first, channels int) {
 	g := s.g
 	f := viewFill{
@@ -120,7 +121,7 @@ func (s *stacked) fill(x []float32, io *planIO, i, first, channels int) {
 	}
 }
 
-// panels copies the k rows to a panel for every column of tiles.
+// panels copies the k rows to panels, one for every column tile.
 func (s *stacked) panels(panels, x []float32, cols, k int) {
 	width := 2 * s.lanes
 	a := panelArgs{stride: 4 * s.stride, k: k, scale: ptr(s.ones, 0), shift: ptr(s.zeros, 0), floor: noFloor,
@@ -131,8 +132,8 @@ func (s *stacked) panels(panels, x []float32, cols, k int) {
 	}
 }
 
-// multiply adds the terms of some channels to the outputs of n images: the panels of a block stay in L1, the weights of
-// a run of row tiles in L2.
+// multiply adds the terms of some channels to the outputs of n images. The panels of a block stay in the L1 cache, the
+// weights of a run of row tiles in the L2 cache.
 func (s *stacked) multiply(io *planIO, panels, tile []float32, c0, channels, n int) {
 	t := s.prepare(io, c0, channels)
 	t.off, t.b1 = unsafe.Pointer(&s.offsets[0]), 4*s.lanes
@@ -153,7 +154,7 @@ func (s *stacked) multiply(io *planIO, panels, tile []float32, c0, channels, n i
 	}
 }
 
-// outputs runs a tile of rows rows from row on, over wide columns from at on.
+// outputs computes the outputs of rows rows from row on, in wide columns from at on.
 func (s *stacked) outputs(io *planIO, t *tileArgs, tile []float32, row, rows, at, wide int, final bool) {
 	if final {
 		t.bias = ptr(io.bias, row)
@@ -184,7 +185,7 @@ func (s *stacked) outputs(io *planIO, t *tileArgs, tile []float32, row, rows, at
 	})
 }
 
-// tile runs a tile of rows rows and wide columns.
+// tile runs the register tile of the given number of rows and of wide columns.
 func (s *stacked) tile(t *tileArgs, rows, wide int) {
 	vecs := 2
 	if wide <= s.lanes {
@@ -197,7 +198,7 @@ func (s *stacked) tile(t *tileArgs, rows, wide int) {
 	panelTile(s.plan.level, rows, vecs, t, false)
 }
 
-// gatherTile copies the columns [at, at+wide) of all images side by side to a tile.
+// gatherTile copies the columns [at, at+wide), counted over all images side by side, to a tile.
 func (s *stacked) gatherTile(tile, src []float32, stride, row, rows, at, wide int) {
 	s.eachPart(at, wide, func(image, from, to, n int) {
 		for r := range rows {
@@ -206,8 +207,8 @@ func (s *stacked) gatherTile(tile, src []float32, stride, row, rows, at, wide in
 	})
 }
 
-// eachPart visits the images that wide columns from at on belong to: n pixels from from on of each, column to on of the
-// tile.
+// eachPart calls visit for each image that has some of the wide columns from at on: n pixels from pixel from on, which
+// are the columns from to on of the tile.
 func (s *stacked) eachPart(at, wide int, visit func(image, from, to, n int)) {
 	for to := 0; to < wide; {
 		image, from := (at+to)/s.pixels, (at+to)%s.pixels

@@ -19,7 +19,7 @@ const (
 	opNormBack                     // dst = s*a + (t*(b-m) + floor)
 )
 
-// stream is one elementwise operation on as many elements as dst has.
+// stream is an elementwise operation on all elements of dst.
 type stream struct {
 	op             streamOp
 	dst, a, b, c   []float32

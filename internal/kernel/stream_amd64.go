@@ -4,7 +4,7 @@ package kernel
 
 import "unsafe"
 
-// streamArgs are the arguments of the elementwise kernels, of which each uses some.
+// streamArgs are the arguments of the elementwise kernels. Each kernel uses some of them.
 type streamArgs struct {
 	dst, a, b, c unsafe.Pointer
 	n            int
@@ -15,7 +15,7 @@ type streamArgs struct {
 	m, _         float32
 }
 
-// run does the operation, or reports that no vector code does.
+// run runs the operation. It returns false where no vector code does.
 func (st *stream) run() bool {
 	l := currentLevel()
 	if l == generic {

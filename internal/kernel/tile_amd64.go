@@ -7,37 +7,38 @@ import "unsafe"
 // tileArgs are the arguments of a register tile: C[m][columns] = post(sum over k of A[k][m] * B[off[k]][columns]).
 type tileArgs struct {
 	a     unsafe.Pointer // packed weights, the tile's rows side by side for each k
-	off   unsafe.Pointer // int32 byte offset into b for each k
+	off   unsafe.Pointer // int32 offset in b of each k, in bytes
 	k     int            // at least 1
 	b     unsafe.Pointer
 	b1    int // bytes from the first vector of columns to the second
 	c     unsafe.Pointer
 	ldc   int            // bytes from row to row of c and res
-	bias  unsafe.Pointer // one for each row, or nil
-	res   unsafe.Pointer // added after the bias, or nil
+	bias  unsafe.Pointer // one for each row; may be nil
+	res   unsafe.Pointer // added after the bias; may be nil
 	flags int
-	// columns to load and store in c and res: AVX-512 a bit for each, AVX2 the address of a word for each; zero all
+	// Columns to load and store in c and res: for AVX-512 a bit for each, for AVX2 the address of a word for each; zero
+	// means all columns.
 	mask uintptr
-	h0   int // bytes to the upper half of the first and the second vector, in the tiles that gather halves
+	h0   int // bytes to the upper half of both vectors, in tiles that gather halves
 	h1   int
-	// bytes from b to what the next tile reads, to be prefetched; 0 for panels, which are in cache; see panelTile and
-	// aheadStep
+	// Bytes from b to the elements that the next tile reads, to be prefetched; 0 for panels, which are in cache. For
+	// tilePanel see panelTile and aheadStep.
 	ahead int
-	// The next panel, which the tiles that pack write on the side; see panelArgs.
+	// The next panel, which the tiles of kind tilePacking also write; see panelArgs.
 	packSrc    unsafe.Pointer
 	packStride int
 	packDst    unsafe.Pointer
 	packScale  unsafe.Pointer
 	packShift  unsafe.Pointer
 	packFloor  float32
-	ceil       float32 // upper bound of the outputs with tileCeil
-	// In the AVX-512 tiles of panels ahead is the address of the first line to prefetch and aheadStep the bytes from
-	// one to the next.
+	ceil       float32 // upper bound of the outputs, with tileCeil
+	// In AVX-512 tiles of panels, ahead is the address of the first cache line to prefetch, and aheadStep the number of
+	// bytes from one to the next.
 	aheadStep int
 }
 
-// panelTile runs a tile of a panel two vectors wide, whose rows lie side by side; with weights it prefetches those of
-// the next tile of as many rows, which lie behind its own.
+// panelTile runs a tile on a panel two vectors wide, whose rows are contiguous. With weights it prefetches the weights
+// of the next tile, which has as many rows and follows in memory.
 func panelTile(l level, rows, vecs int, t *tileArgs, weights bool) {
 	t.ahead, t.aheadStep = 0, 0
 	switch {
@@ -56,9 +57,9 @@ func panelTile(l level, rows, vecs int, t *tileArgs, weights bool) {
 }
 
 const (
-	tileResume = 1 << iota // start from C instead of zero
+	tileResume = 1 << iota // start from C instead of from zero
 	tileReLU
-	tileCeil // with tileReLU
+	tileCeil // only with tileReLU
 )
 
 // tileMask returns the mask for the first cols columns of a tile.

@@ -22,8 +22,8 @@ func perLevel(t require.TestingT, f func() []float32) [][]float32 {
 	return out
 }
 
-// propConvTwins checks that the vector code agrees with its generic twin to the rounding of one term for each of the
-// summed ones, and that all vector code agrees in every bit.
+// propConvTwins checks that all vector code gives the same bits, and that these agree with the generic code up to one
+// rounding per term.
 func propConvTwins(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	checkConvTwins(t, rng, drawSpec[float32](t, rng))
@@ -34,9 +34,9 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 	x, residual, dy := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()),
 		randSlice[float32](rng, g.OutLen())
 	_, bound := refForward(spec, x, residual, eps32)
-	const images = 3 // of the weight gradient
+	const images = 3 // images over which the weight gradient sums
 	xs, dys := randSlice[float32](rng, images*g.InLen()), randSlice[float32](rng, images*g.OutLen())
-	var y []float32 // the generic output sets the masks of every backward pass
+	var y []float32 // output of the generic code, which sets the masks of every backward pass
 	results := perLevel(t, func() []float32 {
 		c, err := NewConv(spec)
 		require.NoError(t, err)
@@ -64,7 +64,8 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 			case i < in:
 				tol = 2 * eps32 * (per + 8) * (per + 8)
 			default:
-				// Worst case, or a hundred times what roundings at random add up to.
+				// This is the worst case or, if that is less, a hundred times the expected sum of random rounding
+				// errors.
 				tol = min(2*eps32*(area+2)*(area+2), 16*eps32*(area+2))
 			}
 			require.InDelta(t, want, got[i], tol, "%s element %d of %+v", Levels()[level+1], i, g)
@@ -79,8 +80,8 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 
 func TestConvTwins(t *testing.T) { rapid.Check(t, propConvTwins) }
 
-// tileGeoms returns convolutions that run on register tiles of so many rows, of all kinds: panels with and without a
-// next one to pack, dense views, views by row, and views whose vectors span rows.
+// tileGeoms returns convolutions that run on register tiles of the given number of rows, of all kinds: panels with and
+// without a next panel to pack, dense views, views by row, and views whose vectors span rows.
 func tileGeoms(rows int) []ConvGeom {
 	var all []ConvGeom
 	for _, hw := range []int{7, 16, 23, 32, 45, 96, 139} {
@@ -94,7 +95,7 @@ func tileGeoms(rows int) []ConvGeom {
 	return all
 }
 
-// TestTileTwins runs every register tile, which random shapes seldom do, to the bounds of TestConvTwins.
+// TestTileTwins runs every register tile, of which random shapes reach few, with the bounds of TestConvTwins.
 func TestTileTwins(t *testing.T) {
 	for rows := 1; rows <= 12; rows++ {
 		for _, g := range tileGeoms(rows) {
@@ -103,7 +104,7 @@ func TestTileTwins(t *testing.T) {
 	}
 }
 
-// TestGatheredTwins has enough rows for the tiles of AVX2 to share a copy of what they read of views.
+// TestGatheredTwins has so many rows that AVX2's tiles share a copy of the elements that they read of views.
 func TestGatheredTwins(t *testing.T) {
 	for _, g := range []ConvGeom{
 		{C: 40, H: 9, W: 11, O: 70, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1}, {C: 5, H: 4, W: 7, O: 75, KH: 2, KW: 3,
@@ -120,8 +121,8 @@ func propTileTwins(t *rapid.T) {
 	checkConvTwins(t, rng, benchSpec(g, rapid.Bool().Draw(t, "pre")))
 }
 
-// propDepthwiseTwins draws the depthwise convolutions that have kernels of their own, in more and wider shapes than
-// propConvTwins does.
+// propDepthwiseTwins draws the depthwise convolutions that have their own kernels, in more and wider shapes than
+// propConvTwins.
 func propDepthwiseTwins(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
@@ -183,7 +184,8 @@ func TestForwardBatchBits(t *testing.T) {
 	})
 }
 
-// TestConvConcurrent shares one Conv among goroutines; the race detector watches the backward plan being built.
+// TestConvConcurrent shares a Conv among goroutines, for the race detector: the packing for the backward pass happens
+// meanwhile.
 func TestConvConcurrent(t *testing.T) {
 	spec := benchSpec(ConvGeom{C: 6, H: 9, W: 17, O: 14, KH: 3, KW: 3, PH: 1, PW: 1}, true)
 	c, err := NewConv(spec)
@@ -206,7 +208,7 @@ func TestConvConcurrent(t *testing.T) {
 	}
 }
 
-// TestConvUpdate checks that updated weights give what a new convolution gives, with nothing allocated in between.
+// TestConvUpdate checks that an updated convolution gives the bits of a new one, and that Update allocates nothing.
 func TestConvUpdate(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		for _, g := range []ConvGeom{
@@ -369,7 +371,7 @@ func TestPeakFMA(t *testing.T) {
 	})
 }
 
-// TestLevelBits checks that the vector levels agree in every bit outside of convolutions too.
+// TestLevelBits checks that the vector levels give the same bits outside of convolutions, too.
 func TestLevelBits(t *testing.T) {
 	if missing := levelNames[len(Levels()):]; len(missing) > 0 {
 		t.Skipf("this CPU or build lacks %v", missing)

@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// UnaryKind names an elementwise function of one variable. A and B are the parameters of [Activation].
+// UnaryKind is an elementwise function of one variable. A and B below are the parameters of [Activation].
 type UnaryKind uint8
 
 const (
@@ -20,10 +20,10 @@ const (
 	ActSoftplus                     // log(1+e^x)
 	ActMish                         // x·tanh(log(1+e^x))
 	ActSoftsign                     // x/(1+|x|)
-	ActLeakyReLU                    // x, or A·x where x < 0
-	ActELU                          // x, or A·(e^x-1) where x <= 0
-	ActCELU                         // x, or A·(e^(x/A)-1) where x <= 0
-	ActSELU                         // B·x, or B·A·(e^x-1) where x <= 0
+	ActLeakyReLU                    // x where x >= 0, else A·x
+	ActELU                          // x where x > 0, else A·(e^x-1)
+	ActCELU                         // x where x > 0, else A·(e^(x/A)-1)
+	ActSELU                         // B·x where x > 0, else B·A·(e^x-1)
 	ActExp                          // e^x
 	ActLog                          // log x
 	ActSqrt                         // √x
@@ -36,11 +36,12 @@ const (
 	ActSquare                       // x²
 	ActFloor                        // the largest integer that is at most x
 	ActCeil                         // the smallest integer that is at least x
-	ActRound                        // the nearest integer, of two the even one
+	ActRound                        // the nearest integer, the even one of two
 	ActSign                         // -1, 0 or 1
 )
 
-// Activation is an elementwise function with its parameters, zero where it has none.
+// Activation is an elementwise function with its parameters A and B. A function that has fewer ignores the others,
+// which are zero.
 type Activation struct {
 	Kind UnaryKind
 	A, B float64
@@ -48,10 +49,10 @@ type Activation struct {
 
 // Activate computes dst = f(src). NaN stays NaN. dst may be src.
 //
-// For float32 the bits are the same at every level. Against float64, functions made of exponentials (Sigmoid, Swish,
-// Tanh, Softplus, Mish, the ELUs, Exp) and Erf are within 4 units in the last place and 1e-36, Swish with another A
-// than 1 within 4 and 1e-7, GELU and GELUTanh within 3 and 5e-8, HardSigmoid and HardSwish within 1 and 5e-7, and all
-// others within 1.5.
+// For float32 the bits are the same at every level. Errors, compared with float64, are at most: for functions made of
+// exponentials (Sigmoid, Swish, Tanh, Softplus, Mish, the ELUs, Exp) and Erf 4 units in the last place plus 1e-36; for
+// Swish with A other than 1, 4 units plus 1e-7; for GELU and GELUTanh 3 units plus 5e-8; for HardSigmoid and HardSwish
+// 1 unit plus 5e-7; for all others 1.5 units.
 func Activate[T Float](dst, src []T, a Activation) {
 	dst = dst[:len(src)]
 	switch a.Kind {
@@ -74,10 +75,11 @@ func Activate[T Float](dst, src []T, a Activation) {
 	}
 }
 
-// ActivateBackward computes dx = dy·f'(x). Where f'(x) is zero, dx is zero whatever dy is. At a kink f' is what PyTorch
-// takes: 0 for ReLU, ReLU6, HardSigmoid and Abs, A for LeakyReLU; a Clamp passes its bounds. dx may be dy or x.
+// ActivateBackward computes dx = dy·f'(x). Where f'(x) is zero, dx is zero even if dy is infinite or NaN. At a kink f'
+// is PyTorch's: 0 for ReLU, ReLU6, HardSigmoid and Abs, A for LeakyReLU, and 1 at the bounds of Clamp. dx may be dy or
+// x.
 //
-// For float32 the bits are the same at every level, and f' is within 4 units in the last place and 3e-7 of that in
+// For float32 the bits are the same at every level. f' is within 4 units in the last place plus 3e-7 of its value in
 // float64.
 func ActivateBackward[T Float](dx, dy, x []T, a Activation) {
 	dx, x = dx[:len(dy)], x[:len(dy)]
@@ -126,7 +128,7 @@ func sigmoid64(x float64) float64 {
 
 // softplusTanh64 returns tanh(log(1+e^x)) = n/(n+2) with n = e^x·(e^x+2).
 func softplusTanh64(x float64) float64 {
-	e := math.Exp(math.Min(x, 40)) // beyond, it is 1
+	e := math.Exp(math.Min(x, 40)) // for larger x the result is 1
 	n := e * (e + 2)
 	return n / (n + 2)
 }
@@ -138,7 +140,7 @@ const (
 	invSqrtPi = 0.56418958354775628694807945156077 // 1/√π
 )
 
-// at64 is the function in float64.
+// at64 returns the function's value at x, computed in float64.
 func (a Activation) at64(x float64) float64 {
 	switch a.Kind {
 	case ActReLU:
@@ -210,7 +212,7 @@ func (a Activation) at64(x float64) float64 {
 	return x
 }
 
-// elu returns the factors of pos·x and neg·(e^(in·x)-1), the two sides of ELU, CELU and SELU.
+// elu returns the factors of the two sides of ELU, CELU and SELU: pos·x and neg·(e^(in·x)-1).
 func (a Activation) elu() (pos, neg, in float64) {
 	switch a.Kind {
 	case ActCELU:
@@ -228,7 +230,7 @@ func signOf(x float64) float64 {
 	case x < 0:
 		return -1
 	}
-	return x // a zero keeps its sign, NaN stays
+	return x // ±0 keeps its sign, and NaN stays
 }
 
 // gated returns v where the condition holds, zero elsewhere.
@@ -239,7 +241,7 @@ func gated(ok bool, v float64) float64 {
 	return 0
 }
 
-// slope64 is the derivative in float64.
+// slope64 returns the derivative at x, computed in float64.
 func (a Activation) slope64(x float64) float64 {
 	switch a.Kind {
 	case ActReLU:
@@ -268,7 +270,7 @@ func (a Activation) slope64(x float64) float64 {
 	case ActGELU:
 		return 0.5*math.Erfc(-x/math.Sqrt2) + x*math.Exp(-0.5*x*x)*(invSqrtPi/math.Sqrt2)
 	case ActGELUTanh:
-		x = between(x, -40, 40) // it is 0 or 1 beyond
+		x = between(x, -40, 40) // beyond these bounds the derivative is 0 or 1
 		y := tanhScale * x * (1 + tanhCube*x*x)
 		s := sigmoid64(y)
 		return s + x*s*sigmoid64(-y)*tanhScale*(1+3*tanhCube*x*x)

@@ -2,39 +2,40 @@ package kernel
 
 import "math"
 
-// The functions of this file are the twins of the vector code that gen/unary.go writes: the same operations in the same
-// order, each rounded to float32 (the conversions keep the compiler from joining a product and a sum), so that the bits
-// are the same. The polynomials are fits of our own, least in the largest error, to what their names say.
+// The functions of this file compute what the vector code written by gen/unary.go computes, with the same operations in
+// the same order, so that the bits are the same. Each operation is rounded to float32; the conversions keep the
+// compiler from fusing a product and a sum. The polynomials are minimax fits, made for goline, to the functions that
+// their comments name.
 
 const (
 	log2e = 1.44269504088896340735992468100189
-	// Adding and subtracting magic rounds to an integer, which the low bits of the sum hold (|n| < 2^22).
+	// Adding and then subtracting magic rounds to an integer n with |n| < 2^22; the low bits of the sum hold n.
 	magic     = 1.5 * (1 << 23)
 	magicBits = 0x4B400000
-	ln2Hi     = 0.693359375 // of few bits, so that its product with an exponent is exact
+	ln2Hi     = 0.693359375 // has so few bits that its product with an exponent is exact
 	ln2Lo     = 0.693147180559945309417232121458177 - ln2Hi
-	// expLow is where e^x rounds to zero in float32, expHigh where it is infinite.
+	// e^x rounds to zero in float32 below expLow, and is infinite above expHigh.
 	expLow, expHigh = -104, 89
-	// expm1Low is where e^x-1 rounds to -1.
+	// e^x-1 rounds to -1 below expm1Low.
 	expm1Low = -20
-	// mishHigh is where tanh(log(1+e^x)) rounds to 1.
+	// tanh(log(1+e^x)) rounds to 1 above mishHigh.
 	mishHigh = 20
-	// geluHigh is where the slope of GELUTanh rounds to 1, and where it is negligible on the other side.
+	// The slope of GELUTanh rounds to 1 above geluHigh, and is negligible below -geluHigh.
 	geluHigh   = 12
-	erfSmall   = 0.6 // below, erf is a polynomial
+	erfSmall   = 0.6 // below this erf is a polynomial
 	invSqrt2Pi = invSqrtPi / math.Sqrt2
 )
 
 var (
-	// expPoly is (e^r-1-r)/r² for |r| <= ln2/2.
+	// expPoly fits (e^r-1-r)/r² for |r| <= ln2/2.
 	expPoly = [...]float32{0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368724025785923,
 		0.0013814583653584123}
-	// log1pPoly is (2·artanh(s)-2s)/s³ of s² for 0 <= s <= 1/3.
+	// log1pPoly fits (2·artanh(s)-2s)/s³, as a polynomial in s², for 0 <= s <= 1/3.
 	log1pPoly = [...]float32{0.6666641235351562, 0.40021705627441406, 0.27999013662338257, 0.2802514135837555}
-	// tailPoly is log(erfc(a/√2))/a for 0 <= a <= 6.5, and falls beyond.
+	// tailPoly fits log(erfc(a/√2))/a for 0 <= a <= 6.5. Beyond that it decreases.
 	tailPoly = [...]float32{-0.7978858947753906, -0.3182919919490814, -0.0364135280251503, 0.004939967766404152,
 		-0.0001328799844486639, -0.00011179980356246233, 2.338514241273515e-05, -1.6184513924599742e-06}
-	// erfPoly is erf(x)/x of x² for |x| <= 0.6.
+	// erfPoly fits erf(x)/x, as a polynomial in x², for |x| <= 0.6.
 	erfPoly = [...]float32{1.1283791065216064, -0.37612512707710266, 0.112809918820858, -0.026646986603736877,
 		0.004512357991188765}
 )
@@ -48,7 +49,7 @@ func horner(x float32, c []float32) float32 {
 	return s
 }
 
-// atLeast and atMost leave NaN.
+// atLeast and atMost return x where x is NaN.
 func atLeast(x, lo float32) float32 {
 	if lo > x {
 		return lo
@@ -65,7 +66,7 @@ func atMost(x, hi float32) float32 {
 
 func abs32(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
 
-// withSign returns x, which has none, with the sign of s.
+// withSign returns x, which must not be negative, with the sign of s.
 func withSign(x, s float32) float32 {
 	return math.Float32frombits(math.Float32bits(x) | math.Float32bits(s)&(1<<31))
 }
@@ -79,10 +80,10 @@ func expParts(y float32) (p, t float32) {
 	return r + float32(float32(r*r)*horner(r, expPoly[:])), t
 }
 
-// pow2 returns 2^n for -126 <= n <= 127 in the low bits.
+// pow2 returns 2^n, where n, from -126 to 127, is in the low bits of its argument.
 func pow2(n uint32) float32 { return math.Float32frombits(n<<23 + 0x3F800000) }
 
-// expBelow is e^y for y < 88.
+// expBelow returns e^y for y < 88.
 func expBelow(y float32) float32 {
 	p, t := expParts(atLeast(y, expLow))
 	n := int32(math.Float32bits(t) - magicBits)
@@ -90,7 +91,7 @@ func expBelow(y float32) float32 {
 	return float32(float32((1+p)*pow2(uint32(half))) * pow2(uint32(n-half)))
 }
 
-// expm1Below is e^y-1 for y < 88.
+// expm1Below returns e^y-1 for y < 88.
 func expm1Below(y float32) float32 {
 	p, t := expParts(atLeast(y, expm1Low))
 	s := pow2(math.Float32bits(t))
@@ -99,14 +100,14 @@ func expm1Below(y float32) float32 {
 
 func exp32(x float32) float32 { return expBelow(atMost(x, expHigh)) }
 
-// log1p32 is log(1+e) for 0 <= e <= 1.
+// log1p32 returns log(1+e) for 0 <= e <= 1.
 func log1p32(e float32) float32 {
 	s := e / (e + 2)
 	z := float32(s * s)
 	return (s + s) + float32(float32(s*z)*horner(z, log1pPoly[:]))
 }
 
-// logistic returns the numerators of σ(x) and σ(-x), and their denominator.
+// logistic returns the numerators num of σ(x) and other of σ(-x), and their common denominator d.
 func logistic(x float32) (num, other, d float32) {
 	e := expBelow(-abs32(x))
 	if x < 0 {
@@ -130,7 +131,7 @@ func sigmoids(x float32) (s, c float32) {
 // tail returns erfc(a/√2) for a >= 0.
 func tail(a float32) float32 { return expBelow(float32(a * horner(a, tailPoly[:]))) }
 
-// normal is the standard normal distribution.
+// normal returns the standard normal distribution function of x.
 func normal(x float32) float32 {
 	h := float32(0.5 * tail(abs32(x)))
 	if x < 0 {
@@ -144,13 +145,13 @@ func geluTanhArgument(x, square float32) float32 {
 	return float32(float32(x*tanhScale) * (float32(square*tanhCube) + 1))
 }
 
-// mishParts returns e^x (x <= 20) and n = e^x·(e^x+2).
+// mishParts returns e^x and n = e^x·(e^x+2), for x limited to at most 20.
 func mishParts(x float32) (e, n float32) {
 	e = expBelow(atMost(x, mishHigh))
 	return e, float32(e * (e + 2))
 }
 
-// unary32 is an activation for float32.
+// unary32 is an activation of float32, with its parameters prepared.
 type unary32 struct {
 	Activation
 	p [3]float32
@@ -168,7 +169,7 @@ func newUnary32(a Activation) unary32 {
 	return u
 }
 
-// in64 tells whether the function is computed in float64, which has no vector code.
+// in64 tells whether the function is computed in float64, for which there is no vector code.
 func (u *unary32) in64() bool {
 	switch u.Kind {
 	case ActLog, ActSin, ActCos, ActSign, ActIdentity, ActReLU:
@@ -179,7 +180,7 @@ func (u *unary32) in64() bool {
 	return false
 }
 
-// slopeIn64 tells whether the derivative is.
+// slopeIn64 tells whether the derivative is computed in float64.
 func (u *unary32) slopeIn64() bool {
 	switch u.Kind {
 	case ActSoftsign, ActErf, ActSqrt, ActReciprocal, ActAbs, ActNeg, ActFloor, ActCeil, ActRound:
@@ -195,7 +196,7 @@ func (u *unary32) each(dst, src []float32) {
 	}
 }
 
-// eachSlope computes dx = dy·f'(x), zero where f'(x) is.
+// eachSlope computes dx = dy·f'(x), and zero wherever f'(x) is zero.
 func (u *unary32) eachSlope(dx, dy, x []float32) {
 	for i, g := range dy {
 		if s := u.slope(x[i]); s != 0 {
@@ -206,7 +207,7 @@ func (u *unary32) eachSlope(dx, dy, x []float32) {
 	}
 }
 
-// at is the function in float32.
+// at returns the function's value at x, computed in float32.
 func (u *unary32) at(x float32) float32 {
 	a, b, c := u.p[0], u.p[1], u.p[2]
 	if u.in64() {
@@ -280,7 +281,7 @@ func gated32(ok bool, v float32) float32 {
 	return 0
 }
 
-// slope is the derivative in float32.
+// slope returns the derivative at x, computed in float32.
 func (u *unary32) slope(x float32) float32 {
 	a, b, c := u.p[0], u.p[1], u.p[2]
 	if u.slopeIn64() {

@@ -16,7 +16,7 @@ type unaryArgs struct {
 	p              [3]struct{ v, _ float32 }
 }
 
-// unaryConstants are the vectors that gen/unary.go names, in its order.
+// unaryConstants holds the vectors that gen/unary.go names, in the same order.
 var unaryConstants = func() [][8]float32 {
 	one := []float32{
 		0, 1, 2, 4, 0.5, 3, sixth, 1.0 / 3, log2e, magic, ln2Hi, ln2Lo, math.Float32frombits(1<<31 - 1),
@@ -36,7 +36,7 @@ var unaryConstants = func() [][8]float32 {
 	return vectors
 }()
 
-// run computes dst = f(src), or with dy dst = dy·f'(src), or reports that no vector code does.
+// run computes dst = f(src) or, unless dy is nil, dst = dy·f'(src). It returns false where no vector code does.
 func (u *unary32) run(dst, dy, src []float32) bool {
 	if currentLevel() == generic || dy == nil && u.in64() || dy != nil && u.slopeIn64() {
 		return false

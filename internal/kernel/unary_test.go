@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// activations are one or more activations of every kind.
+// activations has at least one activation of every kind.
 var activations = []Activation{
 	{Kind: ActIdentity}, {Kind: ActReLU}, {Kind: ActReLU6}, {ActClamp, -0.75, 1.5}, {ActClamp, math.Inf(-1), 0.3},
 	{ActClamp, 1, -1},
@@ -26,7 +26,7 @@ var activations = []Activation{
 	{Kind: ActCos}, {Kind: ActSquare}, {Kind: ActFloor}, {Kind: ActCeil}, {Kind: ActRound}, {Kind: ActSign},
 }
 
-// anyFloat draws float32 of every kind: special values, those near them, ordinary ones, and random bits.
+// anyFloat draws a float32 of any kind: a special value, one near it, an ordinary one, or random bits.
 func anyFloat(rng *rand.Rand) float32 {
 	switch rng.IntN(8) {
 	case 0:
@@ -56,7 +56,7 @@ func anyFloats(rng *rand.Rand, n int) []float32 {
 	return s
 }
 
-// requireBits requires equal bits, but for which NaN it is.
+// requireBits requires equal bits. All NaNs count as equal.
 func requireBits(t require.TestingT, want, got []float32, format string, args ...any) {
 	for i, w := range want {
 		if math.Float32bits(w) != math.Float32bits(got[i]) && (w == w || got[i] == got[i]) {
@@ -66,7 +66,7 @@ func requireBits(t require.TestingT, want, got []float32, format string, args ..
 	}
 }
 
-// checkUnary runs a function and its gradient on x at every level, apart and in place.
+// checkUnary runs a function and its gradient on x at every level, in place and not.
 func checkUnary(t require.TestingT, a Activation, x, dy []float32) {
 	var mem arena
 	defer mem.free()
@@ -121,7 +121,7 @@ func TestUnaryTwins(t *testing.T) {
 
 func FuzzUnary(f *testing.F) { f.Fuzz(rapid.MakeFuzz(propUnary)) }
 
-// TestUnaryAccuracy bounds the error of float32 functions and derivatives against float64 as the documentation says.
+// TestUnaryAccuracy checks the errors of functions and derivatives in float32 against the documented bounds.
 func TestUnaryAccuracy(t *testing.T) {
 	racetest.OneGoroutine(t)
 	for _, a := range activations {
@@ -136,7 +136,7 @@ func TestUnaryAccuracy(t *testing.T) {
 			ulp, abs = 3, 5e-8
 		case ActHardSigmoid, ActHardSwish:
 			ulp, abs = 1, 5e-7
-		case ActClamp, ActLeakyReLU: // of parameters in float32
+		case ActClamp, ActLeakyReLU: // the parameters are rounded to float32
 			ulp = 1
 		case ActSoftsign:
 			ulp = 1.5
@@ -167,7 +167,7 @@ func TestUnaryAccuracy(t *testing.T) {
 	}
 }
 
-// BenchmarkActivate reports bytes read, of data that lies in the first cache.
+// BenchmarkActivate reports the rate of bytes read, for data in the L1 cache.
 func BenchmarkActivate(b *testing.B) {
 	for _, level := range Levels() {
 		for _, a := range []Activation{{ActSwish, 1, 0}, {Kind: ActHardSwish}, {Kind: ActSigmoid}, {Kind: ActGELU},

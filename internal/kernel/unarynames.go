@@ -1,6 +1,6 @@
 package kernel
 
-// unaryNames are the names of the functions, and how many parameters each has.
+// unaryNames holds the names of the functions and their numbers of parameters.
 var unaryNames = [...]struct {
 	name       string
 	parameters int
@@ -18,8 +18,8 @@ var unaryNames = [...]struct {
 	ActSign: {"Sign", 0},
 }
 
-// String names the function.
+// String returns the function's name.
 func (k UnaryKind) String() string { return unaryNames[k].name }
 
-// Parameters returns how many parameters the function has, at most two.
+// Parameters returns the number of the function's parameters, at most two.
 func (k UnaryKind) Parameters() int { return unaryNames[k].parameters }

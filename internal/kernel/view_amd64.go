@@ -4,11 +4,11 @@ package kernel
 
 import "unsafe"
 
-// view is a plane of every sh-th input row and sw-th input column: row q, column i is input (y0*sh+dy+q*sh, i*sw+dx)
-// for a strip that starts at output row y0, zero outside of the input.
+// view is a plane of every sh-th input row and every sw-th input column. For a strip that starts at output row y0, its
+// row q and column i hold input (y0*sh+dy+q*sh, i*sw+dx), or zero outside of the input.
 type view struct{ dy, dx, rows, cols, at int }
 
-// viewFill copies views of some channels, applying max(floor, scale*x+shift) to what lies in the input.
+// viewFill copies views of some channels. It applies max(floor, scale*x+shift) to the elements of the input.
 type viewFill struct {
 	level        level
 	h, w, sh, sw int
@@ -40,7 +40,7 @@ func (f *viewFill) fill(dst []float32, v view, y0 int) {
 		f.slow(dst, v, from, r0, r1, x0, x1)
 		return
 	}
-	// The zeros after a row are those before the next one too.
+	// The zeros behind a row are also those in front of the next row.
 	a := rowsArgs{
 		dst: ptr(dst, 0), dstStride: 4 * f.pitch, src: ptr(f.src, from), srcStride: 4 * f.w * f.sh,
 		rows: r1 - r0, valid: x1 - x0, gap: f.pitch - (x1 - x0), lead: r0*f.pitch + x0,
@@ -53,7 +53,7 @@ func (f *viewFill) fill(dst []float32, v view, y0 int) {
 	copyRows(f.level, f.sw, &a)
 }
 
-// slow is fill for strides that have no vector kernel.
+// slow is fill for strides without vector code.
 func (f *viewFill) slow(dst []float32, v view, from, r0, r1, x0, x1 int) {
 	for c := range f.channels {
 		out := dst[c*f.channel:][:v.rows*f.pitch]

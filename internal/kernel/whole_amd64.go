@@ -2,15 +2,15 @@
 
 package kernel
 
-// whole is a convolution whose only output pixel sees all of the input: a product of a matrix with a vector.
+// whole is a convolution with a single output pixel, which reads the whole input: a product of a matrix and a vector.
 type whole struct {
 	level   level
 	g       ConvGeom
 	weights []float32 // [O, C*KH*KW]
 }
 
-// wholeFits reports whether a geometry is such a product: a 1x1 convolution of one pixel, say, as of
-// squeeze-and-excitation.
+// wholeFits reports whether a geometry is such a product, for example a 1x1 convolution of one pixel in a
+// squeeze-and-excitation block.
 func wholeFits(g ConvGeom) bool {
 	return g.Groups == 1 && g.KH == g.H && g.KW == g.W && g.PH+g.EH == 0 && g.PW+g.EW == 0 && g.PH == 0 && g.PW == 0 &&
 		g.DH == 1 && g.DW == 1

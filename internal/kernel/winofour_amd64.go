@@ -5,33 +5,33 @@ package kernel
 import "unsafe"
 
 // Winograd's minimal filtering F(4x4, 3x3) computes 4x4 outputs of a 3x3 convolution of stride one from a 6x6 input
-// tile with 36 products for each pair of channels instead of 144; see winograd for F(2x2, 3x3) and where both come
-// from.
+// tile. It takes 36 products per pair of channels instead of 144. See winograd for F(2x2, 3x3) and for the source of
+// both.
 //
-// The polynomials are evaluated at 0, ±3/4, ±3/2 and infinity. Every constant of the transforms of inputs and products
-// is then exact in float32, and an output's error in the mean square is about twice that of a direct sum, where with
-// the points 0, ±1, ±2 it would be four to five times.
+// The polynomials are evaluated at 0, ±3/4, ±3/2 and infinity. With these points every constant of the transforms of
+// inputs and products is exact in float32, and the root mean square error of an output is about twice that of a direct
+// sum. With the points 0, ±1, ±2 it would be four to five times.
 //
-// Rounding: every row of a transform of inputs rounds at most three times, as does every row of one of products, the
-// weights round once and the sums over C channels C times. An output's error is thus bounded by C+13 roundings of
-// |Aᵀ| [ (|G| |g| |Gᵀ|) ⊙ (|Bᵀ| |d| |B|) summed over input channels ] |A|.
+// Rounding: every row of an input transform and every row of a product transform rounds at most three times, the
+// weights round once, and the sums over C channels round C times. So the error of an output is bounded by C+13
+// roundings of |Aᵀ| [ (|G| |g| |Gᵀ|) ⊙ (|Bᵀ| |d| |B|) summed over input channels ] |A|.
 //
-// The transforms are done by rows first. Of the padded input, row r of each column j of the tiles is kept in plane j,
-// phase r%4, where those of consecutive rows of tiles lie side by side: the columns of any eight tiles in a row,
-// counted from left to right and from top to bottom, are then contiguous. The way back is the same in reverse.
+// The transforms process rows first. Column j of every tile in row r of the padded input goes to plane j, phase r%4,
+// where consecutive rows of tiles lie side by side. So the columns of any eight consecutive tiles, counted from left to
+// right and from top to bottom, are contiguous. The transform of the products does the same in reverse.
 
 const (
 	fourPlaces  = 36
-	fourNear    = 3. / 4 // the points
+	fourNear    = 3. / 4 // the points of the transform
 	fourFar     = 3. / 2
-	fourStage   = 48 << 10  // bytes of inputs or outputs in the making wanted at a time
-	fourCache   = 640 << 10 // bytes of transformed inputs wanted at a time
-	fourColumns = 48        // tiles of several images together at most
-	fourRun     = 128 << 10 // bytes of the weights of a place that stay in cache beside them
+	fourStage   = 48 << 10  // bytes of partly transformed inputs or outputs at a time
+	fourCache   = 640 << 10 // bytes of transformed inputs at a time
+	fourColumns = 48        // the most tiles of several images together
+	fourRun     = 128 << 10 // bytes of the weights of one place that stay in cache beside these
 )
 
-// fourTable lists what the kernels take: the points, their squares and cubes, the product and the sum of the squares,
-// each repeated over the lanes, and the permutation that moves every lane's right neighbour into it.
+// fourTable holds constants for the kernels: the points, their squares and cubes, the product and the sum of the
+// squares, each repeated for all lanes, and a permutation that moves into every lane its right neighbour.
 var fourTable = func() (t [9 * 8]uint32) {
 	const aa, bb = fourNear * fourNear, fourFar * fourFar
 	for i, v := range [...]float32{fourNear, fourFar, aa, bb, aa * fourNear, bb * fourFar, aa * bb, aa + bb} {
@@ -45,29 +45,30 @@ var fourTable = func() (t [9 * 8]uint32) {
 	return t
 }()
 
-// winogradFour is a 3x3 convolution of stride one.
+// winogradFour is a 3x3 convolution of stride one by F(4x4, 3x3).
 type winogradFour struct {
 	level        level
 	g            ConvGeom
-	width        int   // columns of a panel
-	rows         []int // of each register tile
+	width        int   // number of columns of a panel
+	rows         []int // number of rows of each register tile
 	weights      []float32
-	offsets      []int32 // bytes of each channel in a panel
-	tileH, tileW int     // tiles of the image
-	strip        int     // rows of tiles in a strip
-	// slot is how many elements there are from place to place: the panels of inputs and, one slot before, of products.
+	offsets      []int32 // offset of each channel in a panel, in bytes
+	tileH, tileW int     // numbers of tiles along the image's sides
+	strip        int     // number of rows of tiles in a strip
+	// slot is the number of elements of a slot, the memory of one place (of 36 in a tile). The panels of inputs of
+	// place p lie in slot p+1, its products in slot p, where the inputs of the place before it were.
 	slot            int
 	pitch           int // elements from row to row of the padded input
-	padded          int // elements of a channel of it
-	phase           int // elements from phase to phase of the inputs with their rows transformed
-	plane           int // elements from column to column of the products with their columns transformed
-	inputs, outputs int // channels transformed at a time
-	inRun           int // row tiles whose weights stay in cache for all panels
-	most            int // images together
+	padded          int // elements of a channel of the padded input
+	phase           int // elements from phase to phase of the inputs whose rows are transformed
+	plane           int // elements from column to column of the products whose columns are transformed
+	inputs, outputs int // numbers of channels transformed at a time
+	inRun           int // number of row tiles whose weights stay in cache for all panels
+	most            int // the most images together
 }
 
-// winogradFourFits reports whether the transforms pay more than those of F(2x2, 3x3) do: few channels spend more on
-// them than they save, and where too much of the tiles lies outside of the map there are hardly fewer products.
+// winogradFourFits reports whether F(4x4, 3x3) is faster than F(2x2, 3x3). With few channels the transforms cost more
+// than they save. Where too much of the tiles lies outside of the map there are hardly fewer products.
 func winogradFourFits(l level, g ConvGeom) bool {
 	oh, ow := g.OutH(), g.OutW()
 	four, two := ((oh+3)/4)*((ow+3)/4), ((oh+1)/2)*((ow+1)/2)
@@ -76,7 +77,7 @@ func winogradFourFits(l level, g ConvGeom) bool {
 		g.C >= 64 && g.O >= 64 && oh >= 14 && ow >= 14 && 4*fourPlaces*((four+7)/8) <= 3*winoPlaces*((two+7)/8)
 }
 
-// newWinogradFour lays out a geometry that fits; pack gives it weights.
+// newWinogradFour returns a winogradFour without weights, for a geometry that fits. pack sets the weights.
 func newWinogradFour(l level, g ConvGeom) *winogradFour {
 	p := &winogradFour{level: l, g: g, width: 16, rows: splitRows(g.O, 6), tileH: (g.OutH() + 3) / 4,
 		tileW: (g.OutW() + 3) / 4}
@@ -89,10 +90,11 @@ func newWinogradFour(l level, g ConvGeom) *winogradFour {
 	p.strip = p.chooseStrip()
 	p.inRun = max(1, fourRun/(4*p.rows[0]*g.C))
 	tiles := p.strip * p.tileW
-	// A cache line more than a power of two keeps the places from falling into the same sets.
+	// The distance of places is a cache line more than a power of two, so that they do not fall into the same sets of
+	// the cache.
 	columns := tiles
 	p.most = 1
-	if 4*fourPlaces*g.C*g.O > secondCache/2 { // weights that are read from beyond it for every image
+	if 4*fourPlaces*g.C*g.O > secondCache/2 { // weights too large to stay in that cache
 		p.most = max(1, fourColumns/fourTiles(tiles))
 		columns = (p.most-1)*fourTiles(tiles) + tiles
 	}
@@ -106,12 +108,13 @@ func newWinogradFour(l level, g ConvGeom) *winogradFour {
 	return p
 }
 
-// fourTiles returns how many tiles apart those of images stand: a multiple of what a transform writes at once.
+// fourTiles returns the distance, in tiles, from image to image: n rounded up to a multiple of the tiles that a
+// transform writes at once.
 func fourTiles(n int) int { return (n + 7) &^ 7 }
 
-// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle. Strips are to fit the cache, unless
-// reading all weights again for each strip takes longer than writing inputs and products to memory and reading them
-// back.
+// chooseStrip returns the number of rows of tiles in a strip that leaves the fewest lanes idle. A strip should fit the
+// cache, unless reading all weights again for each strip takes longer than writing inputs and products to memory and
+// reading them back.
 func (p *winogradFour) chooseStrip() int {
 	most := max(fourCache/(4*fourPlaces*max(p.g.C, p.g.O)), p.g.C*p.g.O/(p.g.C+p.g.O))
 	lanes := p.width / 2
@@ -157,7 +160,7 @@ func fourWeights(g [9]float64) (u [fourPlaces]float64) {
 	return u
 }
 
-// pack transforms the weights and orders them as the tiles read them.
+// pack transforms the weights and arranges them in the order in which the tiles read them.
 func (p *winogradFour) pack(s weightSource) {
 	size := p.g.O * p.g.C
 	if p.weights == nil {

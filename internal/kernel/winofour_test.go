@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// propWinogradFour draws convolutions that run on the transforms of F(4x4, 3x3) and checks them against float64,
-// tightly enough that a wrong tile or border shows.
+// propWinogradFour draws convolutions that run on the transforms of F(4x4, 3x3) and compares them with float64. The
+// bounds are so tight that a wrong tile or border is found.
 func propWinogradFour(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
@@ -70,7 +70,7 @@ func propWinogradFour(t *rapid.T) {
 	}
 }
 
-// forward64 evaluates a spec on the generic code in float64, which random specs compare with the textbook.
+// forward64 evaluates a spec with the generic code in float64, which other tests compare with the definition.
 func forward64(t require.TestingT, s ConvSpec[float32], x, residual []float32) []float64 {
 	wide := func(x []float32) []float64 {
 		if x == nil {
@@ -91,11 +91,11 @@ func forward64(t require.TestingT, s ConvSpec[float32], x, residual []float32) [
 
 func TestWinogradFour(t *testing.T) { rapid.Check(t, propWinogradFour) }
 
-// absWinogradFour returns the absolute values of the matrices of F(4x4, 3x3) with the points 0, ±3/4, ±3/2 and
-// infinity, after Toom and Cook.
+// absWinogradFour returns the absolute values of the matrices of F(4x4, 3x3) for the points 0, ±3/4, ±3/2 and infinity,
+// by the method of Toom and Cook.
 func absWinogradFour() (a [4][6]float64, g [3][6]float64, b [6][6]float64) {
 	points := [...]float64{0, 0.75, -0.75, 1.5, -1.5}
-	// product returns the coefficients of the product of x-p over all points but one.
+	// product returns the coefficients of the product of x-p over all points p except one.
 	product := func(but int) (c [6]float64) {
 		c[0] = 1
 		for i, p := range points {
@@ -131,7 +131,7 @@ func absWinogradFour() (a [4][6]float64, g [3][6]float64, b [6][6]float64) {
 	return a, g, b
 }
 
-// TestWinogradFourBound checks every output against the bound on its rounding error that the transforms have.
+// TestWinogradFourBound compares the error of every output with the documented bound on rounding errors.
 func TestWinogradFourBound(t *testing.T) {
 	racetest.OneGoroutine(t)
 	a, gm, b := absWinogradFour()

@@ -10,40 +10,40 @@ type fourRowsArgs struct {
 	srcRow     int // bytes
 	srcChannel int // bytes
 	dst        unsafe.Pointer
-	dstColumn  int // bytes from column to column of the tiles
+	dstColumn  int // bytes from column to column of a tile
 	dstRow     int // bytes
 	dstChannel int // bytes
 	rows       int
-	vectors    int // in a row
+	vectors    int // number of vectors in a row
 	channels   int
 	table      unsafe.Pointer
 }
 
-// fourFlatArgs are those of the kernels that transform the columns of eight tiles.
+// fourFlatArgs are the arguments of the kernels that transform the columns of eight tiles.
 type fourFlatArgs struct {
 	src        unsafe.Pointer
-	srcColumn  int // bytes from column to column of the tiles
-	srcPhase   int // bytes, inputs alone
-	srcRow     int // bytes from row to row of tiles; of products: from row to row of places
+	srcColumn  int // bytes from column to column of a tile
+	srcPhase   int // bytes; for inputs only
+	srcRow     int // bytes from row to row of tiles; for products from row to row of places
 	srcChannel int // bytes
 	dst        unsafe.Pointer
 	dstColumn  int // bytes
-	dstRow     int // bytes from row to row of places; of products: from phase to phase
+	dstRow     int // bytes from row to row of places; for products from phase to phase
 	dstChannel int // bytes
 	channels   int
 	table      unsafe.Pointer
 }
 
-// fourOutArgs are those of the kernel that writes rows of the image.
+// fourOutArgs are the arguments of the kernel that writes rows of the image.
 type fourOutArgs struct {
 	src        unsafe.Pointer
-	srcColumn  int // bytes from column to column of the tiles
+	srcColumn  int // bytes from column to column of a tile
 	srcRow     int // bytes
 	srcChannel int // bytes
 	dst        unsafe.Pointer
 	dstRow     int            // bytes
 	dstChannel int            // bytes
-	res        unsafe.Pointer // as dst, or nil
+	res        unsafe.Pointer // with the strides of dst; may be nil
 	cols, rows int
 	channels   int
 	bias       unsafe.Pointer
@@ -70,7 +70,7 @@ func (p *winogradFour) run(image planIO) {
 
 func (p *winogradFour) together() int { return p.most }
 
-// several computes n images, whose tiles stand side by side; see planIO.
+// several computes n images, whose tiles lie side by side; see planIO.
 func (p *winogradFour) several(image planIO, n int) {
 	scratch := alignVector(image.scratch)
 	slots, stage := scratch[:(fourPlaces+1)*p.slot], scratch[(fourPlaces+1)*p.slot:]
@@ -97,8 +97,8 @@ func (p *winogradFour) several(image planIO, n int) {
 	}
 }
 
-// transform leaves the transformed inputs of n channels from c on in v, for rows rows of tiles from ty on, the first of
-// which is tile first there.
+// transform writes the transformed inputs of n channels from c on to v: of rows rows of tiles from ty on. Their first
+// tile is number first in v.
 func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows, first int) {
 	g := p.g
 	padded, planes := stage[:n*p.padded], stage[n*p.padded:]
@@ -130,8 +130,8 @@ func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows,
 	}
 }
 
-// multiply does the matrix products for so many tiles. Those of a place go where the inputs of the place before it
-// were.
+// multiply computes the matrix products for the given number of tiles. The products of a place overwrite the inputs of
+// the place before it.
 func (p *winogradFour) multiply(slots []float32, tiles int) {
 	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 2 * p.width, ldc: 4 * p.width}
 	weights := 0
@@ -160,8 +160,8 @@ func (p *winogradFour) multiply(slots []float32, tiles int) {
 	}
 }
 
-// write transforms the products of n channels from m on back, for rows rows of tiles from ty on, the first of which is
-// tile first of the products.
+// write transforms the products of n channels from m on back and writes the outputs of rows rows of tiles from ty on.
+// Their first tile is number first of the products.
 func (p *winogradFour) write(io *planIO, slots, planes []float32, m, n, ty, rows, first int) {
 	oh, ow := p.g.OutH(), p.g.OutW()
 	a := fourFlatArgs{

@@ -5,15 +5,16 @@ package kernel
 import "unsafe"
 
 // Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray, arXiv 1509.09308) computes 2x2 outputs of a 3x3 convolution
-// of stride one from a 4x4 input tile with 16 products for each pair of channels instead of 36:
-// Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) summed over input channels ] A.
-// The sums over channels are sixteen matrix products, which run on the register tiles.
+// of stride one from a 4x4 input tile. It takes 16 products per pair of channels instead of 36:
+//	Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) summed over input channels ] A.
+// The sums over channels are sixteen matrix products, one for each place in the tile, which run on the register tiles.
 //
-// Rounding: the transforms add up to four inputs and then up to nine products, so an output's error is bounded by
-// that of the direct sum with every |w|·|x| replaced by the sum of |U|·|V| over the tile, a small multiple of it.
+// Rounding: the transforms add up to four inputs and then up to nine products. So the error of an output is bounded by
+// that of the direct sum with every |w|·|x| replaced by the sum of |U|·|V| over the tile, which is a small multiple of
+// it.
 
 type winoInArgs struct {
-	src         unsafe.Pointer // first row of the tile's outputs in the first channel
+	src         unsafe.Pointer // the first row of the tile's outputs, in the first channel
 	srcChannel  int            // bytes
 	srcRow      int            // bytes
 	dst         unsafe.Pointer
@@ -33,33 +34,34 @@ type winoOutArgs struct {
 	dstRow     int // bytes
 	channels   int
 	bias       unsafe.Pointer
-	res        unsafe.Pointer // as dst, or nil
+	res        unsafe.Pointer // with the strides of dst; may be nil
 	floor      float32
 	_          uint32
 	table      unsafe.Pointer
 }
 
-// winograd is a 3x3 convolution of stride one.
+// winograd is a 3x3 convolution of stride one by F(2x2, 3x3).
 type winograd struct {
 	level        level
 	g            ConvGeom
 	lanes        int
-	rows         []int // of each register tile
+	rows         []int // number of rows of each register tile
 	weights      []float32
-	offsets      []int32 // bytes of each channel in a place of the transformed input
+	offsets      []int32 // offset of each channel in a place of the transformed input, in bytes
 	place        int     // elements from place to place of the transformed input
 	product      int     // elements from place to place of the products
-	tileH, tileW int     // tiles of the image
+	tileH, tileW int     // numbers of tiles along the image's sides
 
-	direct bool // padding one and rows of whole vectors: the transforms read and write the image itself
+	direct bool // padding is one and rows are whole vectors: the transforms read and write the image itself
 
 	// Otherwise the input is first split into views, see viewFill, and the outputs pass through four planes.
-	strip   int // rows of tiles in a strip
+	strip   int // number of rows of tiles in a strip
 	views   [8]view
 	channel int // elements of a channel of the views
 	plane   int // elements of a plane of outputs
 
-	// vectors of tiles of an image where it is one strip, images together, and pairs of vectors of theirs
+	// For an image of one strip: its number of vectors of tiles, the most images together, and the number of pairs of
+	// vectors of all of these.
 	vecs, most, pairs int
 }
 
@@ -67,8 +69,8 @@ const winoPlaces = 16
 
 var winoTable = newWinoTable()
 
-// newWinoTable lists the kernels' permutations: even and odd lanes of two vectors, one lane to the right
-// and to the left, and the lower and upper half of two vectors interleaved.
+// newWinoTable returns permutations for the kernels: even and odd lanes of two vectors, a shift by one lane to the
+// right and to the left, and the lower and the upper halves of two vectors interleaved.
 func newWinoTable() (t [96]int32) {
 	for i := range int32(16) {
 		t[i], t[16+i], t[32+i], t[48+i] = 2*i, 2*i+1, max(i-1, 0), min(i+1, 15)
@@ -77,8 +79,8 @@ func newWinoTable() (t [96]int32) {
 	return t
 }
 
-// winogradFits reports whether the transforms pay: few channels or tiles spend more on them than they save, and weights
-// that do not fit a cache cost more to read.
+// winogradFits reports whether the transforms are faster than the direct sums. With few channels or tiles they cost
+// more than they save, and transformed weights that do not fit a cache take longer to read.
 func winogradFits(l level, g ConvGeom) bool {
 	tiles := ((g.OutH() + 1) / 2) * ((g.OutW() + 1) / 2)
 	return l != generic && g.Groups == 1 && g.KH == 3 && g.KW == 3 && g.SH == 1 && g.SW == 1 && g.DH == 1 &&
@@ -86,7 +88,7 @@ func winogradFits(l level, g ConvGeom) bool {
 		g.C >= 12 && g.O >= 8 && (tiles >= 32 || tiles >= 16 && g.O >= 32)
 }
 
-// pack transforms the weights and orders them as the tiles read them.
+// pack transforms the weights and arranges them in the order in which the tiles read them.
 func (p *winograd) pack(s weightSource) {
 	size := p.g.O * p.g.C
 	if p.weights == nil {
@@ -114,14 +116,16 @@ func (p *winograd) pack(s weightSource) {
 	}
 }
 
-// newWinograd lays out a geometry that fits; pack gives it weights. plain says that there is no pre operation.
+// newWinograd returns a winograd without weights, for a geometry that fits. pack sets the weights. plain says that
+// there is no pre operation.
 func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	p := &winograd{level: l, g: g, lanes: 8, rows: splitRows(g.O, 6), tileH: (g.OutH() + 1) / 2,
 		tileW: (g.OutW() + 1) / 2}
 	if l == avx512 {
 		p.lanes, p.rows = 16, splitRows(g.O, 12)
 	}
-	// A cache line more than a power of two keeps the places from falling into the same sets.
+	// The distance of places is a cache line more than a power of two, so that they do not fall into the same sets of
+	// the cache.
 	p.place, p.product = 2*p.lanes*g.C+16, 2*p.lanes*g.O+16
 	for c := range g.C {
 		p.offsets = append(p.offsets, int32(8*p.lanes*c))
@@ -134,7 +138,7 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	if p.direct {
 		return p
 	}
-	// Weights that are read from beyond the second-level cache serve several images.
+	// Weights that are too large for the second-level cache are used for several images each time they are read.
 	if p.chooseStrip(); p.strip == p.tileH && p.vecs <= 2 && 4*winoPlaces*g.C*g.O > secondCache/2 {
 		p.most = 4
 		p.pairs = (p.most*p.vecs + 1) / 2
@@ -142,8 +146,8 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 	return p
 }
 
-// chooseStrip picks the rows of tiles of a strip that leave the fewest lanes idle and rows filled twice, within the
-// cache.
+// chooseStrip chooses the number of rows of tiles in a strip, within the cache, such that the fewest lanes are idle and
+// the fewest rows are filled twice.
 func (p *winograd) chooseStrip() {
 	best := 0.0
 	for n := 1; n <= p.tileH; n++ {
@@ -188,7 +192,7 @@ func (p *winograd) scratchLen() int {
 	return p.pairs*winoPlaces*(p.place+p.product) + p.g.C*p.channel + 4*p.g.O*p.plane + 2*p.tileW + slackLanes
 }
 
-// run computes one image; see planIO. It knows a pre operation only when it was laid out for one.
+// run computes one image; see planIO. It applies a pre operation only if plain was false in newWinograd.
 func (p *winograd) run(image planIO) {
 	io := &image
 	if io.accumulate {
@@ -206,7 +210,7 @@ func (p *winograd) run(image planIO) {
 
 func (p *winograd) together() int { return p.most }
 
-// several computes n images, whose vectors of tiles stand side by side; see planIO.
+// several computes n images, whose vectors of tiles lie side by side; see planIO.
 func (p *winograd) several(image planIO, n int) {
 	scratch := alignVector(image.scratch)
 	v, m := scratch[:p.pairs*winoPlaces*p.place], scratch[p.pairs*winoPlaces*p.place:][:p.pairs*winoPlaces*p.product]
@@ -232,7 +236,8 @@ func (p *winograd) several(image planIO, n int) {
 	}
 }
 
-// multiply does the sixteen matrix products for so many vectors of tiles, of which every two have buffers of their own.
+// multiply computes the sixteen matrix products for the given number of vectors of tiles. Each two vectors have a
+// buffer.
 func (p *winograd) multiply(v, m []float32, vecs int) {
 	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 4 * p.lanes, ldc: 8 * p.lanes}
 	weights := 0
@@ -251,7 +256,7 @@ func (p *winograd) multiply(v, m []float32, vecs int) {
 	}
 }
 
-// runDirect reads and writes the image itself, each vector sixteen or thirty-two pixels wide.
+// runDirect reads and writes the image itself, in vectors of tiles sixteen or thirty-two pixels wide.
 func (p *winograd) runDirect(io *planIO) {
 	scratch := alignVector(io.scratch)
 	v, m := scratch[:winoPlaces*p.place], scratch[winoPlaces*p.place:][:winoPlaces*p.product]
@@ -267,7 +272,7 @@ func (p *winograd) runDirect(io *planIO) {
 	if io.relu {
 		out.floor = 0
 	}
-	all := p.tileH * p.tileW / p.lanes // vectors
+	all := p.tileH * p.tileW / p.lanes // number of vectors of tiles
 	for first := 0; first < all; first += 2 {
 		vecs := min(2, all-first)
 		for i := range vecs {
@@ -298,8 +303,8 @@ func (p *winograd) runDirect(io *planIO) {
 
 // transformDirect transforms the inputs of the vector of tiles whose outputs start at pixel (y, x).
 func (p *winograd) transformDirect(in *winoInArgs, y, x int) {
-	// The lanes of the two loads of the first and of the last row that lie in the image. With AVX-512 in images sixteen
-	// wide each load is of another row of tiles, otherwise both are of the same.
+	// Masks of the lanes of the two loads that lie in the image, for the first and the last row. With AVX-512 and
+	// images that are sixteen pixels wide, the loads are of two rows of tiles; otherwise both are of the same row.
 	two := p.level == avx512 && p.g.W == 16
 	rows := 2
 	if two {

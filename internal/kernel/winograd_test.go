@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/internal/racetest"
 )
 
-// propWinograd draws the convolutions that run on Winograd's transforms and checks them against float64, tightly
-// enough that a wrong tile or border shows.
+// propWinograd draws convolutions that run on Winograd's transforms and compares them with float64. The bounds are so
+// tight that a wrong tile or border is found.
 func propWinograd(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
@@ -63,7 +63,7 @@ func propWinograd(t *rapid.T) {
 	}
 }
 
-// propWinogradBack checks the input gradient, itself a Winograd convolution, against the generic one.
+// propWinogradBack compares the input gradient, which is a Winograd convolution itself, with the generic one.
 func propWinogradBack(t *rapid.T) {
 	rng := newRand(rapid.Uint64().Draw(t, "seed"))
 	g := ConvGeom{
@@ -110,7 +110,7 @@ func TestWinogradError(t *testing.T) {
 	racetest.OneGoroutine(t)
 	for _, tc := range []struct {
 		g    ConvGeom
-		most float64 // error relative to the outputs, in the mean square
+		most float64 // root mean square error relative to the outputs
 	}{
 		{ConvGeom{C: 48, H: 32, W: 32, O: 12, KH: 3, KW: 3, PH: 1, PW: 1}, 5e-7},
 		{ConvGeom{C: 128, H: 28, W: 28, O: 128, KH: 3, KW: 3, PH: 1, PW: 1}, 2e-6},

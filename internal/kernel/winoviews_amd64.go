@@ -34,7 +34,7 @@ type weaveArgs struct {
 	dst        unsafe.Pointer
 	dstRow     int            // bytes
 	dstChannel int            // bytes
-	res        unsafe.Pointer // as dst, or nil
+	res        unsafe.Pointer // with the strides of dst; may be nil
 	cols, rows int            // of the image
 	channels   int
 	bias       unsafe.Pointer
@@ -45,7 +45,7 @@ type weaveArgs struct {
 	_          int // the kernel's own
 }
 
-// runStrips works on strips of tiles, numbered row by row.
+// runStrips computes an image in strips of tiles, which are numbered row by row.
 func (p *winograd) runStrips(io *planIO) {
 	scratch := alignVector(io.scratch)
 	cut := func(n int) []float32 {
@@ -75,7 +75,7 @@ func (p *winograd) runStrips(io *planIO) {
 	}
 }
 
-// fillViews splits the input of rows rows of tiles from ty on into views.
+// fillViews copies the input of rows rows of tiles, from ty on, into views.
 func (p *winograd) fillViews(io *planIO, views []float32, ty, rows int) {
 	fill := viewFill{
 		level: p.level, h: p.g.H, w: p.g.W, sh: 2, sw: 2, pitch: p.tileW, channel: p.channel, channels: p.g.C,
@@ -87,7 +87,7 @@ func (p *winograd) fillViews(io *planIO, views []float32, ty, rows int) {
 	}
 }
 
-// transformViews transforms the inputs of the vector of tiles at tile at of the views, to a vector of v.
+// transformViews transforms the inputs of the vector of tiles that starts at tile at of the views, to a vector of v.
 func (p *winograd) transformViews(v, views []float32, at int) {
 	in := winoViewArgs{
 		src: ptr(views, at), srcView: 4 * (p.views[1].at - p.views[0].at), srcRow: 4 * p.tileW,
@@ -101,7 +101,7 @@ func (p *winograd) transformViews(v, views []float32, at int) {
 	}
 }
 
-// flatten transforms a vector of the products m to the planes of outputs, at tile at.
+// flatten transforms a vector of the products m to the planes of outputs, at tile number at.
 func (p *winograd) flatten(planes, m []float32, at int) {
 	out := winoFlatArgs{
 		src: ptr(m, 0), srcPlace: 4 * p.product, srcChannel: 8 * p.lanes,
@@ -114,7 +114,7 @@ func (p *winograd) flatten(planes, m []float32, at int) {
 	}
 }
 
-// weave writes the outputs of rows rows of tiles from ty on.
+// weave writes the outputs of rows rows of tiles, from ty on.
 func (p *winograd) weave(io *planIO, planes []float32, ty, rows int) {
 	oh, ow := p.g.OutH(), p.g.OutW()
 	at := 2 * ty * ow

@@ -32,18 +32,19 @@ const (
 	amxStarted
 )
 
-// amxShapes are the tiles of rows and of columns that a kernel of AMX sums together: four tiles hold sums, two pairs of
-// others whole and cut blocks of both sides.
+// amxShapes lists the numbers of row tiles and column tiles whose products an AMX kernel sums at once. Four tiles hold
+// sums; two pairs of tiles hold full and partial blocks of both operands.
 var amxShapes = [][2]int{{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}}
 
-// Tiles by what they hold, after those of sums.
+// Numbers of the tiles behind those of sums.
 const (
 	tmmA, tmmB         = 4, 5
 	tmmTailA, tmmTailB = 6, 7
 )
 
 // amx writes C[m tiles of rows][n tiles of 16 columns] = max(floor, bias + residual + sum of A[block] · B[block]) for
-// group after group of columns. The tiles' configuration lives and dies in here.
+// one group of columns after another. The kernel loads the configuration of the tiles at its start and releases them at
+// its end.
 func amx(u unit, m, n int) {
 	u.text(fmt.Sprintf("amx_%dx%d", m, n), "amxArgs",
 		fmt.Sprintf("computes groups of %d tiles of rows and %d of columns.", m, n))
@@ -57,7 +58,7 @@ func amx(u unit, m, n int) {
 	u.encoded(tileConfig(reg.RAX))
 	load(amxBuf, buf)
 
-	// The sums of a group are written while those of the next one are made: tiles multiply on a port of their own.
+	// The sums of a group are written while the tiles compute those of the next group, on a port of their own.
 	u.Label("group")
 	u.CMPQ(field(args, amxGroups), U8(0))
 	u.JE(LabelRef("store"))
@@ -218,8 +219,8 @@ const (
 	amxBlockB
 )
 
-// amxBlock is one product of tiles, for tests of the instruction: C[16][16] += A[16][16 pairs] · B[16 pairs][16], rows
-// of 64 bytes.
+// amxBlock computes one product of tiles, for tests of the instruction: C[16][16] += A[16][16 pairs] · B[16 pairs][16].
+// All rows have 64 bytes.
 func amxBlock(u unit) {
 	u.text("amxBlock", "amxBlockArgs", "adds one product of tiles.")
 	u.Load(u.Param("args"), reg.RDI)

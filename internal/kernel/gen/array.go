@@ -5,7 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this file are AVX2 alone: they serve both levels, for their time is that of memory or of division.
+// The kernels of this file are written for AVX2 only and serve AVX-512, too: their time is that of memory or of
+// division.
 
 // pairOps are elementwise operations of two arrays, or of an array and a number.
 var pairOps = []streamOp{
@@ -23,7 +24,7 @@ var pairOps = []streamOp{
 	}},
 	{"smaller", "dst = min(a, b), NaN if either is", []int{streamA, streamB}, nil,
 		func(u unit, s isa, in, k []reg.VecVirtual) {
-			// The minimum is b where a or b is NaN, which leaves the NaNs of a to put back.
+			// VMINPS returns b where a or b is NaN, so NaNs of a must be put back.
 			m, nan := s.vec(u), s.vec(u)
 			u.VMINPS(in[1], in[0], m)
 			u.VCMPPS(Imm(3), in[0], in[0], nan)
@@ -49,7 +50,7 @@ const (
 	transposeBlocks
 )
 
-// transpose8 writes dst[i][j] = src[j][i] for eight i and eight times as many j as there are blocks.
+// transpose8 writes dst[i][j] = src[j][i] for eight rows i and eight columns j per block.
 func transpose8(u unit) {
 	u.text("transpose8AVX2", "transposeArgs", "writes eight columns of src as rows of dst.")
 	args := u.args()
@@ -62,8 +63,8 @@ func transpose8(u unit) {
 		return t
 	}
 	dst3, src3 := triple(dstStride), triple(srcStride)
-	half := u.GP64() // four rows on
-	// row is that of the first, second, third or fourth row from base.
+	half := u.GP64() // four rows further
+	// row returns the operand for row i of four, counted from base.
 	row := func(base, stride, stride3 reg.Register, i, disp int) Mem {
 		switch i {
 		case 0:
@@ -117,7 +118,7 @@ const (
 	expLanes
 )
 
-// Rows of the table of constants, each eight times.
+// Rows of the table of constants. Each constant is there eight times.
 const (
 	expLeast = iota
 	expLog2e
@@ -126,7 +127,7 @@ const (
 	expTaylor // 1/7!, 1/6!, ..., 1/0!
 )
 
-// expSum writes exp(src - max), zero where that is less than the least of the table, and the sum of all.
+// expSum writes exp(src - max), or zero where the argument is below the table's least, and the sum of all results.
 func expSum(u unit) {
 	u.text("expSumAVX2", "expArgs", "computes exponentials and their sum.")
 	args := u.args()
@@ -140,12 +141,12 @@ func expSum(u unit) {
 	u.MOVQ(n, tail)
 	u.ANDQ(Imm(7), tail)
 	u.VMOVAPS(u.newTailMask(avx2, tail, u.load64(args, expLanes)).r.(reg.VecVirtual), mask)
-	// exp turns x into its exponential.
+	// exp replaces x by its exponential.
 	exp := func(x reg.VecVirtual) {
 		kept, k, p, least := u.YMM(), u.YMM(), u.YMM(), u.YMM()
 		u.VSUBPS(m, x, x)
 		u.VMOVUPS(constant(expLeast), least)
-		u.VCMPPS(Imm(5), least, x, kept) // not less: NaN stays
+		u.VCMPPS(Imm(5), least, x, kept) // not less than: true for NaN, which stays
 		u.VMAXPS(x, least, x)
 		u.VMULPS(constant(expLog2e), x, k)
 		u.VROUNDPS(Imm(8), k, k)
@@ -202,7 +203,8 @@ const (
 	extremeOut
 )
 
-// extreme finds the largest element, with the sign bits of all flipped by sign; it is NaN where an element is.
+// extreme finds the largest element after flipping the bits in sign of every element, and flips the result back. The
+// result is NaN if an element is.
 func extreme(u unit) {
 	u.text("extremeAVX2", "extremeArgs", "finds the largest element, or the smallest.")
 	args := u.args()

@@ -25,7 +25,7 @@ const (
 	bfTileFloor
 )
 
-// bfTileRows is the most rows of a tile of AVX512_BF16, which is two vectors wide.
+// bfTileRows is the largest number of rows of an AVX512_BF16 tile, which is two vectors wide.
 const bfTileRows = 12
 
 // bfTile writes C[m][2 vectors] = max(floor, bias + residual + sum over blocks and their pairs of A[pair][m] ·

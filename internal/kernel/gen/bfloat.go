@@ -20,8 +20,8 @@ const (
 	pairsTable
 )
 
-// bfPairs writes dst[pair][column] = the two channels of a pair as bfloat16, each max(floor, scale*x+shift). With
-// single there is one channel, and a zero in place of the other.
+// bfPairs writes dst[pair][column]: two channels rounded to bfloat16 and joined, each computed as max(floor,
+// scale*x+shift). With single there is one channel, joined with a zero.
 func bfPairs(u unit, single bool) {
 	name, doc := "bfPairs", "rounds pairs of channels and joins them."
 	if single {
@@ -93,8 +93,7 @@ func bfPairs(u unit, single bool) {
 	u.JL(LabelRef("tail"))
 	u.Label("whole")
 	u.VMOVUPS(Mem{Base: s}, reg.Z0)
-	// The columns behind those of this call are read next; those of the next channel lie too far for the CPU to
-	// foresee.
+	// The next call reads the columns behind these. The next channel's columns are too far away for the CPU to predict.
 	u.PREFETCHT1(Mem{Base: s, Index: cols, Scale: 4})
 	if !single {
 		u.VMOVUPS(Mem{Base: s, Index: stride, Scale: 1}, reg.Z1)
@@ -142,7 +141,7 @@ const (
 	bfViewTable
 )
 
-// bfShift copies, for each pair, vectors of 16 columns from src, zeros in the lanes that masks leaves out.
+// bfShift copies vectors of 16 columns from src, for each pair, with zeros in the lanes that the masks leave out.
 func bfShift(u unit) {
 	u.text("bfShiftAVX512", "bfViewArgs",
 		"copies planes of pairs, with zeros where a word of masks says so for each vector.")
@@ -172,8 +171,8 @@ func bfShift(u unit) {
 	u.RET()
 }
 
-// bfGather is bfShift for columns that lie anywhere: it takes them from where the table of int32 says, and zeros where
-// that is negative.
+// bfGather is bfShift for columns at any position: a table of int32 holds the position of each, and negative positions
+// give zeros.
 func bfGather(u unit) {
 	u.text("bfGatherAVX512", "bfViewArgs", "gathers planes of pairs by a table of positions, zeros for negative ones.")
 	args := u.args()

@@ -10,10 +10,10 @@ const (
 	braidDst = iota
 	braidStride
 	braidN
-	braidSrc // eight
+	braidSrc // eight pointers
 )
 
-// braid writes what lies in eight rows column by column, four columns at a time and eight lanes each.
+// braid interleaves eight rows, four columns at a time, and writes eight lanes per column.
 func braid(u unit) {
 	u.text("braidAVX2", "braidArgs", "puts eight rows side by side.")
 	args := u.args()
@@ -25,7 +25,7 @@ func braid(u unit) {
 	i := u.GP64()
 	u.XORQ(i, i)
 	u.Label("four")
-	// Vector v holds four columns of row v, and in its upper half of row v+4.
+	// Vector v holds four columns of row v in its lower half, and of row v+4 in its upper half.
 	rows := make([]reg.VecVirtual, 4)
 	for v := range rows {
 		rows[v] = u.YMM()

@@ -5,8 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// cpuid writes the instruction of that name: fields of cpuidArgs are the leaf, then what the four registers hold after
-// it.
+// cpuid writes a function that runs the instruction of that name. The fields of cpuidArgs are the leaf and then the
+// four registers after the instruction.
 func cpuid(u unit) {
 	u.text("cpuid", "cpuidArgs", "asks the processor about itself.")
 	args := u.args()

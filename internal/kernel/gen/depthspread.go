@@ -5,9 +5,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// depthSpread writes the input gradient of the 3x3 depthwise convolution of stride two and padding one. Each output
-// gradient and its neighbours to the right, below and to the lower right make four input gradients, of which even and
-// odd columns are then woven. args.rows counts the output's rows, args.height those of the input.
+// depthSpread writes the input gradient of the 3x3 depthwise convolution with stride two and padding one. Each output
+// gradient and its neighbours to the right, below and to the lower right make four input gradients, whose even and odd
+// columns are then interleaved. args.rows is the number of output rows, args.height that of input rows.
 func depthSpread(u unit, s depthISA) {
 	u.text("depthSpread"+s.name+"_s2", "depthArgs",
 		"computes the input gradient of a 3x3 depthwise convolution of stride 2.")
@@ -49,7 +49,7 @@ func (d *depthKernel) spreadStrip(w []reg.VecVirtual, zero, pitch reg.GPVirtual,
 		u.load64(d.args, depthHeight)
 	u.ADDQ(Mem{Base: d.strip, Disp: stripSrc}, row)
 	u.ADDQ(Mem{Base: d.strip, Disp: stripDst}, at)
-	a, b := s.vecs(u, 2), s.vecs(u, 2) // the row's and the next one's vector, and the same one column on
+	a, b := s.vecs(u, 2), s.vecs(u, 2) // vectors of this and the next row, and the same vectors one column further
 	for i, v := range a {
 		d.load(Mem{Base: row, Disp: 4 * i}, i, v)
 	}
@@ -60,7 +60,7 @@ func (d *depthKernel) spreadStrip(w []reg.VecVirtual, zero, pitch reg.GPVirtual,
 	for i, v := range b {
 		d.load(Mem{Base: row, Disp: 4 * i}, i, v)
 	}
-	// Terms are in the order of the kernel's rows and columns.
+	// Terms are added in the order of the window's rows and columns.
 	even, odd := s.vec(u), s.vec(u)
 	u.VMULPS(a[0], w[4], even)
 	u.VMULPS(a[1], w[3], odd)
@@ -86,7 +86,7 @@ func (d *depthKernel) spreadStrip(w []reg.VecVirtual, zero, pitch reg.GPVirtual,
 	u.Label("end" + suffix)
 }
 
-// weave stores even and odd columns as a row.
+// weave stores even and odd columns interleaved as a row.
 func (d *depthKernel) weave(even, odd reg.VecVirtual, at reg.GPVirtual, suffix string) {
 	u, s := d.unit, d.s
 	if s.evex {

@@ -18,7 +18,7 @@ const (
 	tapsSrcChannel
 	tapsWeights
 	tapsBias
-	tapsLimits // floor and ceiling
+	tapsLimits // floor and ceil
 	tapsRows
 	tapsVectors
 	tapsChannels
@@ -32,13 +32,15 @@ const (
 	tapsBiasNow
 )
 
-// depthTapsOf are the weights of the columns of each kernel: 5x5 and 7x7 with stride one, then with stride two.
+// depthTapsOf lists, for each kernel, the numbers of weights in the first and in the second kind of columns (see
+// depthTaps): 5x5 and 7x7 with stride one, then both with stride two.
 var depthTapsOf = [][2]int{{5, 0}, {7, 0}, {3, 2}, {4, 3}}
 
-// depthTaps writes the depthwise convolution whose input has its zeros around it and, with stride two, its rows and
-// columns split by parity, so that it is one of stride one: every column of weights reads the rows from an offset on.
-// The columns with first weights come before those with second ones, which stride two has and stride one, with none,
-// has not.
+// depthTaps writes the depthwise convolution of an input that is copied with the zeros of its padding. With stride two
+// the copy separates even and odd rows and columns, which makes it a convolution of stride one: every column of weights
+// reads rows from some offset on. With stride two there are two kinds of columns: those for even rows, of first weights
+// each, and behind them those for odd rows, of second weights each. With stride one there are only the former, and
+// second is 0.
 func depthTaps(u unit, s isa, first, second int) {
 	u.text(fmt.Sprintf("depthTaps%s_%d_%d", s.name, first, second), "depthTapsArgs",
 		fmt.Sprintf("convolves each channel with columns of %d weights, then with columns of %d.", first, second))
@@ -50,7 +52,7 @@ func depthTaps(u unit, s isa, first, second int) {
 	pitch, pitchOut := u.load64(args, tapsSrcRow), u.load64(args, tapsDstRow)
 	u.Label("channel")
 	left := u.load64(args, tapsVectors)
-	u.Label("vector") // the last one first, since it runs over into the next row
+	u.Label("vector") // the last vector comes first, because it is written beyond the end of its row
 	u.MOVQ(left, field(args, tapsLeft))
 	row, at := u.GP64(), u.GP64()
 	u.DECQ(left)
@@ -76,7 +78,7 @@ func depthTaps(u unit, s isa, first, second int) {
 			if taps == 0 {
 				continue
 			}
-			// Two rows at a time, the second from the lower half of the block, which work on different outputs.
+			// Two rows at a time, one from each half of the block, because these add to different outputs.
 			all := n + taps - 1
 			half := (all + 1) / 2
 			u.IMUL3Q(U32(uint32(half)), pitch, far)
@@ -124,7 +126,7 @@ func depthTaps(u unit, s isa, first, second int) {
 		}
 		u.VBROADCASTSS(field(args, tapsLimits), t)
 		for _, v := range acc {
-			u.VMAXPS(v, t, v) // NaN stays NaN in this operand order
+			u.VMAXPS(v, t, v) // in this operand order NaN stays NaN
 		}
 		u.VBROADCASTSS(Mem{Base: args, Disp: 8*tapsLimits + 4}, t)
 		for _, v := range acc {

@@ -7,23 +7,25 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// With stride two, the middle column of weights sees every other column of the input, the right one those between, and
-// the left one the latter too, but an output further on. A strip starts with a column that the middle one sees. The
-// left column's products are summed apart and move by a lane when a row of outputs is done, instead of the input at
-// each of its rows. The first lane gets nothing from there: the strip before it, or the padding, knows it.
+// With stride two, the middle column of weights reads every other column of the input, and the right column of weights
+// reads the columns in between. The left column of weights reads these, too, but for the output one further right. A
+// strip starts with a column that the middle column of weights reads. The products of the left column are summed
+// separately, and their sums are shifted by one lane when a row of outputs is complete; shifting the input would take a
+// shift for each of its rows. The first lane gets nothing from that shift: it belongs to the strip before, or is
+// padding.
 //
-// Columns are told apart by VSHUFPS, which leaves lanes out of order, see ordered: permutations that do not would take
-// turns with the multiplications.
+// VSHUFPS separates the columns, which leaves lanes out of order (see ordered). Permutations that keep the order would
+// compete with the multiplications for a port.
 
-// forwardTwo are what all rows need.
+// forwardTwo holds what all rows of the forward pass need.
 type forwardTwo struct {
 	d                 *depthKernel
 	w                 []reg.VecVirtual
-	bias, floor, ceil reg.VecVirtual // evex
+	bias, floor, ceil reg.VecVirtual // only with evex
 	pitchOut          reg.GPVirtual
 }
 
-// loadOrders loads what the kernels with mask registers need to order lanes.
+// loadOrders loads the permutations of lanes that the kernels with mask registers need.
 func (d *depthKernel) loadOrders(gradient bool) {
 	if !d.s.evex {
 		return
@@ -34,7 +36,7 @@ func (d *depthKernel) loadOrders(gradient bool) {
 		d.VMOVUPS(Mem{Base: table, Disp: at}, v)
 		return v
 	}
-	at := depthTableOrder + 2*(64-d.s.bytes) // those of eight lanes follow
+	at := depthTableOrder + 2*(64-d.s.bytes) // the permutations of eight lanes follow those of sixteen
 	d.order = load(at)
 	if gradient {
 		d.back = load(depthTableBack)
@@ -53,7 +55,7 @@ func (d *depthKernel) loadOrders(gradient bool) {
 	}
 }
 
-// forwardTwo loads what all channels need.
+// forwardTwo loads what all channels of the forward pass need.
 func (d *depthKernel) forwardTwo() *forwardTwo {
 	u := d.unit
 	d.apart = u.load64(d.args, depthSrcChannel)
@@ -66,7 +68,7 @@ func (d *depthKernel) forwardTwo() *forwardTwo {
 	return f
 }
 
-// channel takes a channel's weights and its bias.
+// channel sets the weights of a channel and loads its bias.
 func (f *forwardTwo) channel(w []reg.VecVirtual) {
 	f.w = w
 	if f.d.s.evex {
@@ -74,16 +76,16 @@ func (f *forwardTwo) channel(w []reg.VecVirtual) {
 	}
 }
 
-// rowTwo is a row of outputs in the making: their sums, and what is to move by a lane. Of the gradient it is the
-// outputs' gradients, and those from an output further on.
+// rowTwo is a row of outputs that is being computed: its sums, and the sums that are to be shifted by one lane. In the
+// weight gradient it is the gradients of the outputs, and of the outputs one further right.
 type rowTwo struct{ own, next reg.VecVirtual }
 
-// block does a block.
+// block computes a block of rows.
 func (f *forwardTwo) block(b depthBlock) {
 	d, u, n, w := f.d, f.d.unit, b.n, f.w
 	rows := make([]rowTwo, n)
 	for q := range 2*n + 1 {
-		// large planes come from the third-level cache, out of step with what the processor expects
+		// Large planes come from the third-level cache, and the processor does not predict their addresses.
 		if d.s.bytes == 64 && !d.s.pair {
 			u.PREFETCHT1(Mem{Base: b.row, Index: d.apart, Scale: 1, Disp: 64})
 			if q%2 == 0 {
@@ -114,7 +116,7 @@ func (f *forwardTwo) block(b depthBlock) {
 	u.ADDQ(U32(2*n), b.iy)
 }
 
-// finish stores a row.
+// finish completes a row and stores it.
 func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	d, u := f.d, f.d.unit
 	floor, ceil := f.floor, f.ceil
@@ -160,9 +162,9 @@ func (f *forwardTwo) finish(b depthBlock, r rowTwo, suffix string) {
 	u.ADDQ(f.pitchOut, b.at)
 }
 
-// pair loads every other column of row q of a block's input and those between, and moves on to the next row but from
-// the last, where the next block begins. Of two channels at once, the second one takes the place of a strip's second
-// half.
+// pair loads row q of a block's input, separated into even and odd columns. It then moves to the next row, except from
+// the last one, where the next block begins. For two channels at once, the second channel takes the place of the second
+// half of a strip.
 func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 	u := d.unit
 	from := b.row
@@ -170,7 +172,7 @@ func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 	if d.s.pair {
 		next = Mem{Base: from, Index: d.apart, Scale: 1}
 	}
-	if q < 2 || q >= 2*b.n-1 { // no others can be outside of the plane, as there is no more padding than two rows
+	if q < 2 || q >= 2*b.n-1 { // no other rows can be outside: at most two are padding
 		from = u.GP64()
 		t := u.GP64()
 		u.MOVQ(b.row, from)
@@ -184,7 +186,7 @@ func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 			next.Base = from
 			u.CMPQ(t, b.height)
 		}
-		u.CMOVQCC(b.zero, from) // negative rows too, as unsigned numbers
+		u.CMOVQCC(b.zero, from) // also for negative rows, which are large as unsigned numbers
 	}
 	x, y, even := d.s.vec(u), d.s.vec(u), d.s.vec(u)
 	if d.s.pair {
@@ -202,8 +204,8 @@ func (d *depthKernel) pair(b depthBlock, q int) (even, odd reg.VecVirtual) {
 	return even, x
 }
 
-// eachOfTwo calls use for the outputs of n, those that end first, which see row q of the input as row kh of their
-// weights.
+// eachOfTwo calls use for each of n outputs that reads row q of the input, with the row kh of weights that reads it.
+// Outputs that are complete first come first.
 func (d *depthKernel) eachOfTwo(n, q int, use func(i, kh int)) {
 	for kh := 2; kh >= 0; kh-- {
 		if i := (q - kh) / 2; q >= kh && (q-kh)%2 == 0 && i < n {
@@ -212,7 +214,7 @@ func (d *depthKernel) eachOfTwo(n, q int, use func(i, kh int)) {
 	}
 }
 
-// gradTwo adds a block's products of inputs and of outputs' gradients to those of the weights, w.
+// gradTwo adds a block's products of inputs and output gradients to the weights' gradients w.
 func (d *depthKernel) gradTwo(b depthBlock, w []reg.VecVirtual) {
 	u, n := d.unit, b.n
 	rows := make([]rowTwo, n)
@@ -236,7 +238,7 @@ func (d *depthKernel) gradTwo(b depthBlock, w []reg.VecVirtual) {
 	u.ADDQ(U32(2*n), b.iy)
 }
 
-// ordered takes a vector from the order of pair.
+// ordered sorts the lanes of a vector that pair has left out of order.
 func (d *depthKernel) ordered(v reg.VecVirtual) {
 	if d.s.evex {
 		d.VPERMPS(v, d.order, v)
@@ -245,11 +247,11 @@ func (d *depthKernel) ordered(v reg.VecVirtual) {
 	}
 }
 
-// scrambled takes a vector to the order of pair.
+// scrambled is the inverse of ordered.
 func (d *depthKernel) scrambled(v reg.VecVirtual) {
 	if d.s.bytes == 64 {
 		d.VPERMPS(v, d.back, v)
 	} else {
-		d.ordered(v) // of eight lanes it is its own inverse
+		d.ordered(v) // for eight lanes, ordered is its own inverse
 	}
 }

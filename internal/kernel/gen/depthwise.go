@@ -29,8 +29,8 @@ const (
 	depthTable
 	depthMasked
 	depthSaved
-	// The kernel's own: strips left, and where it is, which must not be in the pointers: they would be left beyond the
-	// ends of what they point to, for the garbage collector to find.
+	// The kernel's own: the number of strips left, and its position. The position must not be kept in the pointers
+	// above: they would point beyond the ends of their memory, where the garbage collector may find them.
 	depthLeft
 	depthDstNow
 	depthSrcNow
@@ -46,19 +46,19 @@ const (
 	stripPlain  = stripDst + 8
 	stripBits   = stripPlain + 8
 	stripSize   = 320
-	stripStores = 4 // first mask of the stores; those before are of the loads
+	stripStores = 4 // the first mask of the stores; masks before it are for loads
 
-	// Offsets into depthTable: what orders the lanes of VSHUFPS, sixteen and then eight, and 96 bytes on what also
-	// moves them by one.
+	// Offsets into depthTable: permutations that sort the lanes of VSHUFPS, for sixteen and then for eight lanes. Each
+	// is followed, 96 bytes further, by one that also shifts by a lane.
 	depthTableOrder = 4 * 64
-	depthTableBack  = 4 * 112 // the inverse for sixteen lanes
+	depthTableBack  = 4 * 112 // the inverse, for sixteen lanes
 )
 
-// depthISA is how a depthwise kernel uses its instruction set: with mask registers and 32 vectors, or without.
+// depthISA is the instruction set of a depthwise kernel: with mask registers and 32 vectors, or without.
 type depthISA struct {
 	isa
 	evex bool
-	pair bool // two channels at once, eight lanes each
+	pair bool // two channels at once, with eight lanes each
 }
 
 var (
@@ -66,22 +66,22 @@ var (
 	depthPair = depthISA{isa: isa{name: "AVX512pair", bytes: 64}, evex: true, pair: true}
 )
 
-// depthKernel is one depthwise kernel in the making.
+// depthKernel is a depthwise kernel that is being written.
 type depthKernel struct {
 	unit
 	s     depthISA
 	args  reg.Register
 	strip reg.GPVirtual
-	k     []reg.Register   // masks of the strip with evex
-	idx   []reg.VecVirtual // with evex, what weaves two vectors in depthSpread
-	// With evex and stride two, order takes lanes from the order of pair, back to it, and shift orders them one lane
-	// on.
+	k     []reg.Register   // with evex: the masks of the strip
+	idx   []reg.VecVirtual // with evex: permutations that interleave two vectors in depthSpread
+	// With evex and stride two: permutations that sort the lanes of pair, that undo this, and that sort and shift by a
+	// lane.
 	order, back, shift reg.VecVirtual
-	apart              reg.GPVirtual // bytes from channel to channel of the input, forward with stride two
-	// With evex, notFirst is the mask of all lanes but a channel's first, and second that of a pair's second channel.
+	apart              reg.GPVirtual // forward with stride two: bytes from channel to channel of the input
+	// With evex: the masks of all lanes except a channel's first, and of the second channel's lanes of a pair.
 	notFirst, second reg.Register
-	masked           bool // the variant for strips that need masks
-	// edges is the variant for strips that need few masks, edgeMasks those of them that stay in vectors.
+	masked           bool // writing the variant for strips that need masks
+	// edges: writing the variant for strips that need few masks. edgeMasks holds those of them that stay in vectors.
 	edges     bool
 	edgeMasks map[int]reg.VecVirtual
 }
@@ -95,7 +95,7 @@ func newDepthKernel(u unit, s depthISA) *depthKernel {
 	return d
 }
 
-// load reads a vector through mask i of the strip.
+// load loads a vector with mask i of the strip.
 func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 	switch {
 	case d.s.evex && d.masked:
@@ -110,8 +110,8 @@ func (d *depthKernel) load(at Mem, i int, v reg.VecVirtual) {
 	}
 }
 
-// broadcast fills a vector with a number, of a pair the second channel's lanes in the order of pair with the one apart
-// bytes on.
+// broadcast fills a vector with the number at from. With pair, the second channel's lanes, in the order of pair, get
+// the number apart bytes further.
 func (d *depthKernel) broadcast(from Mem, apart int, v reg.VecVirtual) {
 	d.VBROADCASTSS(from, v)
 	if d.s.pair {
@@ -120,7 +120,7 @@ func (d *depthKernel) broadcast(from Mem, apart int, v reg.VecVirtual) {
 	}
 }
 
-// taps loads what the three columns of weights see of a row with stride one, one after the other.
+// taps loads, one after the other, the vectors of a row that the three columns of weights read with stride one.
 func (d *depthKernel) taps(row reg.Register, use func(t int, x reg.VecVirtual)) {
 	for t := range 3 {
 		x := d.s.vec(d.unit)
@@ -129,8 +129,9 @@ func (d *depthKernel) taps(row reg.Register, use func(t int, x reg.VecVirtual)) 
 	}
 }
 
-// eachStrip runs body, which needs some of the masks, for every strip of a channel, in two variants, with masks and
-// without, or a third one for strips that need few. Careful ones use masks where args.masked asks for them.
+// eachStrip writes body, which needs some of the masks, as a loop over the strips of a channel. There are two variants,
+// with and without masks, and with edges a third one for strips that need few masks. A careful loop uses masks wherever
+// args.masked asks for them.
 func (d *depthKernel) eachStrip(masks []int, careful, edges bool, body func(suffix string)) {
 	u := d.unit
 	u.Label("strip")
@@ -173,7 +174,7 @@ func (d *depthKernel) eachStrip(masks []int, careful, edges bool, body func(suff
 	u.JNZ(LabelRef("strip"))
 }
 
-// rowBlocks are the numbers of output rows done at once, so that a loaded row serves several.
+// rowBlocks returns the numbers of output rows that are computed at once, so that a loaded input row serves several.
 func (d *depthKernel) rowBlocks(stride int) []int {
 	if d.s.evex || stride == 2 {
 		return []int{7, 4, 2, 1} // the planes of most networks have a multiple of seven rows
@@ -181,8 +182,8 @@ func (d *depthKernel) rowBlocks(stride int) []int {
 	return []int{4, 3, 2, 1}
 }
 
-// depthwise writes the 3x3 depthwise convolution or, with gradient, its weight gradient, where dst is the output's.
-// Rows and columns outside of the plane read as zeros: columns by the strip's masks, rows from args.zero.
+// depthwise writes the 3x3 depthwise convolution or, with gradient, its weight gradient, whose dst are the output
+// gradients. Rows and columns outside of the plane read as zeros: columns by the strip's masks, rows from args.zero.
 func depthwise(u unit, s depthISA, stride int, gradient bool) {
 	name, doc := "depth", "convolves each channel with its own 3x3 kernel, stride %d."
 	if gradient {
@@ -293,17 +294,18 @@ func (u unit) clear(s depthISA, v reg.VecVirtual) {
 	}
 }
 
-// depthBlock is n output rows of a strip, from input row iy at row on to at. The functions that do it move these on.
+// depthBlock is a block of n output rows of a strip, written at at. Its input starts with row number iy, at row. The
+// functions that write a block advance these.
 type depthBlock struct {
 	n                                int
 	row, iy, at, height, zero, pitch reg.GPVirtual
 	suffix                           string
 }
 
-// blockOne does a block with stride one.
+// blockOne writes a block with stride one.
 func (d *depthKernel) blockOne(b depthBlock, w []reg.VecVirtual, gradient bool) {
 	u, s, n, at := d.unit, d.s, b.n, b.at
-	acc := s.vecs(u, n) // outputs, or their gradients
+	acc := s.vecs(u, n) // the outputs or, in the weight gradient, their gradients
 	if gradient {
 		for _, v := range acc {
 			d.load(Mem{Base: at}, stripStores, v)
@@ -314,7 +316,7 @@ func (d *depthKernel) blockOne(b depthBlock, w []reg.VecVirtual, gradient bool) 
 		from := u.GP64()
 		u.MOVQ(b.row, from)
 		u.CMPQ(b.iy, b.height)
-		u.CMOVQCC(b.zero, from) // negative rows too, as unsigned numbers
+		u.CMOVQCC(b.zero, from) // also for negative rows, which are large as unsigned numbers
 		u.ADDQ(b.pitch, b.row)
 		u.INCQ(b.iy)
 		d.taps(from, func(t int, x reg.VecVirtual) {
@@ -380,8 +382,8 @@ func (d *depthKernel) blockOne(b depthBlock, w []reg.VecVirtual, gradient bool) 
 	}
 }
 
-// finishGradient adds the sums of the lanes to the weights' gradient. Sixteen lanes are summed, as two halves where
-// vectors have eight: the first strips hold the lower half, those after them, args.more, the upper one.
+// finishGradient adds the sums over all lanes to the weights' gradients. There are sixteen lanes. With vectors of eight
+// lanes they are two halves: the first strips sum the lower half, the args.more strips behind them the upper half.
 func (d *depthKernel) finishGradient(stride int, w []reg.VecVirtual) {
 	u, s := d.unit, d.s
 	if !s.evex {

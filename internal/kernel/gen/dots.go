@@ -23,8 +23,8 @@ const (
 	dotsLeft
 )
 
-// dots writes the kernels that add every product of some rows with some others: c[i][j] += a[i]·b[j]. A product is
-// summed in sixteen lanes, which are then added up in halves; both instruction sets give the same bits.
+// dots writes the kernels that add dot products of some rows and some columns: c[i][j] += a[i]·b[j]. A product is
+// summed in sixteen lanes, which are then added up in halves, so that both instruction sets give the same bits.
 func dots(u unit, s isa) {
 	for r := 1; r <= s.dotRows; r++ {
 		for c := 1; c <= s.dotCols; c++ {
@@ -37,7 +37,7 @@ func dot(u unit, s isa, rows, cols int) {
 	u.text(fmt.Sprintf("dots%s_%dx%d", s.name, rows, cols), "dotsArgs",
 		fmt.Sprintf("adds the products of %d rows with %d.", rows, cols))
 	args := u.args()
-	parts := 64 / s.bytes // vectors to sixteen lanes
+	parts := 64 / s.bytes // vectors per sixteen lanes
 	acc := make([][][]reg.VecVirtual, rows)
 	for i := range acc {
 		acc[i] = make([][]reg.VecVirtual, cols)
@@ -100,7 +100,7 @@ func dot(u unit, s isa, rows, cols int) {
 	u.RET()
 }
 
-// eightLanes folds the upper eight of sixteen lanes onto the lower.
+// eightLanes adds the upper eight of sixteen lanes to the lower eight.
 func (u unit) eightLanes(s isa, v []reg.VecVirtual) reg.VecVirtual {
 	if s.bytes == 32 {
 		u.VADDPS(v[1], v[0], v[0])
@@ -117,14 +117,14 @@ func (u unit) addSums(s isa, v []reg.VecVirtual, c reg.Register) {
 	fold := func(v reg.VecVirtual) reg.VecVirtual {
 		h := u.XMM()
 		if s.bytes == 64 {
-			u.VEXTRACTF32X4(Imm(1), v.AsY(), h) // the form that reaches all registers
+			u.VEXTRACTF32X4(Imm(1), v.AsY(), h) // this form can encode all registers
 		} else {
 			u.VEXTRACTF128(Imm(1), v.AsY(), h)
 		}
 		u.VADDPS(h, v.AsX(), v.AsX())
 		return v
 	}
-	// pairs leaves the sums of neighbours, those of a before those of b, in a.
+	// pairs adds neighbours and leaves the sums in a, those of a before those of b.
 	pairs := func(b, a reg.Register) {
 		t := u.XMM()
 		u.VSHUFPS(Imm(0xdd), b, a, t)

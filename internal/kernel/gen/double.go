@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of float64 and of int16 are written for AVX2 alone and serve both levels.
+// The kernels of float64 and of int16 are written for AVX2 only and serve AVX-512, too.
 
 // Fields of panelTileArgs, in order.
 const (
@@ -19,8 +19,8 @@ const (
 	ptFlags
 )
 
-// panelTiles writes the tiles of one to six rows and two vectors that multiply a packed panel with another. add adds
-// one product of a broadcast word of the left panel and a vector of the right one to the sum.
+// panelTiles writes the tiles, of one to six rows and two vectors, that multiply two packed panels. add writes the code
+// that adds to the sum acc the product of w, a broadcast word of the left panel, and b, a vector of the right panel.
 func panelTiles(u unit, name, doc string, left int, broadcast func(Mem, reg.VecVirtual),
 	add func(t, w, b, acc reg.VecVirtual)) {
 	for m := 1; m <= panelRows; m++ {
@@ -28,8 +28,8 @@ func panelTiles(u unit, name, doc string, left int, broadcast func(Mem, reg.VecV
 	}
 }
 
-// panelRows is the most rows of a tile: twelve sums, two vectors of the right panel, a word and a product fill the
-// registers.
+// panelRows is the largest number of rows of a tile: twelve sums, two vectors of the right panel, a word and a product
+// fill the registers.
 const panelRows = 6
 
 func panelTile(u unit, name, doc string, m, left int, broadcast func(Mem, reg.VecVirtual),
@@ -98,7 +98,7 @@ func panelTile(u unit, name, doc string, m, left int, broadcast func(Mem, reg.Ve
 	u.RET()
 }
 
-// doubles writes the kernels of float64. They multiply and add in two steps, as portable Go does.
+// doubles writes the kernels of float64. They round the product before they add it, as portable Go does.
 func doubles(u unit) {
 	panelTiles(u, "doubleAVX2_", "adds the products of %d rows and eight columns of float64.", 8,
 		func(m Mem, v reg.VecVirtual) { u.VBROADCASTSD(m, v) },
@@ -117,8 +117,8 @@ const (
 	rotStep
 )
 
-// rotate turns the first row of sixteen columns with each of the rows that follow a step apart, the turned row going on
-// to the next.
+// rotate writes a sweep of plane rotations over rows of sixteen columns: the first row is rotated with the row one step
+// further, the result with the row after that, and so on.
 func rotate(u unit) {
 	u.text("rotateAVX2", "rotateArgs", "turns rows of sixteen columns in one sweep.")
 	args := u.args()

@@ -9,10 +9,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The assembler knows neither AMX nor AVX512_BF16, so instructions of the two are written as bytes. Their registers
-// must be physical ones: what allocates virtual registers does not see into bytes.
+// The assembler knows neither AMX nor AVX512_BF16, so their instructions are written as bytes. Their registers must be
+// physical ones, because the register allocator does not see the registers in bytes.
 
-// Opcode prefixes as VEX and EVEX write them.
+// Opcode prefixes as VEX and EVEX encode them.
 const (
 	prefixNone = iota
 	prefix66
@@ -20,13 +20,13 @@ const (
 	prefixF2
 )
 
-// code is an encoded instruction and how a disassembler writes it.
+// code is an encoded instruction, with the text that a disassembler prints for it.
 type code struct {
 	text  string
 	bytes []byte
 }
 
-// encoded writes an instruction as bytes, named in a comment.
+// encoded writes an instruction as bytes, with its text as a comment.
 func (u unit) encoded(c code) {
 	u.Comment(c.text)
 	for b := c.bytes; len(b) > 0; {
@@ -39,7 +39,7 @@ func (u unit) encoded(c code) {
 	}
 }
 
-// number is what encodings call a general register.
+// number returns the number of a general register in encodings.
 func number(r reg.Register) byte {
 	for i, p := range []reg.Register{reg.RAX, reg.RCX, reg.RDX, reg.RBX, reg.RSP, reg.RBP, reg.RSI, reg.RDI, reg.R8,
 		reg.R9, reg.R10,
@@ -54,12 +54,12 @@ func number(r reg.Register) byte {
 var registerNames = [...]string{"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
 	"r13", "r14", "r15"}
 
-// vex is a three-byte VEX prefix for the map 0F38 and W0 with the high bits of modrm's fields.
+// vex returns a three-byte VEX prefix for the opcode map 0F38 and W0. It holds the high bits of ModRM's fields.
 func vex(prefix, reg, index, base, v byte) []byte {
 	return []byte{0xc4, (^reg>>3&1)<<7 | (^index>>3&1)<<6 | (^base>>3&1)<<5 | 2, (^v&15)<<3 | prefix}
 }
 
-// tileMemory encodes an instruction between a tile and rows at base + disp that lie stride bytes apart.
+// tileMemory encodes an instruction on a tile and on rows in memory at base + disp, stride bytes apart.
 func tileMemory(name string, prefix byte, tile int, base, stride reg.Register, disp int32) code {
 	b, i := number(base), number(stride)
 	c := append(vex(prefix, byte(tile), i, b, 0), 0x4b, 2<<6|byte(tile)<<3|4, i&7<<3|b&7)
@@ -79,7 +79,7 @@ func tileStore(tile int, base, stride reg.Register, disp int32) code {
 	return tileMemory("tilestored", prefixF3, tile, base, stride, disp)
 }
 
-// tileConfig encodes the load of a configuration of tiles.
+// tileConfig encodes the instruction that loads a configuration of the tiles.
 func tileConfig(at reg.Register) code {
 	b := number(at)
 	return code{fmt.Sprintf("ldtilecfg [%s+0x0]", registerNames[b]), append(vex(prefixNone, 0, 0, b, 0), 0x49, 1<<6|b&7,
@@ -95,13 +95,13 @@ func tileZero(tile int) code {
 		0xc0|byte(tile)<<3)}
 }
 
-// tileDot encodes c += a · b, a of pairs by row and b of pairs by column.
+// tileDot encodes c += a · b, where a has pairs along its rows and b along its columns.
 func tileDot(c, a, b int) code {
 	return code{fmt.Sprintf("tdpbf16ps tmm%d,tmm%d,tmm%d", c, a, b), append(vex(prefixF3, byte(c), 0, 0, byte(b)), 0x5c,
 		0xc0|byte(c)<<3|byte(a))}
 }
 
-// evex encodes an instruction on three vectors of 512 bits from the map 0F38 with W0.
+// evex encodes an instruction on three vectors of 512 bits, from the opcode map 0F38 with W0.
 func evex(name string, prefix, opcode byte, dst, v, rm int) code {
 	d, s, r := byte(dst), byte(v), byte(rm)
 	return code{fmt.Sprintf("%s zmm%d,zmm%d,zmm%d", name, dst, v, rm), []byte{
@@ -111,10 +111,10 @@ func evex(name string, prefix, opcode byte, dst, v, rm int) code {
 	}}
 }
 
-// dotPairs encodes acc += the products of the pairs of a and b, the odd elements first.
+// dotPairs encodes the addition to acc of the products of the pairs of a and b, the odd elements first.
 func dotPairs(acc, a, b int) code { return evex("vdpbf16ps", prefixF3, 0x52, acc, a, b) }
 
-// roundPairs encodes the rounding of two vectors to the halves of one.
+// roundPairs encodes the rounding of two vectors to the two halves of one.
 func roundPairs(dst, high, low int) code {
 	return evex("vcvtne2ps2bf16", prefixF2, 0x72, dst, high, low)
 }

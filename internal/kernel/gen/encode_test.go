@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEncodings reads every encoded instruction back with a disassembler that knows it.
+// TestEncodings disassembles every encoded instruction.
 func TestEncodings(t *testing.T) {
 	tool, err := exec.LookPath("objdump")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestEncodings(t *testing.T) {
 	}
 	require.Len(t, got, len(codes))
 	for i, c := range codes {
-		// An offset of zero may be left out.
+		// Disassemblers may leave out an offset of zero.
 		want := strings.ReplaceAll(c.text, "+0x0]", "]")
 		require.Equal(t, want, strings.ReplaceAll(got[i], "+0x0]", "]"))
 	}

@@ -5,11 +5,11 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// tailMask is a load mask for the first n < vector length columns.
+// tailMask is a load mask for the first n columns, fewer than a vector has.
 type tailMask struct{ r reg.Register }
 
-// newTailMask makes the mask for the columns in n; n is not changed. table is the address of sixteen words of ones
-// followed by sixteen zeros, for AVX2.
+// newTailMask makes the mask for n columns; n is not changed. For AVX2, table is the address of sixteen words of ones
+// followed by sixteen zeros.
 func (u unit) newTailMask(s isa, n, table reg.GPVirtual) tailMask {
 	t := u.GP64()
 	if s.bytes == 64 {
@@ -20,7 +20,7 @@ func (u unit) newTailMask(s isa, n, table reg.GPVirtual) tailMask {
 		u.KMOVW(t.As32(), k)
 		return tailMask{k}
 	}
-	// The window that starts n words before the table's middle has n ones.
+	// From n words before the table's middle on, there are n ones.
 	u.MOVQ(n, t)
 	u.NEGQ(t)
 	m := u.YMM()
@@ -43,7 +43,8 @@ const (
 	panelTable
 )
 
-// panel writes dst[k][two vectors] = max(floor, scale[k]*src[k]+shift[k]) for args.cols columns, zeros loaded beyond.
+// panel writes dst[k][two vectors] = max(floor, scale[k]*src[k]+shift[k]) for args.cols columns. Further columns are
+// read as zeros.
 func panel(u unit, s isa) {
 	u.text("panel"+s.name, "panelArgs", "packs the columns of one register tile.")
 	args := u.args()
@@ -60,7 +61,8 @@ func panel(u unit, s isa) {
 		u.VBROADCASTSS(Mem{Base: scale}, a)
 		u.VBROADCASTSS(Mem{Base: shift}, b)
 		load(x)
-		// The next columns of a channel lie beside these, those of the next channel too far for the CPU to foresee.
+		// The next columns of a channel lie beside these. Those of the next channel are too far away for the CPU to
+		// predict.
 		for i := 0; i < 2*s.bytes; i += 64 {
 			u.PREFETCHT1(Mem{Base: src, Disp: 2*s.bytes + i})
 		}
@@ -121,9 +123,10 @@ const (
 	rowsTrail
 )
 
-// rows copies, for each channel, args.rows rows of args.valid columns, every step-th of the source, as
-// max(floor, scale*x+shift), each followed by args.gap zeros; args.lead zeros go before the first row and args.trail
-// after the last one. Rows are written in ascending order, since a write may reach up to one vector too far.
+// rows copies args.rows rows of args.valid columns of each channel, taking every step-th column of the source, as
+// max(floor, scale*x+shift). It writes args.gap zeros behind each row, args.lead zeros in front of the first row and
+// args.trail zeros behind the last row. Rows are written in ascending order, because a write may reach up to one vector
+// too far.
 func rows(u unit, s isa, step int) {
 	name := "rows" + s.name
 	if step == 2 {
@@ -137,7 +140,8 @@ func rows(u unit, s isa, step int) {
 	s.zero(u, zero)
 	vl := s.bytes / 4
 
-	// The tail's masks: with step 2 a vector of columns comes from two vectors of 2*tail-1 source elements.
+	// These are masks of the tail. With step 2, a vector of tail columns comes from two vectors of 2*tail-1 source
+	// elements.
 	tail := u.GP64()
 	u.MOVQ(field(args, rowsValid), tail)
 	u.ANDQ(Imm(uint64(vl-1)), tail)
@@ -154,7 +158,7 @@ func rows(u unit, s isa, step int) {
 		u.SUBQ(lo, hi)
 		u.XORQ(t, t)
 		u.CMPQ(lo, t)
-		u.CMOVQLT(t, lo) // t was -1 when there is no tail
+		u.CMOVQLT(t, lo) // if there is no tail, t was -1
 		u.CMPQ(hi, t)
 		u.CMOVQLT(t, hi)
 		masks = append(masks, u.newTailMask(s, lo, table), u.newTailMask(s, hi, table))
@@ -169,7 +173,7 @@ func rows(u unit, s isa, step int) {
 		u.VMAXPS(x, floor, x)
 		u.VMOVUPS(x, Mem{Base: d})
 	}
-	// evens leaves the even elements of lo and hi, one vector each, in lo.
+	// evens leaves the even elements of the vectors lo and hi in lo.
 	evens := func(lo, hi reg.VecVirtual) {
 		if s.bytes == 64 {
 			t := s.vec(u)
@@ -216,7 +220,7 @@ func rows(u unit, s isa, step int) {
 	x := s.vec(u)
 	u.VMOVUPS(Mem{Base: sp}, x)
 	if step == 2 {
-		// The last source element that a whole vector needs is the second-last that two loads would touch.
+		// The last source element that a full vector needs is the one before the last that two full loads would read.
 		y := s.vec(u)
 		u.VMOVUPS(Mem{Base: sp, Disp: s.bytes - 4}, y)
 		u.oddsOf(s, y)
@@ -268,8 +272,8 @@ func rows(u unit, s isa, step int) {
 	u.RET()
 }
 
-// oddsOf moves the odd elements of a vector to the even places, so that a load one element early can stand for one that
-// would end past the row.
+// oddsOf moves the odd elements of a vector to the even places. With it, a load that starts one element early can
+// replace a load that would end behind the row.
 func (u unit) oddsOf(s isa, v reg.VecVirtual) {
 	u.VPSRLQ(Imm(32), v, v)
 }

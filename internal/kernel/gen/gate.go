@@ -42,7 +42,7 @@ func gate(u unit, s isa) {
 	acc := u.load64(args, gateAccumulate)
 
 	i, n := u.GP64(), u.GP64()
-	// pass handles one vector at column i, or its masked tail.
+	// pass processes one vector at column i or, with part, the masked tail.
 	pass := func(part bool, done string) {
 		load := func(base reg.Register, v reg.VecVirtual) {
 			at := Mem{Base: base, Index: i, Scale: 4}

@@ -13,7 +13,7 @@ const (
 	gatherK
 )
 
-// gather copies two vectors for each k, which lie at off[k] bytes from b and b1 bytes on, to one place.
+// gather copies, for each k, the vectors at b+off[k] and at b+b1+off[k] to neighbouring places in the panel.
 func gather(u unit) {
 	u.text("gatherAVX2", "gatherArgs", "copies what a column tile reads of views to a panel.")
 	args := u.args()

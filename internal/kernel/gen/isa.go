@@ -8,9 +8,9 @@ import (
 // isa is a vector instruction set.
 type isa struct {
 	name  string
-	bytes int // of one vector
-	rows  int // most rows of a register tile two vectors wide
-	// dotRows and dotCols are the most rows and columns of a tile of products.
+	bytes int // size of a vector
+	rows  int // largest number of rows of a register tile that is two vectors wide
+	// dotRows and dotCols are the largest numbers of rows and columns of a tile of dot products.
 	dotRows, dotCols int
 }
 

@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// unit is one assembly file in the making.
+// unit is an assembly file that is being written.
 type unit struct {
 	*build.Context
 	decls *bytes.Buffer
@@ -44,7 +44,7 @@ func (u unit) text(name, argType, doc string) {
 	fmt.Fprintf(u.decls, "\n// %s %s\n//\n//go:noescape\nfunc %s(args *%s)\n", name, doc, name, argType)
 }
 
-// generate returns the generated files by name.
+// generate returns the content of the generated files by file name.
 func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	decls := new(bytes.Buffer)

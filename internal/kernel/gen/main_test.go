@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestUpToDate fails when the committed assembly is not what the generator writes.
+// TestUpToDate fails if the committed assembly differs from the output of the generator.
 func TestUpToDate(t *testing.T) {
 	files, err := generate()
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ const (
 	poolTable
 )
 
-// pool2 writes the means of whole vectors of 2x2 windows; columns beyond the last whole vector are left to the caller.
+// pool2 writes the means of 2x2 windows, for full vectors of windows. The caller computes the columns beyond these.
 func pool2(u unit, s isa) {
 	u.text("pool2"+s.name, "pool2Args", "averages windows of two rows and two columns.")
 	args := u.args()
@@ -43,7 +43,7 @@ func pool2(u unit, s isa) {
 	u.SUBQ(U32(uint32(s.bytes/4)), n)
 	u.JL(LabelRef("next"))
 	u.Label("whole")
-	// split returns the even and the odd columns of a row; with AVX2 in an order that joined puts right.
+	// split returns the even and the odd columns of a row. With AVX2 their order is that which joined restores.
 	split := func(at, then Mem) (e, o reg.VecVirtual) {
 		a, b := s.vec(u), s.vec(u)
 		u.VMOVUPS(at, a)

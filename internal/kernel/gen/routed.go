@@ -53,7 +53,7 @@ func routed(u unit, s isa, rows int) {
 				} else {
 					u.VCMPPS(Imm(0x1e), threshold, t, t)
 					u.VANDPS(t, v, v)
-					u.VANDPS(t, x, t) // a dropped weight must not meet an infinite activation
+					u.VANDPS(t, x, t) // a weight that is left out must not be multiplied with an infinite activation
 					u.VFMADD231PS(t, v, acc[j][p])
 				}
 			}
@@ -69,7 +69,7 @@ func routed(u unit, s isa, rows int) {
 	u.RET()
 }
 
-// rowPointers returns the addresses of rows.
+// rowPointers returns registers with the addresses of consecutive rows.
 func (u unit) rowPointers(args reg.Register, first, stride, rows int) []reg.Register {
 	p := []reg.Register{u.load64(args, first)}
 	ld := u.load64(args, stride)
@@ -81,7 +81,7 @@ func (u unit) rowPointers(args reg.Register, first, stride, rows int) []reg.Regi
 	return p
 }
 
-// sixteens runs step over sixteen elements at a time and once over the masked rest, then goes on behind itself.
+// sixteens writes a loop of step over sixteen elements at a time, and step once more for the masked rest.
 func (u unit) sixteens(s isa, args reg.Register, count, tablePlace int,
 	step func(load func(from reg.Register, part int, v reg.VecVirtual))) {
 	i, n := u.GP64(), u.load64(args, count)
@@ -105,7 +105,7 @@ func (u unit) sixteens(s isa, args reg.Register, count, tablePlace int,
 			u.loadTail(s, Mem{Base: from, Index: i, Scale: 4}, m, v)
 		})
 	} else {
-		// A window that starts n words before the table's middle masks both vectors.
+		// From n words before the table's middle on, the table is a mask of n elements for both vectors.
 		u.NEGQ(n)
 		u.LEAQ(Mem{Base: table, Index: n, Scale: 4, Disp: 64}, table)
 		step(func(from reg.Register, part int, v reg.VecVirtual) {
@@ -116,8 +116,8 @@ func (u unit) sixteens(s isa, args reg.Register, count, tablePlace int,
 	u.Label("reduce")
 }
 
-// spread writes c[i] += coef[0]*w[0][i], then coef[1]*w[1][i] and so on for one to four rows of w; with a gate only
-// where absC[i]*w[j][i] > threshold.
+// spread writes c[i] += coef[0]*w[0][i], then += coef[1]*w[1][i], and so on for one to four rows of w. With gated it
+// adds only the terms with absC[i]*w[j][i] > threshold.
 func spread(u unit, s isa, rows int, gated bool) {
 	name, doc := "spread", fmt.Sprintf("adds %d rows, each times its coefficient.", rows)
 	if gated {

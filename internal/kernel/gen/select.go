@@ -12,7 +12,7 @@ const (
 	selectTable
 )
 
-// selectBitsOf writes n elements, a multiple of sixteen, of on where a bit is set and of off elsewhere.
+// selectBitsOf writes n elements, a multiple of sixteen: those of on where a bit is set, those of off elsewhere.
 func selectBitsOf(u unit, s isa) {
 	u.text("select"+s.name, "selectArgs", "chooses between two vectors by bits.")
 	args := u.args()

@@ -19,12 +19,12 @@ const (
 	streamM
 )
 
-// streamOp is an elementwise operation: it leaves its result in in[0]. in holds one vector of each input, k the
+// streamOp is an elementwise operation. It leaves its result in in[0]. in holds one vector of each input, k the
 // broadcast constants.
 type streamOp struct {
 	name, doc string
-	inputs    []int // fields
-	constants []int // fields
+	inputs    []int // as fields of streamArgs
+	constants []int // as fields of streamArgs
 	op        func(u unit, s isa, in, k []reg.VecVirtual)
 }
 
@@ -41,7 +41,7 @@ var streamOps = []streamOp{
 	{"axpy", "dst += s * a", []int{streamDst, streamA}, []int{streamS}, func(u unit, s isa, in, k []reg.VecVirtual) {
 		u.VFMADD231PS(k[0], in[1], in[0])
 	}},
-	// In this operand order the maximum and the minimum with a NaN input are that NaN.
+	// In this operand order, maximum and minimum of a NaN input are that NaN.
 	{"affine", "dst = max(floor, s*a + t)", []int{streamA}, []int{streamS, streamT, streamFloor},
 		func(u unit, s isa, in, k []reg.VecVirtual) {
 			u.VFMADD213PS(k[1], k[0], in[0])
@@ -58,7 +58,7 @@ var streamOps = []streamOp{
 	}},
 	{"larger", "dst = max(a, b), NaN if either is", []int{streamA, streamB}, nil,
 		func(u unit, s isa, in, k []reg.VecVirtual) {
-			// The maximum is b where a or b is NaN, which leaves the NaNs of a to put back.
+			// VMAXPS returns b where a or b is NaN, so NaNs of a must be put back.
 			m := s.vec(u)
 			u.VMAXPS(in[1], in[0], m)
 			if s.bytes == 64 {
@@ -100,7 +100,7 @@ var streamOps = []streamOp{
 		}},
 }
 
-// keep zeroes the lanes of v where the comparison of x with y does not hold.
+// keep zeroes the lanes of v for which the comparison of x with y is false.
 func (u unit) keep(s isa, compare uint64, y, x, v reg.VecVirtual) {
 	if s.bytes == 64 {
 		k := u.K()
@@ -112,7 +112,7 @@ func (u unit) keep(s isa, compare uint64, y, x, v reg.VecVirtual) {
 	u.VANDPS(x, v, v)
 }
 
-// choose puts those lanes of from into to where x equals y.
+// choose copies those lanes of from to to in which x equals y.
 func (u unit) choose(s isa, y, x, from, to reg.VecVirtual) {
 	if s.bytes == 64 {
 		k := u.K()
@@ -204,7 +204,7 @@ const (
 	momentDot
 )
 
-// moments writes sums in float64 of sixteen lanes: of x, of (x-mean)², and of y with y*(x-mean).
+// moments writes sums in float64 of sixteen lanes: of x, of (x-mean)², and of y together with y*(x-mean).
 func moments(u unit, s isa) {
 	for _, kind := range []string{"sum", "square", "grad"} {
 		moment(u, s, kind)
@@ -220,7 +220,7 @@ func moment(u unit, s isa, kind string) {
 	u.text(kind+"64"+s.name, "momentArgs", doc)
 	args := u.args()
 	x, y := u.load64(args, momentX), u.load64(args, momentY)
-	parts := 128 / s.bytes // vectors to sixteen float64 lanes
+	parts := 128 / s.bytes // vectors per sixteen float64 lanes
 	sum, dot := s.vecs(u, parts), s.vecs(u, parts)
 	if kind != "grad" {
 		dot = nil
@@ -231,7 +231,7 @@ func moment(u unit, s isa, kind string) {
 	mean := s.vec(u)
 	u.VBROADCASTSD(field(args, momentMean), mean)
 	lanes := s.bytes / 8
-	// widen loads a part of sixteen floats as float64.
+	// widen loads one part of sixteen float32 as float64.
 	widen := func(from Mem, part int) reg.VecVirtual {
 		v := s.vec(u)
 		from.Disp += part * lanes * 4

@@ -32,22 +32,22 @@ const (
 	tileAheadStep
 )
 
-// tileAheadWeights is how many bytes of weights ahead are prefetched: the processor's own prefetching ends with each
-// page.
+// tileAheadWeights is the distance in bytes at which weights are prefetched. The processor's own prefetching ends at
+// each page.
 const tileAheadWeights = 2048
 
-// tileKind tells the variants of a tile apart by the end of their names.
+// tileKind is a variant of a tile: the suffix of its name.
 type tileKind string
 
 const (
-	tilePlain   tileKind = ""  // columns in a panel or in a view; prefetches what is ahead
-	tileHalf    tileKind = "h" // the same, vectors gathered as two halves
-	tilePacking tileKind = "k" // columns in a panel; packs the next one on the side, a row for each k
-	tilePanel   tileKind = "p" // columns in a panel two vectors wide; prefetches a line of something else for each k
+	tilePlain   tileKind = ""  // columns in a panel or in a view; prefetches what comes next
+	tileHalf    tileKind = "h" // the same, with vectors gathered as two halves
+	tilePacking tileKind = "k" // columns in a panel; also packs the next panel, one row for each k
+	tilePanel   tileKind = "p" // columns in a panel two vectors wide; prefetches a line of other memory for each k
 )
 
-// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. Gathering halves and
-// prefetching beside a panel are for AVX-512 alone.
+// tiles writes the register tiles of an instruction set: every height, one and two vectors wide. The variants tileHalf
+// and tilePanel are for AVX-512 only.
 func tiles(u unit, s isa) {
 	for m := 1; m <= s.rows; m++ {
 		for nv := 1; nv <= 2; nv++ {
@@ -183,7 +183,7 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	step(0)
 
 	u.Label("bias")
-	// Loaded again rather than kept, since the loop is short of registers.
+	// These are loaded again rather than kept, since the loop needs the registers.
 	c, ldc, flags, mask = u.load64(args, tileC), u.load64(args, tileLdc), u.load64(args, tileFlags),
 		u.load64(args, tileMask)
 	row = u.GP64()
@@ -212,7 +212,7 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	s.zero(u, t)
 	for i := range acc {
 		for _, v := range acc[i] {
-			u.VMAXPS(v, t, v) // NaN stays NaN in this operand order
+			u.VMAXPS(v, t, v) // in this operand order NaN stays NaN
 		}
 	}
 	u.TESTQ(U32(4), flags)
@@ -238,15 +238,15 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	u.RET()
 }
 
-// residualAhead prefetches the rows of the residual, which lie in no cache where maps are large, before the loop over
-// the terms.
+// residualAhead prefetches the rows of the residual before the loop over the terms. Where maps are large they are in no
+// cache.
 func (u unit) residualAhead(args, ldc, row reg.Register, m, nv int) {
 	res := u.load64(args, tileRes)
 	u.TESTQ(res, res)
 	u.JZ(LabelRef("terms"))
 	u.MOVQ(res, row)
 	for i := range m {
-		for v := range nv + 1 { // a row may begin within a line
+		for v := range nv + 1 { // a row may start within a cache line
 			u.PREFETCHT0(Mem{Base: row, Disp: min(64*v, 64*nv-4)})
 		}
 		if i < m-1 {
@@ -256,7 +256,7 @@ func (u unit) residualAhead(args, ldc, row reg.Register, m, nv int) {
 	u.Label("terms")
 }
 
-// packing returns what packs one row of the next panel; see panel.
+// packing returns a function that writes the code to pack one row of the next panel; see panel.
 func (u unit) packing(s isa, args reg.Register) func() {
 	src, dst := u.load64(args, tilePackSrc), u.load64(args, tilePackDst)
 	scale, shift := u.load64(args, tilePackScale), u.load64(args, tilePackShift)
@@ -266,7 +266,7 @@ func (u unit) packing(s isa, args reg.Register) func() {
 	}
 	return func() {
 		a, b := s.vec(u), s.vec(u)
-		if s.bytes == 32 { // too few registers to keep it
+		if s.bytes == 32 { // there are too few registers to keep it
 			floor = s.vec(u)
 			u.VBROADCASTSS(field(args, tilePackFloor), floor)
 		}
@@ -289,8 +289,8 @@ func (u unit) packing(s isa, args reg.Register) func() {
 	}
 }
 
-// tileMasks prepares the tail masks of the columns: AVX-512 takes a bit for each column, AVX2 the address of a word for
-// each; zero means all columns.
+// tileMasks prepares the tail masks of the columns. For AVX-512, mask holds a bit for each column, for AVX2 the address
+// of a word for each column; zero means all columns.
 func (u unit) tileMasks(s isa, nv int, mask reg.Register) []reg.Register {
 	var km []reg.Register
 	if s.bytes != 64 {
@@ -316,7 +316,8 @@ func (u unit) maskedLoad(s isa, at Mem, km reg.Register, v reg.VecVirtual) {
 	}
 }
 
-// eachRow visits the tile's vectors in memory, by whole when mask is zero and by part otherwise, and jumps to next.
+// eachRow visits the tile's vectors in memory, with whole where mask is zero and with part otherwise, and jumps to
+// next.
 func (u unit) eachRow(s isa, base, ldc, row reg.Register, acc [][]reg.VecVirtual, mask reg.Register, km []reg.Register,
 	masked, next string, whole func(reg.VecVirtual, Mem), part func(reg.VecVirtual, Mem, reg.Register)) {
 	visit := func(f func(v reg.VecVirtual, at Mem, vec int)) {

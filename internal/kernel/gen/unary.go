@@ -13,10 +13,10 @@ const (
 	unaryN
 	unaryLanes
 	unaryConstants
-	unaryP // the first of three
+	unaryP // the first of three parameters
 )
 
-// Vectors of unaryConstants, in order.
+// Vectors of the table unaryConstants, in order.
 const (
 	cZero = iota
 	cOne
@@ -51,18 +51,18 @@ const (
 	expTerms, log1pTerms, tailTerms, erfTerms = 5, 4, 8, 5
 )
 
-// Comparisons, quiet on NaN.
+// Comparisons that do not signal on NaN.
 const (
 	less         = 0x11
 	lessEqual    = 0x12
-	notEqual     = 4 // or unordered
+	notEqual     = 4 // true for NaN
 	greaterEqual = 0x1d
 	greater      = 0x1e
 )
 
 type vec = reg.VecVirtual
 
-// unaryCode writes elementwise functions for AVX2. Its methods leave their arguments alone and return fresh registers.
+// unaryCode writes elementwise functions for AVX2. Its methods do not change their arguments and return new registers.
 type unaryCode struct {
 	u         unit
 	constants reg.GPVirtual
@@ -77,7 +77,7 @@ func (g unaryCode) load(c int) vec {
 	return v
 }
 
-// two writes an instruction of two sources, the second of which may be memory.
+// two writes an instruction with two sources, of which the second may be in memory.
 func (g unaryCode) two(f func(ops ...Op), a vec, b Op) vec {
 	v := g.u.YMM()
 	f(b, a, v)
@@ -92,21 +92,21 @@ func (g unaryCode) and(a vec, b Op) vec { return g.two(g.u.VANDPS, a, b) }
 func (g unaryCode) or(a vec, b Op) vec  { return g.two(g.u.VORPS, a, b) }
 func (g unaryCode) xor(a vec, b Op) vec { return g.two(g.u.VXORPS, a, b) }
 
-// clear returns v where the mask is not set, zero elsewhere.
+// clear returns v where the mask is not set, and zero elsewhere.
 func (g unaryCode) clear(mask, v vec) vec { return g.two(g.u.VANDNPS, mask, v) }
 
-// max and min return x where it is NaN.
+// max and min return x where x is NaN.
 func (g unaryCode) max(lo, x vec) vec { return g.two(g.u.VMAXPS, lo, x) }
 func (g unaryCode) min(hi, x vec) vec { return g.two(g.u.VMINPS, hi, x) }
 
-// compare returns the mask of a ? b.
+// compare returns the mask of the comparison how of a with b.
 func (g unaryCode) compare(how uint64, a vec, b Op) vec {
 	v := g.u.YMM()
 	g.u.VCMPPS(Imm(how), b, a, v)
 	return v
 }
 
-// choose returns yes where the sign of mask is set.
+// choose returns yes where the sign bit of mask is set, and no elsewhere.
 func (g unaryCode) choose(mask vec, yes Op, no vec) vec {
 	v := g.u.YMM()
 	g.u.VBLENDVPS(mask, yes, no, v)
@@ -116,7 +116,7 @@ func (g unaryCode) choose(mask vec, yes Op, no vec) vec {
 func (g unaryCode) abs(x vec) vec         { return g.and(x, g.at(cAbs)) }
 func (g unaryCode) negativeAbs(x vec) vec { return g.or(x, g.at(cSign)) }
 
-// withSign returns x, which has none, with the sign of s.
+// withSign returns x, which must not be negative, with the sign of s.
 func (g unaryCode) withSign(x, s vec) vec { return g.or(g.and(s, g.at(cSign)), x) }
 
 func (g unaryCode) horner(x vec, c, terms int) vec {
@@ -143,7 +143,7 @@ func (g unaryCode) pow2(n vec) vec {
 	return v
 }
 
-// expBelow is e^y for y < 88.
+// expBelow returns e^y for y < 88.
 func (g unaryCode) expBelow(y vec) vec {
 	p, n := g.expParts(g.max(g.load(cExpLow), y))
 	half := g.u.YMM()
@@ -153,7 +153,7 @@ func (g unaryCode) expBelow(y vec) vec {
 	return g.mul(g.mul(g.add(p, g.at(cOne)), g.pow2(half)), g.pow2(n))
 }
 
-// expm1Below is e^y-1 for y < 88.
+// expm1Below returns e^y-1 for y < 88.
 func (g unaryCode) expm1Below(y vec) vec {
 	p, t := g.expParts(g.max(g.load(cExpm1Low), y))
 	s := g.pow2(t)
@@ -162,7 +162,7 @@ func (g unaryCode) expm1Below(y vec) vec {
 
 func (g unaryCode) exp(x vec) vec { return g.expBelow(g.min(g.load(cExpHigh), x)) }
 
-// log1p is log(1+e) for 0 <= e <= 1.
+// log1p returns log(1+e) for 0 <= e <= 1.
 func (g unaryCode) log1p(e vec) vec {
 	s := g.div(e, g.add(e, g.at(cTwo)))
 	z := g.mul(s, s)
@@ -183,21 +183,21 @@ func (g unaryCode) sigmoids(x vec) (s, c vec) {
 	return g.mul(g.choose(x, e, one), q), g.mul(g.choose(x, one, e), q)
 }
 
-// tail is erfc(a/√2) for a >= 0.
+// tail returns erfc(a/√2) for a >= 0.
 func (g unaryCode) tail(a vec) vec { return g.expBelow(g.mul(a, g.horner(a, cTailPoly, tailTerms))) }
 
-// normal is the standard normal distribution.
+// normal returns the standard normal distribution function of x.
 func (g unaryCode) normal(x vec) vec {
 	h := g.mul(g.tail(g.abs(x)), g.at(cHalf))
 	return g.choose(x, h, g.sub(g.load(cOne), h))
 }
 
-// geluTanhArgument returns x·2√(2/π) times 1 plus the square times a constant.
+// geluTanhArgument returns x·2√(2/π)·(1 + square·c) with the constant c number cube of the table.
 func (g unaryCode) geluTanhArgument(x, square vec, cube int) vec {
 	return g.mul(g.mul(x, g.at(cTanhScale)), g.add(g.mul(square, g.at(cube)), g.at(cOne)))
 }
 
-// mishParts returns e^x and n = e^x·(e^x+2) of x <= 20.
+// mishParts returns e^x and n = e^x·(e^x+2) for x <= 20.
 func (g unaryCode) mishParts(x vec) (e, n vec) {
 	e = g.expBelow(x)
 	return e, g.mul(e, g.add(e, g.at(cTwo)))
@@ -213,11 +213,11 @@ func (g unaryCode) round(x vec, how uint64) vec {
 	return v
 }
 
-// unaryOp is an elementwise function: its value and its derivative, where there is code for them, for some kinds.
+// unaryOp is an elementwise function: code for its value and, for some functions, for its derivative.
 type unaryOp struct {
 	name      string
 	kinds     string
-	parameter int // how many it has
+	parameter int // number of parameters
 	at, slope func(g unaryCode, x vec) vec
 }
 
@@ -325,7 +325,7 @@ var unaryOps = []unaryOp{
 	{"Round", "ActRound", 0, func(g unaryCode, x vec) vec { return g.round(x, 8) }, nil},
 }
 
-// unaries writes the functions and their gradients. They are for AVX2 and serve AVX-512 too.
+// unaries writes the functions and their gradients. They are for AVX2 and also serve AVX-512.
 func unaries(u unit) {
 	for _, op := range unaryOps {
 		if op.at != nil {

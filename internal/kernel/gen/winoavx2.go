@@ -5,8 +5,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// winoInSegment transforms eight tiles of each channel, the inputs of sixteen pixels of two rows, straight from the
-// image. left and right say whether the image goes on beside them.
+// winoInSegment transforms eight tiles of each channel, whose outputs are sixteen pixels of two rows, directly from the
+// image. left and right say whether the image continues on these sides.
 func winoInSegment(u unit, left, right bool) {
 	s := avx2
 	name := "Alone"
@@ -56,7 +56,7 @@ func winoInSegment(u unit, left, right bool) {
 		u.VPERMPD(Imm(0xd8), even, even)
 		u.VSHUFPS(Imm(0xdd), b, a, odd)
 		u.VPERMPD(Imm(0xd8), odd, odd)
-		// beside returns v moved by one lane with the neighbour, or zero at the border, in the lane that is free.
+		// beside returns v shifted by one lane. The free lane gets the neighbour or, at the border, zero.
 		beside := func(v, move reg.VecVirtual, has bool, disp int, lane uint64) reg.VecVirtual {
 			d := s.vec(u)
 			u.VPERMPS(v, move, d)
@@ -94,7 +94,7 @@ func winoInSegment(u unit, left, right bool) {
 	u.RET()
 }
 
-// winoRows does the second half of an input transform in place, column by column of places.
+// winoRows computes the second half of an input transform in place, column by column of places.
 func (u unit) winoRows(s isa, dst, step, down, place, at reg.Register) {
 	u.MOVQ(dst, at)
 	for range 4 {
@@ -113,7 +113,7 @@ func (u unit) winoRows(s isa, dst, step, down, place, at reg.Register) {
 	}
 }
 
-// winoOutSegment transforms the products of eight tiles of each channel back and writes sixteen pixels of two rows.
+// winoOutSegment transforms the products of eight tiles of each channel back, and writes sixteen pixels of two rows.
 func winoOutSegment(u unit) {
 	s := avx2
 	u.text("winoOutSegment"+s.name, "winoOutArgs", "transforms the products of eight tiles to outputs.")

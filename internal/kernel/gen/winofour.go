@@ -7,17 +7,18 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The vectors in the table that the kernels of F(4x4, 3x3) take, each repeated over the lanes, and a permutation.
+// The vectors in the table of the F(4x4, 3x3) kernels. Each holds one constant in all lanes, except for the
+// permutation.
 const (
-	fourA = iota // the smaller point
-	fourB        // the larger one
+	fourA = iota // the smaller point of the transform
+	fourB        // the larger point
 	fourAA
 	fourBB
 	fourAAA
 	fourBBB
-	fourProduct // of the squares
-	fourSum     // of the squares
-	fourLeft    // a permutation: every lane takes that of its right neighbour
+	fourProduct // product of the squares of both points
+	fourSum     // sum of the squares of both points
+	fourLeft    // permutation: every lane takes its right neighbour
 )
 
 // fourConsts loads constants of the table.
@@ -30,7 +31,7 @@ func (u unit) fourConsts(table reg.Register, which ...int) map[int]reg.VecVirtua
 	return m
 }
 
-// sixPlaces are six places in memory, step bytes apart; after is a register that it may use.
+// sixPlaces returns six places in memory, step bytes apart. It uses the register after.
 func (u unit) sixPlaces(base, step, after reg.Register) (at [6]Mem) {
 	u.LEAQ(Mem{Base: base, Index: step, Scale: 2}, after)
 	u.ADDQ(step, after)
@@ -104,8 +105,8 @@ const (
 	frTable
 )
 
-// fourRows transforms rows of the padded input: of the six columns that each tile sees it makes six planes, eight tiles
-// at a time.
+// fourRows transforms rows of the padded input. It makes six planes from the six columns that each tile reads, eight
+// tiles at a time.
 func fourRows(u unit) {
 	u.text("fourRowsAVX2", "fourRowsArgs", "transforms rows of the padded input.")
 	args := u.args()
@@ -124,7 +125,7 @@ func fourRows(u unit) {
 	u.MOVQ(out, to)
 	u.MOVQ(field(args, frVectors), n)
 	u.Label("vector")
-	// Four columns of the tiles i and i+4, then the columns one by one of all tiles.
+	// First four columns of the tiles i and i+4, then single columns of all tiles.
 	var p [4]reg.VecVirtual
 	for i := range p {
 		p[i] = u.YMM()
@@ -161,7 +162,7 @@ func fourRows(u unit) {
 	u.RET()
 }
 
-// lanes4 transposes the four words by four vectors of either half.
+// lanes4 transposes, in each half of four vectors, their 4x4 words.
 func (u unit) lanes4(p [4]reg.VecVirtual) [4]reg.VecVirtual {
 	t := [4]reg.VecVirtual{u.YMM(), u.YMM(), u.YMM(), u.YMM()}
 	u.VUNPCKLPS(p[1], p[0], t[0])
@@ -229,7 +230,7 @@ func fourColumns(u unit) {
 	u.RET()
 }
 
-// fourProducts transforms the columns of the products of eight tiles of each channel, of which it leaves four rows.
+// fourProducts transforms the columns of the products of eight tiles of each channel, from six rows to four.
 func fourProducts(u unit) {
 	u.text("fourProductsAVX2", "fourFlatArgs", "transforms the columns of the products of eight tiles.")
 	args := u.args()
@@ -281,7 +282,7 @@ const (
 	foFloor
 	foTable
 	foLanes
-	foBiasNow // the kernel's own, since pointers must stay in what they point to
+	foBiasNow // the kernel's own: a pointer must not leave the memory that it points to
 	foChannelsLeft
 )
 

@@ -21,7 +21,7 @@ const (
 	winoTable
 )
 
-// The offsets of the permutations in the table that both kernels take, in bytes.
+// Offsets in bytes of the permutations in the table of both kernels.
 const (
 	permEven = 64 * iota
 	permOdd
@@ -31,8 +31,8 @@ const (
 	permHigh
 )
 
-// winoIn transforms one vector of 2x2 output tiles, sixteen to a row or two rows of eight, of each channel: it reads
-// their 4x4 inputs straight from the image, zero outside of it, and writes Bᵀ d B.
+// winoIn transforms one vector of 2x2 output tiles of each channel, sixteen in a row or two rows of eight. It reads
+// their 4x4 inputs directly from the image, with zeros outside of it, and writes Bᵀ d B.
 func winoIn(u unit, perRow int) {
 	s := avx512
 	u.text(fmt.Sprintf("winoIn%d%s", perRow, s.name), "winoInArgs",
@@ -45,7 +45,7 @@ func winoIn(u unit, perRow int) {
 	for i, v := range []reg.VecVirtual{even, odd, right, left} {
 		u.VMOVUPS(Mem{Base: table, Disp: 64 * i}, v)
 	}
-	// Lanes of the first and of the last tile of a row have no neighbour.
+	// The first and the last tile of a row have no neighbour on one side.
 	first, last := uint32(0xfffe), uint32(0x7fff)
 	if perRow == 8 {
 		first, last = 0xfefe, 0x7f7f
@@ -58,7 +58,7 @@ func winoIn(u unit, perRow int) {
 		return k
 	}
 	kFirst, kLast := mask(first), mask(last)
-	// Rows above and below the image are masked off: the lower and the upper sixteen bits are for the two loads.
+	// Rows above and below the image are masked off. The lower and the upper sixteen bits are for the two loads.
 	edge := func(f int) [2]reg.Register {
 		var k [2]reg.Register
 		r := u.GP64()
@@ -146,7 +146,7 @@ const (
 )
 
 // winoOut transforms the products of one vector of tiles back, Aᵀ m A, adds bias and residual, applies the floor and
-// writes the outputs straight to the image.
+// writes the outputs directly to the image.
 func winoOut(u unit, perRow int) {
 	s := avx512
 	u.text(fmt.Sprintf("winoOut%d%s", perRow, s.name), "winoOutArgs",

@@ -17,8 +17,8 @@ const (
 	wvChannels
 )
 
-// winoInViews transforms one vector of tiles of each channel from views: of each parity of the rows, and in them of
-// each of the tile's four columns. The second row of a view is the tile's third or fourth.
+// winoInViews transforms one vector of tiles of each channel, from views. There is a view for each parity of the rows
+// and each of a tile's four columns. The second row of a view is the tile's third or fourth row.
 func winoInViews(u unit, s isa) {
 	u.text("winoInViews"+s.name, "winoViewArgs", "transforms the inputs of a vector of tiles.")
 	args := u.args()
@@ -27,7 +27,8 @@ func winoInViews(u unit, s isa) {
 	u.Label("channel")
 	var x [4][4]reg.VecVirtual
 	place := u.GP64()
-	// columns leaves the transform of row i over its columns in x, or in the destination where registers are short.
+	// columns computes the transform of row i over its columns, into x or, where registers are short, into the
+	// destination.
 	columns := func(i int, d []reg.VecVirtual) {
 		for j := range x[i] {
 			x[i][j] = s.vec(u)
@@ -58,7 +59,7 @@ func winoInViews(u unit, s isa) {
 			}
 		}
 	} else {
-		// Row by row into the destination, then column by column in place.
+		// First row by row into the destination, then column by column in place.
 		u.MOVQ(dst, place)
 		half := u.GP64()
 		u.LEAQ(Mem{Base: src, Index: view, Scale: 4}, half)
@@ -121,7 +122,8 @@ const (
 	wfChannels
 )
 
-// winoOutFlat transforms the products of one vector of tiles of each channel to its four outputs, a plane for each.
+// winoOutFlat transforms the products of one vector of tiles of each channel to their four outputs, each in its own
+// plane.
 func winoOutFlat(u unit, s isa) {
 	u.text("winoOutFlat"+s.name, "winoFlatArgs",
 		"transforms the products of a vector of tiles to four planes of outputs.")
@@ -177,11 +179,11 @@ const (
 	weaveFloor
 	weaveTable
 	weaveLanes
-	weaveBiasNow // the kernel's own, since pointers must stay in what they point to
+	weaveBiasNow // the kernel's own: a pointer must not leave the memory that it points to
 )
 
-// weave interleaves the columns of two planes, one pair of planes for the even rows and one for the odd ones, adds bias
-// and residual and applies the floor.
+// weave interleaves the columns of two planes, adds bias and residual and applies the floor. There is one pair of
+// planes for the even rows and one for the odd rows.
 func weave(u unit, s isa) {
 	u.text("weave"+s.name, "weaveArgs", "interleaves four planes of outputs to an image.")
 	args := u.args()
@@ -285,7 +287,7 @@ func weave(u unit, s isa) {
 	}
 	u.Label("next")
 	u.ADDQ(field(args, weaveDstRow), row)
-	// From an even row to the odd one of the same tiles, from there to the even one of the next.
+	// An even row is followed by the odd row of the same tiles, that by the even row of the next tiles.
 	u.MOVQ(field(args, weaveSrcPlane), a)
 	u.SHLQ(Imm(1), a)
 	u.TESTQ(odd, odd)
