@@ -9,37 +9,37 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Bank is a set of rows that queries are compared with. It may be used from several goroutines at once.
+// Bank is a set of rows with which queries are compared. Several goroutines may use it at once.
 //
-// Beside the rows the bank keeps approximations of them in 16-bit integers, whose products a processor adds up faster
-// than those of floating-point numbers. Answers do not depend on the approximation: the integers only tell, by a bound
-// on their error (see codes), which rows can be among the answer, and those rows are compared in float64.
+// Beside the rows the bank keeps approximations of them in 16-bit integers, whose products a processor sums faster than
+// those of floating-point numbers. Answers do not depend on the approximation: with a bound on its error (see codes) it
+// only tells which rows can be part of the answer, and those rows are compared in float64.
 type Bank struct {
 	n, dim int
 	rows   []float32 // [n, dim], the caller's
-	pairs  int       // of features, the last one with a zero where dim is odd
+	pairs  int       // number of pairs of features; the last pair has a zero where dim is odd
 	panels []int16   // [panel][pair][ShortColumns][2]
 	codes  []codes   // [n]
 
-	// What the products of a chunk are compared with in float32, in units where the longest row has a length near one.
-	unit  float64   // a power of two
+	// The products of a chunk are compared in float32, in a unit in which the longest row has a length near one.
+	unit  float64   // that unit, a power of two
 	gain  []float32 // [panels*ShortColumns]
-	half  []float32 // -‖x‖²/2, likewise
-	zero  []float32 // zeros, likewise
+	half  []float32 // -‖x‖²/2, of the same shape
+	zero  []float32 // zeros, of the same shape
 	chunk []extent  // [chunks]
 }
 
 // extent holds the largest norm of the rows of a chunk, and the largest error of their codes.
 type extent struct{ norm, off float64 }
 
-// chunkPanels is how many panels are multiplied before their products are looked at.
+// chunkPanels is the number of panels that are multiplied before their products are examined.
 const (
 	chunkPanels  = 8
 	chunkColumns = chunkPanels * kernel.ShortColumns
 )
 
-// NewBank returns a bank of rows [n, dim], which it keeps and does not copy. The bank takes 2 more bytes for each
-// element. It is an error where there are no rows, their length is no multiple of dim, or an element is not finite.
+// NewBank returns a bank of rows [n, dim]. It keeps rows, without a copy, and takes 2 further bytes per element. It is
+// an error if there are no rows, if their length is not a multiple of dim, or if an element is not finite.
 func NewBank(ctx context.Context, rows []float32, dim, workers int) (*Bank, error) {
 	n, err := rowsOf("bank", rows, dim)
 	if err != nil {
@@ -66,7 +66,7 @@ func NewBank(ctx context.Context, rows []float32, dim, workers int) (*Bank, erro
 	return b, nil
 }
 
-// measure fills in what products are compared with.
+// measure fills in the fields with which products are compared.
 func (b *Bank) measure(panels int) {
 	longest := 0.0
 	for _, c := range b.codes {
@@ -94,7 +94,7 @@ func (b *Bank) Len() int { return b.n }
 // Dim returns the number of features.
 func (b *Bank) Dim() int { return b.dim }
 
-// panelLen returns the integers of a panel.
+// panelLen returns the number of integers in a panel.
 func (b *Bank) panelLen() int { return b.pairs * kernel.ShortColumns * 2 }
 
 func (b *Bank) row(j int) []float32 { return b.rows[j*b.dim:][:b.dim] }

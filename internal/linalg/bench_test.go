@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// unitRows returns rows of length one whose features are the positive parts of normal numbers around one of a hundred
-// centres, as testdata/knn_peers.py makes them.
+// unitRows returns rows of length one. Their features are the positive parts of normal numbers around one of a hundred
+// centres, as in testdata/knn_peers.py.
 func unitRows(n, dim int, seed uint64) []float32 {
 	centres, rng := rand.New(rand.NewPCG(1, 1)), rand.New(rand.NewPCG(seed, 2))
 	centre := make([]float32, 100*dim)
@@ -90,7 +90,7 @@ func BenchmarkMulTransposed(b *testing.B) {
 	}
 }
 
-// BenchmarkVisitInner has the sizes of a detector that looks at a whole bank.
+// BenchmarkVisitInner has the sizes of a detector that compares with a whole bank.
 func BenchmarkVisitInner(b *testing.B) {
 	const n, dim = 50000, 2048
 	pair := linalg.Pair{Bank: unitRows(n, dim, 1), Queries: unitRows(384, dim, 2), Dim: dim}

@@ -18,13 +18,13 @@ const choleskyBlock = 96
 // Cholesky is the lower triangular factor L of a matrix a = L Lᵀ.
 type Cholesky struct {
 	n int
-	l []float64 // [n, n]; above the diagonal there is anything
+	l []float64 // [n, n]; elements above the diagonal have no meaning
 	// inverses holds the inverse of each diagonal block, [block, block].
 	inverses [][]float64
 }
 
-// NewCholesky factors the symmetric matrix a [n, n], of which it reads the lower triangle. It takes over a. A matrix
-// that is not positive definite is [ErrNotPositive].
+// NewCholesky factors the symmetric matrix a [n, n], of which it reads the lower triangle only. It overwrites and keeps
+// a. For a matrix that is not positive definite the error is [ErrNotPositive].
 func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, error) {
 	if len(a) != n*n {
 		return nil, fmt.Errorf("linalg: Cholesky: expected a matrix [%d, %d], got %d elements", n, n, len(a))
@@ -67,7 +67,7 @@ func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, e
 	return c, ctx.Err()
 }
 
-// panelsOf packs the part of rows from..to-1 that lies left of their diagonal block.
+// panelsOf packs, of rows from to to-1, the part to the left of their diagonal block.
 func (c *Cholesky) panelsOf(from, to int) *panels {
 	p := newPanels(kernel.DoubleColumns, to-from, from)
 	for k := range p.count {
@@ -76,7 +76,7 @@ func (c *Cholesky) panelsOf(from, to int) *panels {
 	return p
 }
 
-// factorBlock factors a diagonal block from which everything to its left has been taken off.
+// factorBlock factors a diagonal block, from which the products of everything to its left have been subtracted.
 func (c *Cholesky) factorBlock(from, to int) bool {
 	for i := from; i < to; i++ {
 		ri := c.l[i*c.n:]

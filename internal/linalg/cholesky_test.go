@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// The factor solves and inverts as gonum's does, for sizes around those of a block, with the same bits for any number
-// of workers.
+// TestCholeskyAgreesWithGonum: the factor solves and inverts as gonum's does, for sizes around that of a block, with
+// the same bits for any number of workers.
 func TestCholeskyAgreesWithGonum(t *testing.T) {
 	ctx := context.Background()
 	for _, n := range []int{1, 2, 7, 95, 96, 97, 200} {
@@ -40,7 +40,7 @@ func TestCholeskyAgreesWithGonum(t *testing.T) {
 				for j := range n {
 					a[i*n+j] = sym.At(i, j)
 					if j > i {
-						a[i*n+j] = 1e9 // the upper triangle is not read
+						a[i*n+j] = 1e9 // must not be read
 					}
 				}
 			}

@@ -2,19 +2,19 @@ package linalg
 
 import "math"
 
-// codes approximate a row x by integers times a gain: x = gain*codes + e. Their Euclidean length is kept below the
-// square root of 2^31, so that by the inequality of Cauchy and Schwarz no sum of products of two rows' codes leaves the
-// range of int32, however it is ordered, and below 2^15 each.
+// codes approximate a row x by integers times a gain: x = gain*codes + e. The Euclidean length of the integers is kept
+// below √2³¹. So, by the inequality of Cauchy and Schwarz, no sum of products of two rows' codes leaves the range of
+// int32, whatever its order. Each integer is kept below 2¹⁵.
 type codes struct {
 	gain float64 // 0 for a row of zeros
 	norm float64 // ‖x‖
-	off  float64 // at least ‖e‖
+	off  float64 // an upper bound of ‖e‖
 }
 
-// magic added to a small float64 and taken away again rounds it to the nearest integer, of two the even one.
+// magic, added to a small float64 and subtracted again, rounds it to the nearest integer, and to the even one of two.
 const magic = 1.5 * (1 << 52)
 
-// encode writes the codes of x, element l to dst[l/2*stride+l%2].
+// encode writes the codes of x: element l to dst[l/2*stride+l%2].
 func encode(dst []int16, stride int, x []float32) codes {
 	var c codes
 	c.norm = math.Sqrt(squaredNorm(x))
@@ -28,7 +28,7 @@ func encode(dst []int16, stride int, x []float32) codes {
 	for _, v := range x {
 		most = max(most, math.Abs(float64(v)))
 	}
-	// Rounding adds at most half to each code, and so half of √len(x) to their length.
+	// Rounding changes each code by at most a half, and so their length by at most half of √len(x).
 	length := math.Sqrt(math.MaxInt32) - 0.5*math.Sqrt(float64(len(x))) - 1
 	c.gain = max(c.norm/length, most/math.MaxInt16)
 	scale := 1 / c.gain
@@ -53,5 +53,5 @@ func encode(dst []int16, stride int, x []float32) codes {
 	return c
 }
 
-// rounding bounds the relative error of a sum of dim positive terms in float64, with room to spare.
+// rounding returns a bound, with room to spare, on the relative error of a sum of dim positive terms in float64.
 func rounding(dim int) float64 { return float64(dim+64) * 0x1p-51 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Eigen returns the eigenvalues of a symmetric matrix a [n, n], the smallest first, and its eigenvectors as the rows of
-// vectors [n, n], of length one and orthogonal to each other. It reads the diagonal and what lies above it, and writes
-// nothing to a. Errors are of the size of the rounding errors of a's largest eigenvalue.
+// vectors [n, n], which have length one and are orthogonal. It reads the diagonal of a and the elements above it, and
+// does not change a. Errors are of the size of rounding errors of the largest eigenvalue.
 //
 // The matrix is brought to tridiagonal form by reflections and then diagonalised by the implicit QL method (Golub and
 // Van Loan, Matrix Computations, 4th edition, 8.3). It takes O(n³) time and memory for 4 more matrices.
@@ -36,7 +36,8 @@ func Eigen(ctx context.Context, a []float64, n, workers int) (values, vectors []
 			t[i*n+i+l], t[(i+l)*n+i] = v, v
 		}
 	}
-	// With the largest element near one nothing overflows, and what underflows is too small to matter.
+	// Scaled so that the largest element is near one, nothing overflows, and elements that underflow are too small to
+	// matter.
 	_, exponent := math.Frexp(most)
 	for i, v := range t {
 		t[i] = math.Ldexp(v, -exponent)
@@ -59,7 +60,7 @@ func Eigen(ctx context.Context, a []float64, n, workers int) (values, vectors []
 	return sorted, vectors, nil
 }
 
-// diagonalise returns the eigenvalues of t, which it overwrites, and the eigenvectors as rows.
+// diagonalise returns the eigenvalues of t, which it overwrites, and the eigenvectors as the rows of the second result.
 func diagonalise(ctx context.Context, t []float64, n, workers int) ([]float64, *strips, error) {
 	r, err := tridiagonalise(ctx, t, n, workers)
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Matrix is a matrix [m, d] laid out for products of rows with it. It may be used from several goroutines at once.
+// Matrix is a matrix [m, d], packed for products of rows with it. Several goroutines may use it at once.
 type Matrix struct {
 	m, d  int
 	right *panels
 }
 
-// NewMatrix returns a copy of b [m, d]. It panics where b is shorter than that.
+// NewMatrix returns a packed copy of b [m, d]. It panics if b is too short.
 func NewMatrix[T float32 | float64](b []T, m, d int) *Matrix {
 	b = b[:m*d]
 	out := &Matrix{m: m, d: d, right: newPanels(kernel.DoubleColumns, m, d)}
@@ -23,8 +23,8 @@ func NewMatrix[T float32 | float64](b []T, m, d int) *Matrix {
 	return out
 }
 
-// MulTransposed computes dst [n, m] = a bᵀ for a [n, d]: the inner product of each row of a with each row of the
-// matrix, its d terms added in order.
+// MulTransposed computes dst [n, m] = a bᵀ for a [n, d] and the matrix b: the inner product of each row of a with each
+// row of b, with its d terms added in order.
 func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers int) error {
 	if len(a) != n*b.d || len(dst) != n*b.m {
 		return fmt.Errorf("linalg: product with a matrix [%d, %d]: expected [%d, %d] into [%d, %d], got %d elements "+
@@ -40,12 +40,12 @@ func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers
 	return multiplyBlocks(ctx, dst, b.m, b.m, a, b.d, n, b.right, false, workers)
 }
 
-// multiplyBlocks computes dst [n, m], rows ldd apart, = the product of a [n, terms], rows lda apart, with a packed
-// right-hand side, or adds it with resume.
+// multiplyBlocks computes dst [n, m] = the product of a [n, terms] with a packed right-hand side; with resume it adds
+// to dst. Rows of dst are ldd elements apart, those of a lda elements.
 func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64, lda, n int, right *panels, resume bool,
 	workers int) error {
 	size, blocks := blocksOf(n, leftRows, max(workers, 1))
-	segments := min(ceilDiv(max(workers, 1), blocks), right.count) // few rows: cut the columns
+	segments := min(ceilDiv(max(workers, 1), blocks), right.count) // with few rows, the columns are divided as well
 	return forEach(ctx, blocks*segments, workers, func() func(int) {
 		left, tile := newPanels(kernel.PanelRows, size, right.n), newTile()
 		return func(task int) {
@@ -61,8 +61,8 @@ func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64,
 	})
 }
 
-// blocksOf cuts n rows into blocks of one size, a multiple of PanelRows and about most at most, so that workers end
-// together.
+// blocksOf divides n rows into blocks of equal size: a multiple of PanelRows, about most at most, and such that all
+// workers end at about the same time.
 func blocksOf(n, most, workers int) (size, blocks int) {
 	blocks = ceilDiv(ceilDiv(n, most), workers) * workers
 	size = ceilDiv(ceilDiv(n, blocks), kernel.PanelRows) * kernel.PanelRows

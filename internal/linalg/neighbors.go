@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// KthDistance writes for each of queries [n, Dim] the squared Euclidean distance of its k-th nearest row of the bank to
-// dst [n]. That is the k-th smallest of all SquaredDistance(query, row), rows with equal distances counted each; a row
-// that equals the query counts like any other. k is from 1 to Len.
+// KthDistance writes, for each of queries [n, Dim], the squared Euclidean distance of its k-th nearest row of the bank
+// to dst [n]: the k-th smallest SquaredDistance(query, row). Rows with equal distances count each, and a row that
+// equals the query counts like any other. k is from 1 to Len.
 func (b *Bank) KthDistance(ctx context.Context, queries []float32, k int, dst []float64, workers int) error {
 	n, err := b.check(queries, k)
 	if err != nil {
@@ -30,8 +30,9 @@ func (b *Bank) KthDistance(ctx context.Context, queries []float32, k int, dst []
 	})
 }
 
-// TopInner writes for each of queries [n, Dim] the k largest of all Inner(query, row) to values [n, k], the largest
-// first, and, unless it is nil, their rows to rows [n, k]; of equal ones the lower row comes first. k is from 1 to Len.
+// TopInner finds, for each of queries [n, Dim], the k rows with the largest Inner product with it. It writes the
+// products to values [n, k], the largest first, and, unless rows is nil, the numbers of the rows to rows [n, k]. Of
+// rows with equal products the lower number comes first. k is from 1 to Len.
 func (b *Bank) TopInner(ctx context.Context, queries []float32, k int, values []float64, rows []int32,
 	workers int) error {
 	n, err := b.check(queries, k)

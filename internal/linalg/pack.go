@@ -3,15 +3,15 @@ package linalg
 import "github.com/line-ood/goline/internal/kernel"
 
 const (
-	terms    = 256 // most terms multiplied at a time: a right panel of them stays in L1
-	leftRows = 96  // rows of the left-hand side that pass a right panel together: they stay in L2
+	terms    = 256 // the most terms multiplied at a time: a right panel of them stays in the L1 cache
+	leftRows = 96  // rows of the left-hand side multiplied with a right panel together: they stay in the L2 cache
 )
 
-// number is an element of a matrix that enters products in float64.
+// number is an element type of matrices that can be multiplied in float64.
 type number interface{ float32 | float64 }
 
-// packRows writes high rows of n elements of src, ld apart, side by side for each element: dst [n, width]. Places
-// without a row hold zeros.
+// packRows interleaves high rows of n elements of src, which are ld apart, to dst [n, width]. Columns without a row are
+// filled with zeros.
 func packRows[T number](dst []float64, width int, src []T, ld, high, n int) {
 	if width == 8 && high == 8 {
 		packEight(dst, src, ld, n)
@@ -43,9 +43,9 @@ func packEight[T number](dst []float64, src []T, ld, n int) {
 	}
 }
 
-// panels holds matrices packed for products, in blocks of terms: [block of terms][panel][term][width].
+// panels holds a matrix packed for products: [block of terms][panel][term][width].
 type panels struct {
-	width, count, n int // of a panel, of panels, of terms
+	width, count, n int // columns of a panel, number of panels, number of terms
 	data            []float64
 }
 
@@ -59,7 +59,7 @@ func newPanels(width, rows, n int) *panels {
 	return &panels{width: width, count: count, n: n, data: make([]float64, count*width*n)}
 }
 
-// packPanel packs rows of src [rows, n], ld apart, from the panel's first one on, into all blocks of a panel.
+// packPanel packs rows of src [rows, n], ld elements apart, into all blocks of a panel, from the panel's first row on.
 func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 	row := panel * p.width
 	for first := 0; first < p.n; first += terms {
@@ -68,10 +68,10 @@ func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 	}
 }
 
-// multiply adds the products of a packed left-hand side of rows rows with panels of a right-hand side, one block of
-// terms after the other, to dst, whose rows lie ld apart and which begins with the columns of the first panel; cols is
-// how many of the columns exist. The first block overwrites dst unless resume is set. tile is scratch memory of one
-// tile.
+// multiply adds to dst the products of a packed left-hand side of the given number of rows with the panels [panel0,
+// panel1) of a right-hand side, one block of terms after the other. dst starts with the columns of the first of these
+// panels; its rows are ld elements apart, and it has cols columns. Unless resume is set the first block overwrites dst.
+// tile is working memory from newTile.
 func multiply(dst []float64, ld int, left *panels, rows int, right *panels, panel0, panel1, cols int, resume bool,
 	tile []float64) {
 	for first := 0; first < left.n; first += terms {
@@ -88,8 +88,8 @@ func multiply(dst []float64, ld int, left *panels, rows int, right *panels, pane
 	}
 }
 
-// product is kernel.DoublePanel for a left panel that is PanelRows wide and for columns that need not fill the right
-// one.
+// product is kernel.DoublePanel for a left panel that is PanelRows wide and for columns that may not fill the right
+// panel.
 func product(dst []float64, ld int, a, b []float64, rows, cols, n int, resume bool, tile []float64) {
 	if rows == kernel.PanelRows && cols == kernel.DoubleColumns {
 		kernel.DoublePanel(dst, ld, a, b, rows, n, resume)
@@ -107,5 +107,5 @@ func product(dst []float64, ld int, a, b []float64, rows, cols, n int, resume bo
 	}
 }
 
-// newTile returns scratch memory for one tile.
+// newTile returns working memory for one tile.
 func newTile() []float64 { return make([]float64, kernel.PanelRows*kernel.DoubleColumns) }

@@ -7,24 +7,24 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Scatter adds up (x - c)(x - c)ᵀ over rows x that come in portions, each with a centre c of its own.
+// Scatter sums (x - c)(x - c)ᵀ over rows x, which come in portions; each row can have another centre c.
 type Scatter struct {
 	dim int
 	n   int
-	sum []float64 // [dim, dim], valid in tiles that reach the diagonal or lie above it
+	sum []float64 // [dim, dim], valid in tiles on or above the diagonal
 }
 
 const (
 	scatterTerms = 2 * terms // rows of a portion that are packed at a time
-	scatterLeft  = 96        // features of the left-hand side that pass a right panel together, a multiple of PanelRows
+	scatterLeft  = 96        // features of the left-hand side multiplied together, a multiple of PanelRows
 )
 
 // NewScatter returns an empty sum, for rows of dim features.
 func NewScatter(dim int) *Scatter { return &Scatter{dim: dim, sum: make([]float64, dim*dim)} }
 
-// Add adds rows [n, dim]. centre returns the centre [dim] of a row, counted from the first of this call; it is called
-// from several goroutines at once. Without centre it is zero. Each element of the sum gets its terms in the order of
-// the rows, so that neither portions nor workers matter.
+// Add adds rows [n, dim]. centre returns the centre [dim] of a row, counted from the first row of this call; it is
+// called from several goroutines at once. If centre is nil, centres are zero. Each element of the sum gets its terms in
+// the order of the rows, so results do not depend on portions or workers.
 func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) []float64, workers int) error {
 	n, err := rowsOf("scatter", rows, s.dim)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) 
 	}, workers)
 }
 
-// AddRows adds n rows x xᵀ as Add does. row writes a row, centred already, to x [dim]; it is called from several
+// AddRows adds x xᵀ for n rows x, as Add does. row writes a row, already centred, to x [dim]; it is called from several
 // goroutines at once.
 func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []float64), workers int) error {
 	left, right := newPanels(kernel.PanelRows, s.dim, scatterTerms), newPanels(kernel.DoubleColumns, s.dim,
@@ -61,10 +61,10 @@ func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []floa
 	return ctx.Err()
 }
 
-// pack fills both sides with rows, from row at of a call of AddRows on.
+// pack packs rows, from row at of AddRows on, for both sides of the product.
 func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row func(row int, x []float64),
 	workers int) error {
-	const few = 32 // rows of a task
+	const few = 32 // rows per task
 	return forEach(ctx, ceilDiv(left.n, few), workers, func() func(int) {
 		x := make([]float64, s.dim)
 		return func(task int) {
@@ -77,7 +77,7 @@ func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row fun
 	})
 }
 
-// setTerm puts x in the place of term i of every panel.
+// setTerm stores x as term i of every panel.
 func (p *panels) setTerm(i int, x []float64) {
 	first := i / terms * terms
 	high := min(terms, p.n-first)
@@ -88,7 +88,7 @@ func (p *panels) setTerm(i int, x []float64) {
 	}
 }
 
-// product adds the products of the packed rows.
+// product adds the products of the packed rows to the sum.
 func (s *Scatter) product(ctx context.Context, left, right *panels, workers int) error {
 	const tiles = scatterLeft / kernel.PanelRows
 	return forEach(ctx, ceilDiv(s.dim, scatterLeft), workers, func() func(int) {
@@ -116,7 +116,7 @@ func (s *Scatter) product(ctx context.Context, left, right *panels, workers int)
 	})
 }
 
-// Len returns how many rows have been added.
+// Len returns the number of rows added so far.
 func (s *Scatter) Len() int { return s.n }
 
 // Matrix writes the sum [dim, dim], divided by divisor, to dst.

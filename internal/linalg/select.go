@@ -2,24 +2,24 @@ package linalg
 
 import "slices"
 
-// candidate is a row that may be among the k best of a query, with bounds of its value.
+// candidate is a row that may be among the k best for a query, with bounds on its value.
 type candidate struct {
 	row    int32
 	lo, hi float64
 }
 
-// shortlist collects the rows that may be among the k best, the largest values being best.
+// shortlist collects the rows that may be among the k best, which are those with the largest values.
 type shortlist struct {
 	k     int
-	least []float64 // a heap, smallest first, of the k largest lower bounds
+	least []float64 // a heap of the k largest lower bounds, the smallest first
 	rows  []candidate
-	limit int // length of rows at which those that have fallen behind are dropped
+	limit int // length of rows at which drop is called
 }
 
 func newShortlist(k int) *shortlist { return &shortlist{k: k, limit: 4*k + 1024} }
 
-// bound returns the value that a row's upper bound must reach for the row to matter, and whether there is such a value
-// yet.
+// bound returns the value that a row's upper bound must reach for the row to matter. ok is false if there is no such
+// value yet.
 func (s *shortlist) bound() (float64, bool) {
 	if len(s.least) < s.k {
 		return 0, false
@@ -27,7 +27,7 @@ func (s *shortlist) bound() (float64, bool) {
 	return s.least[0], true
 }
 
-// offer takes a row.
+// offer adds a row unless it cannot matter.
 func (s *shortlist) offer(c candidate) {
 	switch {
 	case len(s.least) < s.k:
@@ -52,7 +52,7 @@ func (s *shortlist) offer(c candidate) {
 	}
 }
 
-// replaceLeast puts v in the place of the heap's smallest number.
+// replaceLeast replaces the smallest number of the heap by v.
 func (s *shortlist) replaceLeast(v float64) {
 	h, i := s.least, 0
 	for {
@@ -72,22 +72,22 @@ func (s *shortlist) replaceLeast(v float64) {
 	h[i] = v
 }
 
-// drop forgets the rows whose upper bound the k-th largest lower bound exceeds.
+// drop removes the rows whose upper bound is below the k-th largest lower bound.
 func (s *shortlist) drop() {
 	if bound, ok := s.bound(); ok {
 		s.rows = slices.DeleteFunc(s.rows, func(c candidate) bool { return c.hi < bound })
 	}
 }
 
-// merge takes the rows of another list.
+// merge adds the rows of another list.
 func (s *shortlist) merge(o *shortlist) {
 	for _, c := range o.rows {
 		s.offer(c)
 	}
 }
 
-// split drops what cannot be among the k best and returns how many of the rest surely are, which it moves to the front,
-// so that the k-th best lies among the others if there are fewer than k.
+// split removes the rows that cannot be among the k best. It moves those that certainly are to the front and returns
+// their number; if it is less than k, the k-th best is one of the other rows.
 func (s *shortlist) split() int {
 	s.drop()
 	uppers := make([]float64, len(s.rows))
@@ -95,7 +95,7 @@ func (s *shortlist) split() int {
 		uppers[i] = c.hi
 	}
 	slices.Sort(uppers)
-	bound := uppers[len(uppers)-s.k] // at most k-1 values can be above it
+	bound := uppers[len(uppers)-s.k] // at most k-1 values can be larger
 	sure := 0
 	for i, c := range s.rows {
 		if c.lo > bound {

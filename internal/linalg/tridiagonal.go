@@ -7,18 +7,18 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// reflected is a symmetric matrix brought to tridiagonal form T = Qᵀ A Q by reflections Q = H(0) H(1) … with
-// H(j) = I - tau[j] v vᵀ, where row j of v [n, n] is v; it begins with j+1 zeros and a one.
+// reflected is a symmetric matrix A in tridiagonal form T = Qᵀ A Q, with reflections Q = H(0) H(1) … and H(j) = I -
+// tau[j] u uᵀ. The vector u is row j of v [n, n]; it starts with j+1 zeros and a one.
 type reflected struct {
 	n               int
 	diagonal, below []float64 // of T, [n] and [n-1]
 	tau, v          []float64
 }
 
-const panelSteps = 32 // reflections between two updates of the rest of the matrix
+const panelSteps = 32 // reflections before the rest of the matrix is updated
 
-// tridiagonalise follows LAPACK's dsytrd (Dongarra, Hammarling and Sorensen, 1989): reflections of a panel are applied
-// to the rest together. a [n, n] is symmetric and is overwritten.
+// tridiagonalise follows LAPACK's dsytrd (Dongarra, Hammarling and Sorensen, 1989): the reflections of a panel are
+// applied to the rest of the matrix together. a [n, n] is symmetric and is overwritten.
 func tridiagonalise(ctx context.Context, a []float64, n, workers int) (*reflected, error) {
 	r := &reflected{n: n, diagonal: make([]float64, n), below: make([]float64, max(n-1, 0)), tau: make([]float64, n),
 		v: make([]float64, n*n)}
@@ -37,7 +37,8 @@ func tridiagonalise(ctx context.Context, a []float64, n, workers int) (*reflecte
 	return r, nil
 }
 
-// step eliminates column j and leaves row j-first of w: A loses v wᵀ + w vᵀ by the reflection.
+// step eliminates column j by a reflection I - tau v vᵀ, which subtracts v uᵀ + u vᵀ from A, and writes u to row
+// j-first of w.
 func (r *reflected) step(ctx context.Context, a, w []float64, first, j, workers int) error {
 	n := r.n
 	x := a[j*n:][:n]
@@ -73,7 +74,7 @@ func (r *reflected) step(ctx context.Context, a, w []float64, first, j, workers 
 	return nil
 }
 
-// update takes the reflections of a panel from the rest of the matrix.
+// update subtracts the reflections of a panel from the rest of the matrix.
 func (r *reflected) update(ctx context.Context, a, w []float64, first, last, workers int) error {
 	n, steps := r.n, last-first
 	m := n - last
@@ -93,7 +94,7 @@ func (r *reflected) update(ctx context.Context, a, w []float64, first, last, wor
 	return multiplyBlocks(ctx, a[last*n+last:], n, m, left, 2*steps, m, right, true, workers)
 }
 
-// reflect finds v with v[0] = 1 and tau so that (I - tau v vᵀ) x = beta e₀.
+// reflect returns beta and tau, and writes v with v[0] = 1, such that (I - tau v vᵀ) x = beta e₀.
 func reflect(v, x []float64) (beta, tau float64) {
 	copy(v, x)
 	v[0] = 1
@@ -103,14 +104,14 @@ func reflect(v, x []float64) (beta, tau float64) {
 		return x[0], 0
 	}
 	beta = -math.Copysign(math.Sqrt(float64(x[0]*x[0])+rest), x[0])
-	scale := x[0] - beta // of the sign of x[0], so nothing cancels
+	scale := x[0] - beta // beta has the other sign than x[0], so nothing cancels
 	for i := range v[1:] {
 		v[1+i] /= scale
 	}
 	return beta, -scale / beta
 }
 
-// multiplyVector computes dst = a x for the symmetric a [n, n] whose rows lie ld apart.
+// multiplyVector computes dst = a x for the symmetric matrix a [n, n], whose rows are ld elements apart.
 func multiplyVector(ctx context.Context, dst, a []float64, ld int, x []float64, workers int) error {
 	const rows = 64
 	n := len(x)
@@ -126,7 +127,7 @@ func multiplyVector(ctx context.Context, dst, a []float64, ld int, x []float64, 
 	})
 }
 
-// dot adds in four lanes, which are added in pairs.
+// dot sums in four lanes, which are added in pairs.
 func dot(a, b []float64) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

@@ -1,5 +1,5 @@
-// Package mathx holds the small numerical helpers that several packages need. Each adds up in one fixed order, so that
-// its callers give the same bits on every run.
+// Package mathx holds small numerical helpers that several packages need. Each sums in one fixed order, so that its
+// callers give the same bits on every run.
 package mathx
 
 import (
@@ -17,7 +17,7 @@ func Float64s(x []float32) []float64 {
 	return out
 }
 
-// FirstNotFinite is the index of the first NaN or ±Inf, or -1.
+// FirstNotFinite returns the index of the first NaN or ±Inf, or -1 if there is none.
 func FirstNotFinite[T float32 | float64](x []T) int {
 	for i, v := range x {
 		if v-v != 0 {
@@ -27,7 +27,7 @@ func FirstNotFinite[T float32 | float64](x []T) int {
 	return -1
 }
 
-// ArgMax is the index of the first of the largest entries.
+// ArgMax returns the index of the largest entry, the first of equal ones.
 func ArgMax(x []float64) int {
 	best := 0
 	for i, v := range x {
@@ -38,7 +38,7 @@ func ArgMax(x []float64) int {
 	return best
 }
 
-// Mean is the sum over the length, NaN for no numbers.
+// Mean returns the mean of x, NaN if x is empty.
 func Mean(x []float64) float64 {
 	total := 0.0
 	for _, v := range x {
@@ -47,8 +47,8 @@ func Mean(x []float64) float64 {
 	return total / float64(len(x))
 }
 
-// LogSumExp is log Σ exp(x_k), shifted by the largest entry so that it neither overflows nor loses the small ones. It
-// panics for no numbers.
+// LogSumExp returns log Σ exp(x_k), shifted by the largest entry, so that it neither overflows nor loses small entries.
+// It panics if x is empty.
 func LogSumExp(x []float64) float64 {
 	m := x[0]
 	for _, v := range x[1:] {
@@ -64,8 +64,8 @@ func LogSumExp(x []float64) float64 {
 	return m + math.Log(s)
 }
 
-// QuantileT is the quantile of Student's t with df degrees of freedom, of the normal distribution for +Inf, NaN where
-// df is not positive.
+// QuantileT returns the quantile p of Student's t distribution with df degrees of freedom, of the normal distribution
+// for df = +Inf, and NaN if df is not positive.
 func QuantileT(p, df float64) float64 {
 	switch {
 	case !(df > 0):

@@ -29,7 +29,7 @@ func TestMeanOfNothingIsNaN(t *testing.T) {
 	require.Equal(t, 2.0, mathx.Mean([]float64{1, 3}))
 }
 
-// The 97.5 % points are those of printed tables.
+// TestQuantileT compares 97.5 % points with those in printed tables.
 func TestQuantileT(t *testing.T) {
 	require.InDelta(t, 2.228, mathx.QuantileT(0.975, 10), 5e-4)
 	require.InDelta(t, 1.960, mathx.QuantileT(0.975, math.Inf(1)), 5e-4)
