@@ -1,7 +1,7 @@
 // Package npyz reads and writes NumPy's npy and npz files.
 //
-// Arrays come and go as flat row-major Go slices with a shape. Written files are plain NumPy: numpy.load reads them
-// without pickle, and the same arrays give the same bytes every time.
+// Arrays are flat row-major Go slices with a shape. Written files are plain NumPy: numpy.load reads them without
+// pickle, and equal arrays give equal bytes.
 //
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 package npyz
@@ -100,8 +100,8 @@ func (a Array) validate() error {
 // maxDims is numpy's own limit since version 2.
 const maxDims = 64
 
-// elements returns the product of shape, refusing negative lengths and products beyond int.
-// A zero-length axis does not excuse absurd other ones: strides are computed from them.
+// elements returns the product of shape. It refuses negative lengths and products that do not fit an int. Other axes
+// are checked even if one has length zero, because strides are computed from them.
 func elements(shape []int) (int, error) {
 	if len(shape) > maxDims {
 		return 0, fmt.Errorf("expected at most %d axes, got %d", maxDims, len(shape))

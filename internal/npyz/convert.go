@@ -31,8 +31,8 @@ func (a Array) AsFloat32() ([]float32, error) {
 	return nil, notConvertible(a, "float32")
 }
 
-// RoundFloat32 is [Array.AsFloat32] except that numbers are rounded to the nearest float32 where need be.
-// A finite number that would become infinite is an error.
+// RoundFloat32 is [Array.AsFloat32], except that numbers which float32 does not hold exactly are rounded to the
+// nearest. A finite number that would become infinite is an error.
 func (a Array) RoundFloat32() ([]float32, error) {
 	switch d := a.Data.(type) {
 	case []float64:
@@ -94,7 +94,7 @@ func (a Array) AsInt64() ([]int64, error) {
 	return nil, notConvertible(a, "int64")
 }
 
-// AsInts is [Array.AsInt64] in the type that Go code counts with.
+// AsInts is [Array.AsInt64] with elements of type int. An element that does not fit is an error.
 func (a Array) AsInts() ([]int, error) {
 	d, err := a.AsInt64()
 	if err != nil {
@@ -110,7 +110,7 @@ func (a Array) AsInts() ([]int, error) {
 	return out, nil
 }
 
-// AsStrings returns the elements of a string array, not copied.
+// AsStrings returns the elements of a string array, without a copy. Other element types are an error.
 func (a Array) AsStrings() ([]string, error) {
 	if d, ok := a.Data.([]string); ok {
 		return d, nil

@@ -14,7 +14,7 @@ func TestConvertersAreExact(t *testing.T) {
 	type row struct {
 		name               string
 		a                  npyz.Array
-		f32, round, f64, i bool // does the conversion succeed
+		f32, round, f64, i bool // whether each conversion succeeds
 	}
 	for _, c := range []row{
 		{"float32", npyz.New([]float32{1.5}), true, true, true, false},

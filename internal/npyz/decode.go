@@ -15,12 +15,12 @@ import (
 
 const (
 	chunkBytes = 1 << 16
-	// maxEmptyText bounds arrays of zero-width text, whose elements take no byte in the file.
+	// maxEmptyText is the largest size of an array of zero-width text, whose elements take no bytes in the file.
 	maxEmptyText = 1 << 16
 )
 
-// readArray reads one array from its first byte. A limit other than -1 is the number of bytes that r can still give
-// after the header at most: with it memory is taken at once, without it only as data arrives.
+// readArray reads one array from its first byte. A limit other than -1 is the largest number of bytes that r can still
+// give. With it, memory is allocated at once if the limit allows the array; without it, memory grows as data arrives.
 func readArray(r io.Reader, limit int64) (Array, error) {
 	counted := &countingReader{r: r}
 	h, err := readHeader(counted)
@@ -70,7 +70,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// source gives n elements; exact says that r is known to hold them.
+// source is a reader of n elements. exact says that r is known to hold them.
 type source struct {
 	r     io.Reader
 	n     int
@@ -106,7 +106,7 @@ func (s source) data(dt dtype) (any, error) {
 	switch {
 	case dt.half:
 		return decode(s, 2, func(b []byte) float32 { return HalfToFloat32(o.Uint16(b)) })
-	case o == binary.LittleEndian: // by far the most frequent: no call through the interface
+	case o == binary.LittleEndian: // by far the most frequent case: avoids a call through an interface
 		return decode(s, 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })
 	}
 	return decode(s, 4, func(b []byte) float32 { return math.Float32frombits(o.Uint32(b)) })
@@ -153,10 +153,10 @@ func (s source) uint64s(o binary.ByteOrder) ([]int64, error) {
 	return out, nil
 }
 
-// text reads fixed-width strings, which NumPy pads with NULs.
+// text reads fixed-width strings, which NumPy pads with NUL characters.
 func (s source) text(dt dtype) ([]string, error) {
 	total := int64(s.n) * int64(dt.size)
-	var raw bytes.Buffer // grows with what arrives
+	var raw bytes.Buffer // grows as data arrives
 	if got, err := io.CopyN(&raw, s.r, total); err != nil {
 		return nil, dataError(err, int(got)/max(1, dt.size), s.n)
 	}
@@ -213,7 +213,7 @@ func transpose[T Element](src []T, shape []int) []T {
 	if len(shape) < 2 || len(src) == 0 {
 		return src
 	}
-	stride := make([]int, len(shape)) // of src along each axis
+	stride := make([]int, len(shape)) // strides of src
 	step := 1
 	for i, d := range shape {
 		stride[i] = step

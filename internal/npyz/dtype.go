@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// dtype is an array's element type as it lies in the file.
+// dtype is an array's element type in the file.
 type dtype struct {
 	kind  reflect.Kind // of the stored element; String for text
 	half  bool         // IEEE half precision, which Go has no kind for
@@ -18,15 +18,15 @@ type dtype struct {
 	order binary.ByteOrder
 }
 
-// maxTextSize bounds the bytes of one text element: npyz strings are names and small documents.
+// maxTextSize is the largest size in bytes of one text element: npyz strings are names and small documents.
 const maxTextSize = 1 << 26
 
-// parseDtype understands NumPy type strings such as "<f4", "|b1" or ">U12".
+// parseDtype parses a NumPy type string such as "<f4", "|b1" or ">U12".
 func parseDtype(s string) (dtype, error) {
 	if s == "" {
 		return dtype{}, fmt.Errorf("dtype is empty")
 	}
-	order, rest := binary.ByteOrder(binary.LittleEndian), s // "=" and a missing order mean native, here little
+	order, rest := binary.ByteOrder(binary.LittleEndian), s // "=" or no order: native, here little-endian
 	switch s[0] {
 	case '<', '=', '|':
 		rest = s[1:]
@@ -48,7 +48,7 @@ func parseDtype(s string) (dtype, error) {
 	return dtype{kind: kind, size: int(rest[1] - '0'), order: order}, nil
 }
 
-// kinds are the numbers that Go has types for, by the letter and the bytes of their type strings.
+// kinds maps the letter and the size in NumPy's type strings to Go types, for numbers and booleans.
 var kinds = map[string]reflect.Kind{
 	"b1": reflect.Bool,
 	"u1": reflect.Uint8, "u2": reflect.Uint16, "u4": reflect.Uint32, "u8": reflect.Uint64,
@@ -68,7 +68,7 @@ func textDtype(s, rest string, order binary.ByteOrder) (dtype, error) {
 	return dtype{kind: reflect.String, utf32: unit == 4, size: int(n) * unit, order: order}, nil
 }
 
-// HalfToFloat32 widens an IEEE 754 half-precision number; every value, NaN payloads included, survives.
+// HalfToFloat32 converts an IEEE 754 half-precision number. Every value is kept exactly, including NaN payloads.
 func HalfToFloat32(h uint16) float32 {
 	sign := uint32(h>>15) << 31
 	exp := uint32(h >> 10 & 0x1f)

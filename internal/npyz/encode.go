@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// descrOf returns the NumPy type string that data is written with, always little-endian.
+// descrOf returns the NumPy type string of written data, always little-endian.
 func descrOf(data any) (string, error) {
 	switch d := data.(type) {
 	case []float32:
@@ -31,7 +31,7 @@ func descrOf(data any) (string, error) {
 	return "", fmt.Errorf("element type %T is not supported", data)
 }
 
-// textWidth returns the code points of the longest string, at least 1, as NumPy counts them.
+// textWidth returns the number of code points in the longest string, at least 1, as NumPy counts them.
 func textWidth(texts []string) (int, error) {
 	width := 1
 	for i, s := range texts {

@@ -24,12 +24,12 @@ func addFixtures(f *testing.F, pattern string) {
 	}
 }
 
-// sameAgain writes what was read and reads it again.
+// sameAgain writes an array, reads it again and checks that a second writing gives the same bytes.
 func sameAgain(t *testing.T, a npyz.Array) {
 	var first, second bytes.Buffer
 	if err := npyz.WriteNpy(&first, a); err != nil {
 		if _, text := a.Data.([]string); text {
-			return // byte strings need not be Unicode
+			return // byte strings may not be valid Unicode
 		}
 		t.Fatal(err)
 	}

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// maxHeader bounds the header text. NumPy itself refuses more than 10,000 characters by default.
+	// maxHeader is the largest size of the header text. NumPy itself refuses more than 10,000 characters by default.
 	maxHeader = 1 << 16
-	// headerAlign is what NumPy pads the data's start to.
+	// headerAlign is the alignment of the data's start in files written by NumPy.
 	headerAlign = 64
 )
 
-// magic is what every npy file begins with.
+// magic is the start of every npy file.
 const magic = "\x93NUMPY"
 
 var errNotNpy = errors.New("not a NumPy array file (bad magic number)")
 
-// Header is what stands in front of an array's data.
+// Header describes the array in an npy file.
 type Header struct {
 	// Dtype is NumPy's type string, such as "<f4".
 	Dtype string
@@ -38,7 +38,7 @@ func (h Header) IsUint8() bool {
 	return err == nil && dt.kind == reflect.Uint8
 }
 
-// ReadHeader reads up to the first byte of an array's data and returns its place.
+// ReadHeader reads up to the first byte of an array's data and returns the offset of that byte.
 func ReadHeader(r io.Reader) (h Header, data int64, err error) {
 	counted := &countingReader{r: r}
 	h, err = readHeader(counted)
@@ -87,7 +87,7 @@ func readHeader(r io.Reader) (Header, error) {
 	return h, nil
 }
 
-// truncated turns an early end of file into a message and leaves other errors alone.
+// truncated turns an unexpected end of the file into an error that says so. Other errors stay as they are.
 func truncated(err error, what string) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return fmt.Errorf("%s is cut off: %w", what, io.ErrUnexpectedEOF)
@@ -95,7 +95,8 @@ func truncated(err error, what string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// parseHeader reads the Python dictionary {'descr': str, 'fortran_order': bool, 'shape': tuple} with keys in any order.
+// parseHeader parses the Python dictionary {'descr': str, 'fortran_order': bool, 'shape': tuple}, with its keys in any
+// order.
 func parseHeader(text string, h *Header) error {
 	p := literal{rest: text}
 	if err := p.expect('{'); err != nil {
@@ -148,7 +149,7 @@ func parseHeader(text string, h *Header) error {
 	return nil
 }
 
-// literal scans the few forms of Python literals that headers use.
+// literal parses the few kinds of Python literals that headers contain.
 type literal struct{ rest string }
 
 func (p *literal) skip() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
@@ -201,7 +202,7 @@ func (p *literal) boolean() (bool, error) {
 	return false, fmt.Errorf("expected True or False at %.20q", p.rest)
 }
 
-// tuple reads "()", "(3,)", "(2, 3)" and so on. Python 2 wrote long integers with an L behind.
+// tuple parses "()", "(3,)", "(2, 3)" and so on. Python 2 wrote an L behind long integers.
 func (p *literal) tuple() ([]int, error) {
 	if err := p.expect('('); err != nil {
 		return nil, err

@@ -10,11 +10,11 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// ReadNpy reads one array and leaves r behind its last byte.
+// ReadNpy reads one array. It reads r up to the array's last byte and no further.
 //
-// Elements of half precision come as float32; signed and unsigned integers below 32 bits, other than uint8, as int32;
-// uint32 and uint64 as int64, where a number beyond it is an error; byte strings as strings. Either byte order and
-// either axis order is read. Memory grows with the data that arrives, whatever the header says.
+// Elements of half precision become float32. Signed and unsigned integers below 32 bits become int32, except uint8,
+// which stays. uint32 and uint64 become int64; a number too large for it is an error. Byte strings become strings.
+// Files of either byte order and either axis order can be read. Memory grows as data arrives, whatever the header says.
 func ReadNpy(r io.Reader) (Array, error) { return guarded(r, -1) }
 
 // ReadNpyFile is [ReadNpy] for a file that holds nothing else. Errors name the path.
@@ -43,7 +43,7 @@ func readNpyFile(path string) (Array, error) {
 	return a, atEnd(f)
 }
 
-// guarded keeps panics of third-party parsers from the caller.
+// guarded is readArray, but a panic in a parser becomes an error.
 func guarded(r io.Reader, limit int64) (a Array, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -53,7 +53,7 @@ func guarded(r io.Reader, limit int64) (a Array, err error) {
 	return readArray(r, limit)
 }
 
-// atEnd reports bytes left over. Reading to the end also makes zip check its checksum.
+// atEnd returns an error if there are bytes left. Reading to the end also makes zip check its checksum.
 func atEnd(r io.Reader) error {
 	switch n, err := io.CopyN(io.Discard, r, 1); {
 	case n > 0:
@@ -65,7 +65,7 @@ func atEnd(r io.Reader) error {
 	}
 }
 
-// regularSize returns the size of a plain file and refuses folders and devices.
+// regularSize returns the size of a regular file. Folders and devices are an error.
 func regularSize(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -77,7 +77,7 @@ func regularSize(f *os.File) (int64, error) {
 	return info.Size(), nil
 }
 
-// unwrapPath drops the path of an os error where the message already names it.
+// unwrapPath removes the path from an os error, for a message that names the file already.
 func unwrapPath(err error) error {
 	if pe, ok := err.(*fs.PathError); ok {
 		return pe.Err
@@ -93,7 +93,7 @@ func WriteNpy(w io.Writer, a Array) error {
 	return nil
 }
 
-// WriteNpyFile creates or replaces the file at path as a whole.
+// WriteNpyFile creates or replaces the file at path. It is written completely or not at all.
 func WriteNpyFile(path string, a Array) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return writeArray(w, a) })
 }

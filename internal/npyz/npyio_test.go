@@ -16,10 +16,10 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// npyio is a reader and writer of npy files that has nothing in common with ours: what both understand must be the
-// same.
+// Package npyio reads and writes npy files and shares no code with npyz. Where both understand a file, they must agree.
 
-// readNpyio reads an array of numbers or booleans with npyio. It fails where npyio does, which panics on some headers.
+// readNpyio reads an array of numbers or booleans with npyio. ok is false where npyio fails or panics, which it does on
+// some headers.
 func readNpyio(b []byte, shape []int) (data any, fortran, ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -27,7 +27,7 @@ func readNpyio(b []byte, shape []int) (data any, fortran, ok bool) {
 		}
 	}()
 	r, err := npy.NewReader(bytes.NewReader(b))
-	// Of a header that it takes for another shape it may want any amount of memory.
+	// If npyio understands another shape, it may allocate any amount of memory.
 	if err != nil || !slices.Equal(r.Header.Descr.Shape, shape) {
 		return nil, false, false
 	}
@@ -52,7 +52,7 @@ func readAs[T any](r *npy.Reader) func() (any, error) {
 	}
 }
 
-// widened gives npyio's elements the types that ours have.
+// widened converts npyio's elements to the types that npyz gives.
 func widened(data any) any {
 	switch d := data.(type) {
 	case []int8:
@@ -65,7 +65,7 @@ func widened(data any) any {
 		return convert(d, func(v uint32) int64 { return int64(v) })
 	case []uint64:
 		return convert(d, func(v uint64) int64 { return int64(v) })
-	case []float32: // by bits, so that NaN equals itself
+	case []float32: // compared by bits, so that NaN equals itself
 		return convert(d, math.Float32bits)
 	case []float64:
 		return convert(d, math.Float64bits)
@@ -81,18 +81,17 @@ func convert[A, B any](src []A, f func(A) B) []B {
 	return out
 }
 
-// agreesWithNpyio holds an array that was read from b against what npyio reads, where it can, and tells whether it
-// could.
+// agreesWithNpyio compares an array that was read from b with what npyio reads, and tells whether npyio can read it.
 func agreesWithNpyio(t require.TestingT, a npyz.Array, b []byte) bool {
 	if a.Len() == 0 {
-		return false // npyio takes no elements for one
+		return false // npyio reads one element where there are none
 	}
 	data, fortran, ok := readNpyio(b, a.Shape)
-	if !ok || fortran && len(a.Shape) > 1 { // it leaves the elements in the order of the file
+	if !ok || fortran && len(a.Shape) > 1 { // npyio leaves the elements in the order of the file
 		return false
 	}
 	if bools, isBool := a.Data.([]bool); isBool && !slices.Equal(bools, data.([]bool)) {
-		return false // NumPy takes any byte but 0 for true, npyio only 1
+		return false // for NumPy any byte but 0 is true, for npyio only 1
 	}
 	require.Equal(t, widened(a.Data), widened(data))
 	return true
@@ -138,7 +137,7 @@ func TestReadsFilesOfNpyio(t *testing.T) {
 	})
 }
 
-// NumPy's own files, read by both.
+// TestNpyioAgreesOnNumpyFiles reads files that NumPy has written with npyz and with npyio.
 func TestNpyioAgreesOnNumpyFiles(t *testing.T) {
 	agreed := 0
 	for _, name := range []string{"version1.npy", "version2.npy"} {

@@ -17,7 +17,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// drawShape draws up to four axes of up to five, empty ones and scalars included.
+// drawShape draws a shape of up to four axes of length up to five. Empty axes and scalars are among them.
 func drawShape(t *rapid.T) ([]int, int) {
 	shape := rapid.SliceOfN(rapid.IntRange(0, 5), 0, 4).Draw(t, "shape")
 	n := 1
@@ -85,7 +85,7 @@ func TestDataStartsAligned(t *testing.T) {
 		for i := range shape {
 			shape[i] = 10
 		}
-		shape = append(shape, 0) // no data: only the header is written
+		shape = append(shape, 0) // no data, so that only the header is written
 		require.NoError(t, npyz.WriteNpy(&buf, npyz.Array{Shape: shape, Data: []float32{}}))
 		require.Zero(t, buf.Len()%64)
 		require.True(t, bytes.HasSuffix(buf.Bytes(), []byte("\n")))
@@ -137,7 +137,7 @@ func TestWriteRefusesBadArrays(t *testing.T) {
 	}
 }
 
-// header builds a version 1 npy file from a literal header.
+// header returns a version 1 npy file with the given header text.
 func header(text string) []byte {
 	b := append([]byte("\x93NUMPY\x01\x00"), byte(len(text)), byte(len(text)>>8))
 	return append(b, text...)

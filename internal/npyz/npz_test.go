@@ -81,7 +81,7 @@ func TestRowsEqualOneWrite(t *testing.T) {
 		require.NoError(t, rows.Close())
 		require.NoError(t, z.Write("labels", npyz.New([]int64{1})))
 		require.NoError(t, z.Close())
-		if c == npyz.Stored { // deflate may cut its blocks elsewhere
+		if c == npyz.Stored { // compressors may divide the data into other blocks
 			require.Equal(t, want, buf.Bytes())
 		}
 		got, err := readArchive(buf.Bytes())
@@ -209,7 +209,8 @@ func TestReaderReadsOneByOne(t *testing.T) {
 	require.True(t, r.Has("x"))
 }
 
-// TestDamagedArchives cuts and flips a valid archive everywhere: an error or the right arrays, nothing else.
+// TestDamagedArchives cuts a valid archive at every place and flips its bits: the result must be an error or the right
+// arrays.
 func TestDamagedArchives(t *testing.T) {
 	for _, c := range []npyz.Compression{npyz.Stored, npyz.Deflated} {
 		want := npyz.New([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
@@ -226,7 +227,7 @@ func TestDamagedArchives(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				if a, err := got.Get("a"); err == nil { // the flip may have hit the name
+				if a, err := got.Get("a"); err == nil { // if the flip did not hit the name
 					require.Equal(t, want, a, "byte %d", i)
 				}
 			}
@@ -234,7 +235,7 @@ func TestDamagedArchives(t *testing.T) {
 	}
 }
 
-// TestOverlappingMembers lists one member many times in the directory: small files must not cost much work.
+// TestOverlappingMembers lists one member many times in the directory. A small file must not cause much work.
 func TestOverlappingMembers(t *testing.T) {
 	b := writeArchive(t, npyz.Stored, []npyz.Named{{Name: "a0", Array: npyz.New(make([]float32, 100))}})
 	end := len(b) - 22 // the closing record without a comment

@@ -14,15 +14,15 @@ import (
 
 // Reader gives access to the arrays of an npz archive one by one.
 type Reader struct {
-	label string // what errors call the archive
+	label string // the archive's name in errors
 	size  int64
-	limit int64 // bytes that one array may unpack to
+	limit int64 // the most bytes that one array may unpack to
 	names []string
 	files map[string]*zip.File
 	close func() error
 }
 
-// OpenNpz opens the archive at path. Nothing but the table of contents is read until [Reader.Read].
+// OpenNpz opens the archive at path. It reads the table of contents only; [Reader.Read] reads arrays.
 func OpenNpz(path string) (*Reader, error) {
 	f, err := fsfile.OpenRegular(path)
 	if err != nil {
@@ -42,10 +42,10 @@ func OpenNpz(path string) (*Reader, error) {
 	return nil, fmt.Errorf("read %s: %w", path, err)
 }
 
-// ErrTooLarge is the cause of errors about archives that would unpack to far more than their own size.
+// ErrTooLarge is the cause of errors about archives that would unpack to far more bytes than they have.
 var ErrTooLarge = errors.New("the archive unpacks to far more than its size")
 
-// NewReader reads an archive of the given size in bytes from r. Errors call it label.
+// NewReader returns a reader of the archive of the given size in bytes in r. label is the archive's name in errors.
 func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -60,7 +60,7 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 		close: func() error { return nil }}
 	packed := uint64(0)
 	for _, f := range z.File {
-		// Members that share bytes would multiply the work without end.
+		// Members that share bytes could cause any amount of work.
 		if packed += f.CompressedSize64; f.CompressedSize64 > uint64(size) || packed > uint64(size) {
 			return nil, fmt.Errorf("read %s: npz archive is damaged: its members overlap", label)
 		}
@@ -80,7 +80,7 @@ func NewReader(r io.ReaderAt, size int64, label string) (_ *Reader, err error) {
 	return out, nil
 }
 
-// Close releases the file. Arrays that were read stay valid.
+// Close closes the file. Arrays that have been read stay valid.
 func (r *Reader) Close() error { return r.close() }
 
 // Names lists the arrays in the archive's order, without the ".npy" of the member names.
@@ -104,8 +104,7 @@ func (r *Reader) Shape(name string) ([]int, error) {
 	return shape, err
 }
 
-// Read reads one array; see [ReadNpy] for the types. The checksum of its bytes is verified.
-// Errors name archive and array.
+// Read reads one array and verifies its checksum; see [ReadNpy] for the types. Errors name archive and array.
 func (r *Reader) Read(name string) (Array, error) {
 	var a Array
 	err := r.open(name, func(rc io.Reader, limit int64) (err error) {
@@ -120,7 +119,8 @@ func (r *Reader) Read(name string) (Array, error) {
 	return a, nil
 }
 
-// open runs use on the member's bytes. The limit is their number where the file's size vouches for it, otherwise -1.
+// open calls use with the bytes of a member. limit is the number of these bytes if the size of the archive makes it
+// credible, otherwise -1.
 func (r *Reader) open(name string, use func(rc io.Reader, limit int64) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -150,7 +150,7 @@ func (r *Reader) open(name string, use func(rc io.Reader, limit int64) error) (e
 	return use(rc, limit)
 }
 
-// list shows a few names.
+// list formats some names for an error; of many it gives the first few.
 func list(names []string) string {
 	const shown = 8
 	switch {
@@ -179,7 +179,7 @@ func ReadNpz(path string) (*Archive, error) {
 	return r.ReadAll()
 }
 
-// ReadAll reads every array of the archive.
+// ReadAll reads all arrays of the archive.
 func (r *Reader) ReadAll() (*Archive, error) {
 	var total uint64
 	for name, f := range r.files {
@@ -199,7 +199,7 @@ func (r *Reader) ReadAll() (*Archive, error) {
 	return a, nil
 }
 
-// NewArchive returns an archive of arrays that are in memory already, as if it had been read. Errors call it label.
+// NewArchive returns an archive of arrays in memory, as if it had been read. label is the archive's name in errors.
 func NewArchive(label string, arrays ...Named) *Archive {
 	a := &Archive{label: label, arrays: make(map[string]Array, len(arrays))}
 	for _, n := range arrays {
@@ -226,7 +226,7 @@ func (a *Archive) All() iter.Seq2[string, Array] {
 	}
 }
 
-// Get returns an array by name; where it is missing the error lists those that exist.
+// Get returns the array of that name. If there is none, the error lists the names that exist.
 func (a *Archive) Get(name string) (Array, error) {
 	array, ok := a.arrays[name]
 	if !ok {
@@ -235,36 +235,37 @@ func (a *Archive) Get(name string) (Array, error) {
 	return array, nil
 }
 
-// Float32 returns the elements of an array of the wanted shape, where a negative length stands for any;
-// see [Array.AsFloat32] for the types taken.
+// Float32 returns the elements of an array that must have the given shape, where a negative length stands for any
+// length; see [Array.AsFloat32] for the types that it accepts.
 func (a *Archive) Float32(name string, shape ...int) ([]float32, error) {
 	return fetch(a, name, shape, Array.AsFloat32)
 }
 
-// Float64 returns the elements of an array of the wanted shape, where a negative length stands for any;
-// see [Array.AsFloat64] for the types taken.
+// Float64 returns the elements of an array that must have the given shape, where a negative length stands for any
+// length; see [Array.AsFloat64] for the types that it accepts.
 func (a *Archive) Float64(name string, shape ...int) ([]float64, error) {
 	return fetch(a, name, shape, Array.AsFloat64)
 }
 
-// Int64 returns the elements of an array of the wanted shape, where a negative length stands for any;
-// see [Array.AsInt64] for the types taken.
+// Int64 returns the elements of an array that must have the given shape, where a negative length stands for any length;
+// see [Array.AsInt64] for the types that it accepts.
 func (a *Archive) Int64(name string, shape ...int) ([]int64, error) {
 	return fetch(a, name, shape, Array.AsInt64)
 }
 
-// Ints returns the elements of an array of the wanted shape, where a negative length stands for any;
-// see [Array.AsInts] for the types taken.
+// Ints returns the elements of an array that must have the given shape, where a negative length stands for any length;
+// see [Array.AsInts] for the types that it accepts.
 func (a *Archive) Ints(name string, shape ...int) ([]int, error) {
 	return fetch(a, name, shape, Array.AsInts)
 }
 
-// Strings returns the elements of a string array of the wanted shape, where a negative length stands for any.
+// Strings returns the elements of a string array that must have the given shape, where a negative length stands for any
+// length.
 func (a *Archive) Strings(name string, shape ...int) ([]string, error) {
 	return fetch(a, name, shape, Array.AsStrings)
 }
 
-// String returns the one element of a 0-dimensional string array.
+// String returns the only element of a 0-dimensional string array.
 func (a *Archive) String(name string) (string, error) {
 	s, err := a.Strings(name)
 	if err != nil {

@@ -16,13 +16,14 @@ import (
 type Compression uint16
 
 const (
-	// Stored keeps the bytes as they are: fast, and right for floating-point data.
+	// Stored stores the bytes as they are: fast, and right for floating-point data, which hardly compresses.
 	Stored = Compression(zip.Store)
 	// Deflated compresses each member.
 	Deflated = Compression(zip.Deflate)
 )
 
-// timestamp returns the earliest date that zip can hold. Every member gets it: equal arrays give equal bytes.
+// timestamp returns the earliest date of the zip format. Every member has this date, so that equal arrays give equal
+// bytes.
 func timestamp() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // Writer writes an npz archive to a stream, one array after the other.
@@ -30,18 +31,18 @@ type Writer struct {
 	z     *zip.Writer
 	c     Compression
 	names map[string]bool
-	open  string // the array whose rows are still being written
-	err   error  // the first failure: the stream is useless after it
+	open  string // name of the array whose rows are being written
+	err   error  // the first failure, after which the stream cannot be used
 }
 
-// NewWriter returns a writer to w. [Writer.Close] completes the archive and leaves w open.
+// NewWriter returns a writer of an archive to w. [Writer.Close] completes the archive and does not close w.
 func NewWriter(w io.Writer, c Compression) *Writer {
 	return &Writer{z: zip.NewWriter(w), c: c, names: map[string]bool{}}
 }
 
-// Write adds an array under a name that is not yet taken. Names go without the ".npy" that the member gets.
+// Write adds an array. The name must not be taken; it is given without the ".npy" that the member's name has.
 func (z *Writer) Write(name string, a Array) error {
-	// Checked before the member begins, so that a refused array leaves the archive usable.
+	// This check comes before the member is created, so that the archive stays usable after an array was refused.
 	err := a.validate()
 	if texts, ok := a.Data.([]string); ok && err == nil {
 		_, err = textWidth(texts)
@@ -56,7 +57,7 @@ func (z *Writer) Write(name string, a Array) error {
 	return z.keep(name, writeArray(w, a))
 }
 
-// create begins a member.
+// create starts a member.
 func (z *Writer) create(name string) (io.Writer, error) {
 	switch {
 	case z.err != nil:
@@ -78,7 +79,7 @@ func (z *Writer) create(name string) (io.Writer, error) {
 	return w, nil
 }
 
-// keep remembers a failure that leaves the stream broken.
+// keep records a failure after which the stream cannot be used.
 func (z *Writer) keep(name string, err error) error {
 	if err == nil {
 		return nil
@@ -87,7 +88,7 @@ func (z *Writer) keep(name string, err error) error {
 	return z.err
 }
 
-// Close writes the table of contents. It fails when something failed before, or when rows are missing.
+// Close writes the table of contents. It returns an error if something failed before, or if rows are missing.
 func (z *Writer) Close() error {
 	if z.err != nil {
 		return z.err
@@ -105,7 +106,7 @@ type Named struct {
 	Array
 }
 
-// WriteNpz creates or replaces the archive at path as a whole.
+// WriteNpz creates or replaces the archive at path. It is written completely or not at all.
 func WriteNpz(path string, c Compression, arrays ...Named) error {
 	return CreateNpz(path, c, func(z *Writer) error {
 		for _, a := range arrays {
@@ -117,12 +118,13 @@ func WriteNpz(path string, c Compression, arrays ...Named) error {
 	})
 }
 
-// CreateNpz creates or replaces the archive at path with what fill writes. When fill fails, path is left as it was.
+// CreateNpz creates or replaces the archive at path with the arrays that fill writes. If fill fails, path is left as it
+// was.
 func CreateNpz(path string, c Compression, fill func(*Writer) error) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return FillNpz(w, c, fill) })
 }
 
-// FillNpz writes an archive to a stream with what fill writes.
+// FillNpz writes an archive with the arrays that fill writes to a stream.
 func FillNpz(w io.Writer, c Compression, fill func(*Writer) error) error {
 	z := NewWriter(w, c)
 	if err := fill(z); err != nil {

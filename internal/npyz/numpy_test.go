@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// TestReadsEveryNumpyType reads what testdata/make.py wrote by formula.
+// TestReadsEveryNumpyType compares with the formulas by which testdata/make.py has written the file.
 func TestReadsEveryNumpyType(t *testing.T) {
 	a, err := npyz.ReadNpz(filepath.Join("testdata", "dtypes.npz"))
 	require.NoError(t, err)

@@ -6,23 +6,23 @@ import (
 	"slices"
 )
 
-// Numeric lists the element types of fixed width.
+// Numeric is the set of element types of fixed size.
 type Numeric interface {
 	float32 | float64 | int64 | int32 | uint8 | bool
 }
 
-// Rows writes one array row by row, so that the whole of it need not be in memory.
+// Rows writes an array row by row, so that not all of it needs to be in memory.
 type Rows[T Numeric] struct {
 	w     io.Writer
 	name  string
-	total int // elements
-	row   int // elements
-	done  int // elements
+	total int // number of elements
+	row   int // elements of a row
+	done  int // elements written so far
 	z     *Writer
 	err   error
 }
 
-// NewRows begins an array of the given shape in an archive. Until [Rows.Close] nothing else can be written to z.
+// NewRows starts an array of the given shape in an archive. Until [Rows.Close] nothing else can be written to z.
 func NewRows[T Numeric](z *Writer, name string, shape ...int) (*Rows[T], error) {
 	total, err := rowsShape(shape)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *Rows[T]) Write(rows []T) error {
 	return nil
 }
 
-// Close ends the array. It fails when fewer rows were written than announced.
+// Close completes the array. It returns an error if fewer rows were written than the shape says.
 func (r *Rows[T]) Close() error {
 	if r.err != nil {
 		return r.err
@@ -97,7 +97,7 @@ func (r *Rows[T]) Close() error {
 	return nil
 }
 
-// keep remembers a failure, here and in the archive, whose stream is broken too.
+// keep records a failure, here and in the archive, whose stream cannot be used after it either.
 func (r *Rows[T]) keep(err error) error {
 	if err == nil {
 		return nil
