@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gzipped is a gzip stream of n zeros.
+// gzipped returns n zeros, compressed by gzip.
 func gzipped(t testing.TB, n int) []byte {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
@@ -38,7 +38,7 @@ func (zeroReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// resized is a PNG whose header says another size.
+// resized returns a PNG whose header holds another size.
 func resized(png []byte, width, height uint32) []byte {
 	out := bytes.Clone(png)
 	binary.BigEndian.PutUint32(out[16:], width)
@@ -47,8 +47,8 @@ func resized(png []byte, width, height uint32) []byte {
 	return out
 }
 
-// TestMalformedRequests: a thousand requests that are broken in many ways leave the server serving, without memory or
-// goroutines held.
+// TestMalformedRequests: after a thousand requests that are broken in many ways the server still works, and holds no
+// memory and no goroutines for them.
 func TestMalformedRequests(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxBytes: 1 << 18, MaxPixels: 1 << 20, Timeout: 2 * time.Second})
 	_, file := picture(t, 40, 36, 1)
@@ -123,7 +123,7 @@ func TestMalformedRequests(t *testing.T) {
 				q.Header.Set(headers[k], headers[k+1])
 			}
 			a, err := s.http.Client().Do(q)
-			if err != nil { // the server has refused a body before its end
+			if err != nil { // the server may refuse a body before its end
 				return
 			}
 			defer a.Body.Close()
@@ -139,8 +139,8 @@ func TestMalformedRequests(t *testing.T) {
 	soon(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+10 })
 }
 
-// TestSlowBodies: clients that send a body byte by byte are answered when their time is over, and others are served
-// meanwhile.
+// TestSlowBodies: a client that sends a body byte by byte is answered when its time is over, and other clients are
+// served meanwhile.
 func TestSlowBodies(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), Timeout: 300 * time.Millisecond})
 	_, file := picture(t, 40, 36, 1)
@@ -163,7 +163,7 @@ func TestSlowBodies(t *testing.T) {
 	group.Wait()
 }
 
-// TestBodiesShareABudget: what does not fit into memory is refused as an overload, and fits later.
+// TestBodiesShareABudget: a body for which there is no memory is refused as an overload, and accepted later.
 func TestBodiesShareABudget(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxBytes: 1 << 20})
 	_, file := picture(t, 40, 36, 1)
@@ -173,16 +173,15 @@ func TestBodiesShareABudget(t *testing.T) {
 	s.results(t, "/v1/score", "", file)
 }
 
-// TestPicturesThatGrow: a picture of few pixels that would become one of many when its shorter side is brought to size
-// is refused.
+// TestPicturesThatGrow: a picture of few pixels is refused if it would have too many after its shorter side is resized.
 func TestPicturesThatGrow(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxPixels: 1 << 16})
 	_, file := picture(t, 1000, 1, 1) // 32000x32 when resized
 	require.Contains(t, s.message(t, 400, http.MethodPost, "/v1/score", "", file), "picture of 1000×1 pixels")
 }
 
-// TestPicturesShareMemory: a picture that takes more than there is for decoding is refused, and those beside it are
-// answered.
+// TestPicturesShareMemory: a picture that needs more memory than there is for decoding is refused, and pictures sent at
+// the same time are answered.
 func TestPicturesShareMemory(t *testing.T) {
 	_, file := picture(t, 40, 36, 1)
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxMemory: 40 * 36 * 8})

@@ -10,27 +10,29 @@ import (
 	"sync/atomic"
 )
 
-// budget bounds the bytes of bodies that are in memory at once.
+// budget limits the bytes of request bodies in memory.
 type budget struct {
 	most  int64
 	taken atomic.Int64
 }
 
-// body is what has been read of a request.
+// body is the part of a request's body that has been read.
 type body struct {
 	data   []byte
 	budget *budget
 	held   int64
 }
 
-// free gives the memory back.
+// free returns the memory to the budget.
 func (b *body) free() { b.budget.taken.Add(-b.held) }
 
-// chunk is what a body grows by at first. It doubles, so that a slow client holds no more than twice what it has sent.
+// chunk is the first size of a body's buffer. The buffer doubles, so a slow client holds at most twice what it has
+// sent.
 const chunk = 16 << 10
 
-// readBody reads a body of at most so many bytes, also behind its compression. Memory is reserved as it arrives; where
-// the budget does not suffice the error is that of an overload. The caller frees the body, also after an error.
+// readBody reads a body of at most the given number of bytes, before and after decompression. Memory is taken from the
+// budget as the body arrives; if the budget is exhausted the error is that of an overload. The caller must free the
+// body, even after an error.
 func readBody(r *http.Request, most int64, in *budget) (*body, error) {
 	b := &body{budget: in}
 	if r.ContentLength > most {
@@ -74,11 +76,11 @@ func readBody(r *http.Request, most int64, in *budget) (*body, error) {
 	}
 }
 
-// grow makes room for more.
+// grow makes room for more bytes.
 func (b *body) grow(announced, most int64) error {
 	next := max(chunk, 2*int64(cap(b.data)))
 	if announced >= int64(cap(b.data)) && announced < next {
-		next = announced + 1 // the end is found without growing again
+		next = announced + 1 // one byte more, to find the end without growing again
 	}
 	more := min(next, most+1) - b.held
 	if b.budget.taken.Add(more) > b.budget.most {
@@ -96,7 +98,8 @@ func tooLarge(most int64) error {
 	return fail(http.StatusRequestEntityTooLarge, "expected a body of at most %d bytes", most)
 }
 
-// badBody tells a client that is slow from one that sends nonsense.
+// badBody returns the error to answer: a timeout for a client that is too slow, a bad request for one that sends
+// nonsense.
 func badBody(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fail(http.StatusRequestTimeout, "the body did not arrive in time")

@@ -12,52 +12,54 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// Loaded is a detector to serve, with what is known of it.
+// Loaded is a detector to serve, with facts about it.
 type Loaded struct {
 	Detector *line.Detector
-	// Version tells it from those before and after it, for example by the hash of its file; not empty.
+	// Version identifies this version of the detector, for example by the hash of its file. It must not be empty.
 	Version string
 	// Classes names the network's classes, nil where their names are not known.
 	Classes []string
-	// Graph says how this network is compiled; nil stands for [Config].Graph.
+	// Graph says how this network is compiled; nil means [Config].Graph.
 	Graph *graph.Options
 }
 
-// Config says what is served, and how much of it. Zero values of numbers stand for the defaults named.
+// Config is the configuration of a [Server]. A zero value means the default that the field's comment names.
 type Config struct {
-	// Name is what clients call the model: letters, digits, and . _ - between them.
+	// Name is the model's name for clients: letters, digits, and . _ - between them.
 	Name string
 	// Load reads the detector, at the start and at each reload.
 	Load func(ctx context.Context) (Loaded, error)
-	// Graph says how the network is compiled. Its Batch is the most images that run together, its Workers how many
-	// batches run at once.
+	// Graph says how the network is compiled. Its Batch is the largest number of images that run together, its Workers
+	// the number of batches that run at once.
 	Graph graph.Options
-	// Delay is how long a batch that is not full waits for more images. The default, 0, runs what is there.
+	// Delay is how long a batch that is not full waits for more images. The default, 0, does not wait.
 	Delay time.Duration
-	// Queue is the most images that wait or run, of all requests together: 256. Beyond it requests are refused with
-	// 429.
+	// Queue is the largest number of images that wait or run, over all requests; the default is 256. Further requests
+	// are refused with 429.
 	Queue int
-	// Timeout bounds a request from its header to its answer: 10 seconds. Clients may ask for less.
+	// Timeout limits the time from a request's header to its answer; the default is 10 seconds. Clients may ask for
+	// less.
 	Timeout time.Duration
-	// MaxBytes bounds the body of a request, also behind its compression: 16 MiB.
+	// MaxBytes limits the body of a request, before and after decompression; the default is 16 MiB.
 	MaxBytes int64
-	// MaxPixels bounds the pixels of a picture: 32 Mi.
+	// MaxPixels limits the pixels of a picture; the default is 32 Mi.
 	MaxPixels int
-	// MaxMemory is how many bytes pictures that are being decoded take together; requests wait for each other. 0 means
-	// [dataset.DecodeMemory].
+	// MaxMemory is the number of bytes that all pictures being decoded may take together; requests wait for one
+	// another. The default is [dataset.DecodeMemory].
 	MaxMemory int64
-	// Token returns the bearer token that requests must bear, "" for none. It may change. Nil means none.
+	// Token returns the bearer token that requests must have, "" for none. It may return another token at each call.
+	// Nil means no token.
 	Token func() string
-	// Log takes what happens; nil drops it.
+	// Log receives log records; nil drops them.
 	Log *slog.Logger
 }
 
-// bodies is how many bodies of the largest size may be in memory at once, counting what has arrived of each.
+// bodies is the number of bodies of the largest size whose bytes fit into the budget.
 const bodies = 16
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
-// withDefaults fills in defaults, and fails for what cannot be served.
+// withDefaults returns the configuration with defaults filled in. A configuration that cannot be served is an error.
 func (c Config) withDefaults() (Config, error) {
 	if c.Load == nil {
 		return c, errors.New("serve: expected a function that loads the detector, got nil")

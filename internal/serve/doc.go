@@ -1,10 +1,11 @@
-// Package serve answers over HTTP what a detector says of pictures and tensors: an API of its own, the Open Inference
-// protocol (KServe v2) with its binary extension, metrics for Prometheus, and one page to try it on.
+// Package serve answers requests over HTTP with a detector's results for pictures and tensors. It has an API of its
+// own, the Open Inference protocol (KServe v2) with its binary extension, metrics for Prometheus, and a page to try it
+// on.
 //
-// A request is read within a budget of memory, decoded, and put in a bounded queue of images, from which as many
-// runners as the program has workers take batches: as many images as wait, up to what one worker runs at once. What
-// does not fit is refused with 429 before it costs anything. A model is replaced while requests run: each finishes with
-// the one it began with.
+// The body of a request is read within a memory budget, decoded, and put in a bounded queue of images. Runners, as many
+// as the program has workers, take batches from the queue: all images that wait, up to the number that a worker runs at
+// once. Images that do not fit into the queue are refused with 429 before they are decoded. A model can be replaced
+// while requests run: each request finishes with the model that it started with.
 //
-// It depends on packages line, dataset and graph; the command that listens is above it.
+// It depends on packages line, dataset and graph. The command that opens the listener is above it.
 package serve

@@ -13,27 +13,27 @@ import (
 type job struct {
 	ctx   context.Context
 	x     []float32 // network input
-	index int       // in its request
-	// neurons is how many important neurons are asked for.
+	index int       // position of the image in its request
+	// neurons is the number of important neurons that the request asks for.
 	neurons int
 	since   time.Time
-	done    chan<- outcome // has room
+	done    chan<- outcome // has room for this outcome
 }
 
-// outcome is what became of a job.
+// outcome is the result of a job.
 type outcome struct {
 	index  int
 	answer Answer
 	err    error
 }
 
-// room counts the images that wait or run, of all models together.
+// room counts the images that wait or run, in all models together.
 type room struct {
 	most  int64
 	taken atomic.Int64
 }
 
-// take reserves places for n images, all or none.
+// take reserves places for n images: all of them, or none if it returns false.
 func (r *room) take(n int) bool {
 	if r.taken.Add(int64(n)) > r.most {
 		r.taken.Add(-int64(n))
@@ -44,21 +44,21 @@ func (r *room) take(n int) bool {
 
 func (r *room) free(n int) { r.taken.Add(-int64(n)) }
 
-// full tells whether not even one image finds a place.
+// full tells whether there is no place for another image.
 func (r *room) full() bool { return r.taken.Load() >= r.most }
 
 // engine runs jobs in batches.
 type engine struct {
-	queue   chan job // as long as the room, so that sending never blocks
+	queue   chan job // as long as room allows, so that sending never blocks
 	room    *room
-	most    int // images of a batch
+	most    int // the most images in a batch
 	delay   time.Duration
 	compute func(ctx context.Context, batch []job) ([]Answer, error)
 	metrics *metrics
 	group   sync.WaitGroup
 }
 
-// start runs so many batches side by side until the queue is closed.
+// start starts the runners, each of which runs batches until the queue is closed.
 func (e *engine) start(runners int) {
 	for range runners {
 		e.group.Go(func() {
@@ -69,13 +69,13 @@ func (e *engine) start(runners int) {
 	}
 }
 
-// close ends the runners after the jobs that are queued. Nothing may be queued any more.
+// close ends the runners after the jobs in the queue. No job may be queued afterwards.
 func (e *engine) close() {
 	close(e.queue)
 	e.group.Wait()
 }
 
-// gather returns a job with those that wait behind it, or come within the delay.
+// gather returns a batch: the first job with the jobs that wait behind it, or come within the delay.
 func (e *engine) gather(first job) []job {
 	batch := append(make([]job, 0, e.most), first)
 	var timeout <-chan time.Time
@@ -110,7 +110,7 @@ func (e *engine) gather(first job) []job {
 	return batch
 }
 
-// run answers the jobs of a batch that someone still waits for.
+// run computes and answers those jobs of a batch whose requests still wait.
 func (e *engine) run(batch []job) {
 	live := batch[:0]
 	for _, j := range batch {
@@ -135,7 +135,7 @@ func (e *engine) run(batch []job) {
 		}
 	case len(live) == 1:
 		e.finish(live[0], Answer{}, err)
-	default: // one image's failure is not its neighbours'
+	default: // a failing image must not fail the others of its batch
 		for _, j := range live {
 			if answers, err = e.guarded([]job{j}); err != nil {
 				e.finish(j, Answer{}, err)
@@ -146,7 +146,7 @@ func (e *engine) run(batch []job) {
 	}
 }
 
-// guarded computes a batch, and makes an error of a panic. It is not cancelled with one of its requests.
+// guarded computes a batch and returns a panic as an error. The end of one request does not cancel the batch.
 func (e *engine) guarded(batch []job) (answers []Answer, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -161,8 +161,8 @@ func (e *engine) finish(j job, a Answer, err error) {
 	j.done <- outcome{index: j.index, answer: a, err: err}
 }
 
-// answer queues images, for which places are reserved, and waits for what is said of them, in order. Where ctx ends
-// first, the images that wait are dropped when their turn comes, and their places are free then.
+// answer queues images, for which places are reserved, and returns their answers in order. If ctx ends first, images
+// that still wait are dropped when their turn comes, and only then are their places free.
 func (e *engine) answer(ctx context.Context, images [][]float32, neurons int) ([]Answer, error) {
 	done := make(chan outcome, len(images))
 	now := time.Now()

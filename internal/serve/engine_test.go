@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// newEngine returns an engine whose images are one number each, for a room of so many.
+// newEngine returns an engine for images of one number each. room limits how many there are.
 func newEngine(t testing.TB, room *room, most int, compute func([]float32) ([]float64, error)) *engine {
 	e := &engine{queue: make(chan job, room.most), room: room, most: most,
 		metrics: newMetrics(func() float64 { return 0 })}
@@ -32,7 +32,7 @@ func newEngine(t testing.TB, room *room, most int, compute func([]float32) ([]fl
 	return e
 }
 
-// ask asks for the scores of numbers for which places are taken.
+// ask reserves places for numbers and returns their scores.
 func (e *engine) ask(ctx context.Context, numbers ...float32) ([]float64, error) {
 	if !e.room.take(len(numbers)) {
 		return nil, errBusy
@@ -57,8 +57,8 @@ func double(x []float32) ([]float64, error) {
 	return out, nil
 }
 
-// TestImagesThatWaitRunTogether: while a batch runs, images gather, and run in full batches, each answered with its
-// own.
+// TestImagesThatWaitRunTogether: images that arrive while a batch runs then run in full batches, and each gets its own
+// answer.
 func TestImagesThatWaitRunTogether(t *testing.T) {
 	const clients, most = 40, 8
 	gate, first := make(chan struct{}), make(chan struct{}, 1)
@@ -110,7 +110,7 @@ func TestDelayWaitsForMore(t *testing.T) {
 		sizes = append(sizes, len(x))
 		return double(x)
 	})
-	e.delay = time.Minute // never over
+	e.delay = time.Minute // longer than the test
 	e.start(1)
 	var group sync.WaitGroup
 	for i := range 3 {
@@ -125,8 +125,8 @@ func TestDelayWaitsForMore(t *testing.T) {
 	e.close()
 }
 
-// TestOverloadShedsAndRecovers: beyond the room nothing is taken, requests of several images are taken whole or not at
-// all, and when the room is free again requests are taken as before.
+// TestOverloadShedsAndRecovers: when the room is full nothing is accepted, a request of several images is accepted as a
+// whole or not at all, and when there is room again requests are accepted as before.
 func TestOverloadShedsAndRecovers(t *testing.T) {
 	gate := make(chan struct{})
 	e := newEngine(t, &room{most: 4}, 2, func(x []float32) ([]float64, error) {
@@ -175,7 +175,7 @@ func TestFailureIsNotItsNeighbours(t *testing.T) {
 	var group sync.WaitGroup
 	for i, v := range []float32{0, 1, 13, 2, 14} {
 		if i == 1 {
-			<-began // the first image runs alone; the others will be a batch behind it
+			<-began // the first image runs alone; the others will be one batch
 		}
 		soon(t, fmt.Sprint(i, " wait"), func() bool { return len(e.queue) == max(0, i-1) })
 		group.Go(func() {
@@ -199,8 +199,8 @@ func TestFailureIsNotItsNeighbours(t *testing.T) {
 	require.Zero(t, e.room.taken.Load())
 }
 
-// TestDeadline: a request whose time is over is answered at once, its image is not computed, and its place is free when
-// its turn came.
+// TestDeadline: a request whose time is over is answered at once. Its image is not computed, and its place becomes free
+// when the image's turn comes.
 func TestDeadline(t *testing.T) {
 	gate, began := make(chan struct{}), make(chan struct{}, 2)
 	var seen []float32

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// failure is an error with the HTTP status that it is answered with.
+// failure is an error with the HTTP status of its answer.
 type failure struct {
 	status int
 	err    error
@@ -25,10 +25,10 @@ func badRequest(format string, args ...any) error {
 	return fail(http.StatusBadRequest, format, args...)
 }
 
-// errBusy is answered where there is no room.
+// errBusy is the answer when there is no room.
 var errBusy = fail(http.StatusTooManyRequests, "too many images wait: try again")
 
-// statusOf tells how an error is answered, and what the client may know of it.
+// statusOf returns the HTTP status for an error, and the message that the client may see.
 func statusOf(err error) (status int, message string) {
 	var f *failure
 	switch {
@@ -42,10 +42,10 @@ func statusOf(err error) (status int, message string) {
 	return http.StatusInternalServerError, "internal error"
 }
 
-// statusGone is what logs and metrics call a request whose client has left; nobody receives it.
+// statusGone is the status in logs and metrics of a request whose client has left. Nobody receives it.
 const statusGone = 499
 
-// writeJSON answers with a value.
+// writeJSON answers with a value as JSON.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -53,5 +53,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a client that has left is no concern of ours
+	_, _ = w.Write(append(body, '\n')) // an error means that the client has left
 }

@@ -46,20 +46,20 @@ func calibrated(t testing.TB, det *line.Detector) *line.Detector {
 	return det
 }
 
-// always loads the same detector.
+// always returns a Config.Load that returns the same detector each time.
 func always(det *line.Detector) func(context.Context) (Loaded, error) {
 	return func(context.Context) (Loaded, error) {
 		return Loaded{Detector: det, Version: "one", Classes: []string{"cat", "dog", "frog"}}, nil
 	}
 }
 
-// running is a server with a listener.
+// running is a server that listens.
 type running struct {
 	*Server
 	http *httptest.Server
 }
 
-// start serves until the test ends, and then checks that nothing is held.
+// start starts a server that ends with the test, and then checks that no memory, places or decoders are held.
 func start(t testing.TB, c Config) running {
 	t.Helper()
 	if c.Name == "" {
@@ -81,7 +81,7 @@ func start(t testing.TB, c Config) running {
 	return running{s, h}
 }
 
-// send returns the status and body of an answer.
+// send sends a request and returns the status and the body of the answer.
 func (r running) send(t testing.TB, method, path, contentType string, body []byte, headers ...string) (int, []byte) {
 	t.Helper()
 	q, err := http.NewRequestWithContext(context.Background(), method, r.http.URL+path, bytes.NewReader(body))
@@ -100,7 +100,7 @@ func (r running) send(t testing.TB, method, path, contentType string, body []byt
 	return a.StatusCode, data
 }
 
-// results are those of POST /v1/score, which has to succeed.
+// results returns the results of a scoring request, which must succeed.
 func (r running) results(t testing.TB, path, contentType string, body []byte) []scored {
 	t.Helper()
 	status, data := r.send(t, http.MethodPost, path, contentType, body)
@@ -110,7 +110,7 @@ func (r running) results(t testing.TB, path, contentType string, body []byte) []
 	return v.Results
 }
 
-// message is the error that an answer of the given status tells.
+// message returns the error message of an answer, which must have the given status.
 func (r running) message(t testing.TB, status int, method, path, contentType string, body []byte,
 	headers ...string) string {
 	t.Helper()
@@ -137,7 +137,7 @@ func picture(t testing.TB, width, height int, seed uint64) (image.Image, []byte)
 	return img, out.Bytes()
 }
 
-// soon waits for something that happens on another goroutine.
+// soon waits until something happens on another goroutine.
 func soon(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	require.Eventually(t, happened, 20*time.Second, time.Millisecond, what)

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// metrics are what /metrics shows of a server. Those of a model go with it.
+// metrics holds the metrics of a server that /metrics shows. Those of a model are replaced with it, see modelMetrics.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec   // by api and code
@@ -22,7 +22,7 @@ type metrics struct {
 	reloads  *prometheus.CounterVec // by result
 }
 
-// newMetrics makes metrics; most is the largest batch and images how many places of the room are taken.
+// newMetrics returns the metrics of a server. images returns the number of images that wait or run.
 func newMetrics(images func() float64) *metrics {
 	r := prometheus.NewRegistry()
 	m := &metrics{
@@ -50,7 +50,7 @@ func newMetrics(images func() float64) *metrics {
 	return m
 }
 
-// modelMetrics are of one model.
+// modelMetrics holds the metrics of one model.
 type modelMetrics struct {
 	scores  prometheus.Histogram
 	pValues prometheus.Histogram // nil without a calibration
@@ -59,10 +59,10 @@ type modelMetrics struct {
 	all     []prometheus.Collector
 }
 
-// percentiles are those of the fitted images' scores at which the histogram of scores has bounds.
+// percentiles are the percentiles of the fitted images' scores that bound the buckets of the histogram of scores.
 var percentiles = []float64{0.1, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9}
 
-// of makes the metrics of a model; the server shows them from show on.
+// of returns the metrics of a model. The server shows them after show.
 func (m *metrics) of(l Loaded) *modelMetrics {
 	labels := prometheus.Labels{"version": l.Version}
 	out := &modelMetrics{
@@ -98,7 +98,7 @@ func (m *metrics) show(before, now *modelMetrics) {
 	}
 }
 
-// scoreBounds are ascending bounds for the histogram of scores.
+// scoreBounds returns ascending bounds for the histogram of scores.
 func scoreBounds(d *line.Detector) []float64 {
 	var bounds []float64
 	for _, p := range percentiles {
@@ -113,7 +113,7 @@ func scoreBounds(d *line.Detector) []float64 {
 	return slices.Compact(bounds)
 }
 
-// count takes what was said of an image.
+// count adds the result for an image.
 func (m *modelMetrics) count(r line.Result) {
 	m.scores.Observe(r.Score)
 	if m.pValues != nil {
@@ -131,7 +131,7 @@ func (m *modelMetrics) count(r line.Result) {
 	m.share.add(r.OOD)
 }
 
-// recent remembers the latest verdicts.
+// recent holds the latest verdicts.
 type recent struct {
 	mu         sync.Mutex
 	out        [1000]bool
@@ -151,7 +151,7 @@ func (r *recent) add(out bool) {
 	r.seen++
 }
 
-// value is the share of out-of-distribution, 0 before the first.
+// value returns the share of out-of-distribution verdicts, 0 before the first verdict.
 func (r *recent) value() float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,31 +13,31 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Answer is what the model says of one image.
+// Answer is a model's result for one image.
 type Answer struct {
 	line.Result
-	// Neurons are the important ones that were asked for, the largest contribution first.
+	// Neurons holds as many important neurons as the request asks for, the largest contribution first.
 	Neurons []Neuron
 }
 
-// Neuron is a penultimate neuron that speaks for the predicted class.
+// Neuron is a penultimate neuron that contributes to the predicted class.
 type Neuron struct {
 	Index int `json:"index"`
-	// Contribution is gradient × activation of the logit of the predicted class.
+	// Contribution is gradient × activation for the logit of the predicted class.
 	Contribution float32 `json:"contribution"`
 }
 
-// model is a detector that is served: loaded, compiled, with runners.
+// model is a detector that is being served: loaded, compiled, and with runners.
 type model struct {
 	Loaded
 	engine
-	input        []int // shape
-	size         int   // its elements
+	input        []int // shape of one image
+	size         int   // number of elements of one image
 	prepares     nets.Preprocessing
 	many, single *graph.Program
 	preparers    sync.Pool // of *dataset.Preprocessor
 	stats        *modelMetrics
-	users        sync.WaitGroup // requests that hold it
+	users        sync.WaitGroup // requests that use the model
 }
 
 // newModel compiles a detector, runs it once and starts its runners.
@@ -74,7 +74,7 @@ func newModel(ctx context.Context, loaded Loaded, c Config, r *room, m *metrics)
 			return nil, err
 		}
 	}
-	for _, n := range []int{1, o.Batch} { // what a first request would wait for
+	for _, n := range []int{1, o.Batch} { // so that the first request need not wait for allocations
 		if _, err := out.compute(ctx, slices.Repeat([]job{{x: make([]float32, out.size)}}, n)); err != nil {
 			return nil, err
 		}
@@ -89,7 +89,7 @@ func newModel(ctx context.Context, loaded Loaded, c Config, r *room, m *metrics)
 // compute runs a batch through the network and judges it.
 func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 	prog, det := m.many, m.Detector
-	if 2*len(batch) <= prog.Options().Batch { // a part that is not full costs a full one
+	if 2*len(batch) <= prog.Options().Batch { // running the large program costs a full batch, even where it is not full
 		prog = m.single
 	}
 	x := make([]float32, 0, len(batch)*m.size)
@@ -126,8 +126,9 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 	return answers, nil
 }
 
-// important returns the neurons that contribute most to the logit of a class, n at most, of those that LINe keeps for
-// it: gradient × activation, which on a linear last layer is the product of weight and feature.
+// important returns at most n neurons with the largest contributions to the logit of a class, among those that LINe
+// keeps for that class. A contribution is gradient × activation, on a linear last layer the product of weight and
+// feature.
 func (m *model) important(features []float32, class, n int) []Neuron {
 	weight, _ := m.Detector.Network().Head()
 	if weight == nil {
@@ -156,7 +157,7 @@ func (m *model) important(features []float32, class, n int) []Neuron {
 	return all[:min(n, len(all))]
 }
 
-// prepare brings a picture to the network's input.
+// prepare preprocesses a picture and returns the network's input.
 func (m *model) prepare(img dataset.Image) ([]float32, error) {
 	channels, height, width := 0, 0, 0
 	if len(m.input) == 3 {
@@ -188,7 +189,7 @@ func (m *model) prepare(img dataset.Image) ([]float32, error) {
 	return x, nil
 }
 
-// className is what class k is called, "" where that is not known.
+// className returns the name of class k, "" where it is not known.
 func (m *model) className(k int) string {
 	if k < len(m.Classes) {
 		return m.Classes[k]
@@ -196,7 +197,7 @@ func (m *model) className(k int) string {
 	return ""
 }
 
-// judged tells whether the model says in or out.
+// judged tells whether the model gives verdicts.
 func (m *model) judged() bool {
 	_, err := m.Detector.FitThreshold()
 	return err == nil || m.calibrated()

@@ -8,17 +8,17 @@ import (
 	"strconv"
 )
 
-// output is a tensor that answers can have.
+// output is a tensor that an answer can contain.
 type output struct {
 	name, datatype string
-	wide           bool // [images, neurons] instead of [images]
-	asked          bool // only on request
-	// of returns the tensor's values, one slice.
+	wide           bool // shape is [images, neurons] instead of [images]
+	asked          bool // sent only if the request asks for it
+	// of returns the tensor's values as one slice.
 	of     func(answers []Answer, neurons int) any
 	binary bool
 }
 
-// outputs lists what the model can say.
+// outputs lists the tensors that the model can answer with.
 func (m *model) outputs() []output {
 	all := []output{
 		{name: "score", datatype: "FP64", of: each(func(a Answer) float64 { return a.Score })},
@@ -50,7 +50,8 @@ func each[T any](f func(Answer) T) func([]Answer, int) any {
 	}
 }
 
-// eachNeuron fills up with a value where a class keeps fewer neurons.
+// eachNeuron returns a function that lists f of every neuron. Where an image has fewer neurons than asked for, it adds
+// none.
 func eachNeuron[T any](none T, f func(Neuron) T) func([]Answer, int) any {
 	return func(answers []Answer, neurons int) any {
 		out := make([]T, 0, len(answers)*neurons)
@@ -67,7 +68,7 @@ func eachNeuron[T any](none T, f func(Neuron) T) func([]Answer, int) any {
 	}
 }
 
-// wants returns which outputs a request asks for, and how many neurons.
+// wants returns the outputs and the number of neurons that a request asks for.
 func (q *inferRequest) wants(m *model) (neurons int, outputs []output, err error) {
 	neurons = defaultNumber
 	if n := q.Parameters.Neurons; n != nil {
@@ -107,14 +108,14 @@ func (q *inferRequest) wants(m *model) (neurons int, outputs []output, err error
 	return neurons, outputs, nil
 }
 
-// inferOutput is a tensor of an answer.
+// inferOutput is a tensor in an answer.
 type inferOutput struct {
 	tensorInfo
 	Parameters map[string]int `json:"parameters,omitempty"`
 	Data       any            `json:"data,omitempty"`
 }
 
-// writeInference answers with JSON, and binary tensors behind it.
+// writeInference answers with JSON, followed by the binary tensors.
 func writeInference(w http.ResponseWriter, name, version, id string, outputs []output, answers []Answer,
 	neurons int) error {
 	response := struct {
@@ -151,7 +152,7 @@ func writeInference(w http.ResponseWriter, name, version, id string, outputs []o
 		w.Header().Set(headerLength, strconv.Itoa(len(head)))
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(behind)))
-	_, _ = w.Write(append(head, behind...)) // a client that has left is no concern of ours
+	_, _ = w.Write(append(head, behind...)) // an error means that the client has left
 	return nil
 }
 

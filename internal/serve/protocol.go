@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// The Open Inference protocol, HTTP: https://github.com/kserve/open-inference-protocol, and its extension for binary
-// tensors:
+// This file implements the Open Inference protocol over HTTP, https://github.com/kserve/open-inference-protocol, and
+// its extension for binary tensors:
 // https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_binary_data.html.
 
-// Names of tensors that requests bring. Of these a request has one.
+// Names of input tensors. A request has exactly one of them.
 const (
 	inputTensor   = "input"   // FP32 or FP64 [images, ...]: network input
 	inputPicture  = "picture" // BYTES [images]: JPEG, PNG, GIF, BMP or WebP files; in JSON they are base64
 	inputPixels   = "pixels"  // UINT8 [images, height, width, 3]: RGB
 	headerLength  = "Inference-Header-Content-Length"
-	defaultNumber = 10 // of neurons
+	defaultNumber = 10 // of neurons, if the request does not say it
 )
 
 // tensorInfo describes a tensor.
@@ -37,7 +37,7 @@ func (s *Server) serverMetadata(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// named lets requests pass that name the model, and its version where they name one.
+// named calls h for requests that name the model and, if they name a version, the model's version.
 func (s *Server) named(h func(w http.ResponseWriter, r *http.Request, m *model) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		m, release := s.use()
@@ -80,7 +80,7 @@ func (s *Server) modelMetadata(w http.ResponseWriter, _ *http.Request, m *model)
 	return nil
 }
 
-// inferRequest is the JSON of a request.
+// inferRequest is the JSON of an inference request.
 type inferRequest struct {
 	ID         string `json:"id"`
 	Parameters struct {
@@ -107,7 +107,7 @@ type inferRequest struct {
 	} `json:"outputs"`
 }
 
-// infer answers a request of the protocol.
+// infer answers an inference request.
 func (s *Server) infer(w http.ResponseWriter, r *http.Request, m *model) error {
 	b, err := s.read(w, r)
 	defer b.free()
@@ -146,7 +146,7 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, m *model) error {
 	return writeInference(w, s.config.Name, m.Version, q.ID, outputs, answers, neurons)
 }
 
-// input returns the one input of a request. Binary data are those behind the JSON, all of which must be used.
+// input returns the only input of a request. binary holds the data behind the JSON, all of which must be used.
 func (q *inferRequest) input(m *model, binary []byte) (input, error) {
 	if len(q.Inputs) != 1 {
 		return input{}, badRequest("expected one input, %q, %q or %q, got %d", inputTensor, inputPicture, inputPixels,
@@ -184,7 +184,7 @@ func (q *inferRequest) input(m *model, binary []byte) (input, error) {
 	return in, nil
 }
 
-// tensor reads network input.
+// tensor reads an input that is network input.
 func (m *model) tensor(datatype string, shape []int, data, binary []byte, isBinary bool) (input, error) {
 	n, err := m.images(shape)
 	if err != nil {
@@ -205,7 +205,7 @@ func (m *model) tensor(datatype string, shape []int, data, binary []byte, isBina
 	return m.split(x)
 }
 
-// pictures reads files.
+// pictures reads an input of picture files.
 func pictures(shape []int, data, binary []byte, isBinary bool) (input, error) {
 	n := 1
 	for _, v := range shape {
@@ -228,7 +228,7 @@ func pictures(shape []int, data, binary []byte, isBinary bool) (input, error) {
 	return input{pictures: files}, nil
 }
 
-// readPixels reads 8-bit RGB.
+// readPixels reads an input of 8-bit RGB pixels.
 func readPixels(shape []int, data, binary []byte, isBinary bool) (input, error) {
 	count := 1
 	for _, v := range shape {

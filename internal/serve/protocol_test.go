@@ -23,8 +23,7 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// TestTritonClient: Triton's HTTP client from PyPI, which knows nothing of goline, gets the scores that the detector
-// gives.
+// TestTritonClient: Triton's HTTP client from PyPI, which was not made for goline, gets the detector's scores.
 func TestTritonClient(t *testing.T) {
 	python := peertest.Python(t, "tritonclient.http")
 	det := calibrated(t, fitted(t, 1))
@@ -64,7 +63,7 @@ func TestTritonClient(t *testing.T) {
 	require.Contains(t, got.Refused, "expected a tensor of shape [3 32 32]")
 }
 
-// inference returns the answer to a request of the protocol with binary data behind it, nil for none.
+// inference sends a request of the protocol, followed by binary data unless that is nil, and returns the answer.
 func (r running) inference(t testing.TB, request string, behind []byte) (int, string) {
 	t.Helper()
 	var headers []string
@@ -76,7 +75,7 @@ func (r running) inference(t testing.TB, request string, behind []byte) (int, st
 	return status, string(body)
 }
 
-// TestProtocolRefusals: what a request lacks is said with status 400.
+// TestProtocolRefusals: a faulty request is answered with status 400 and a message that names the fault.
 func TestProtocolRefusals(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	zeros := make([]byte, 4*3072)
@@ -142,7 +141,7 @@ func TestProtocolRefusals(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, body)
 }
 
-// TestPixelsAreFramed: 8-bit RGB of several pictures, in JSON as in bytes.
+// TestPixelsAreFramed: 8-bit RGB of several pictures gives the same results as JSON and as binary data.
 func TestPixelsAreFramed(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	pix := make([]byte, 2*40*36*3)
@@ -159,14 +158,14 @@ func TestPixelsAreFramed(t *testing.T) {
 	require.Equal(t, a, b)
 }
 
-// TestBinaryOutputs: what stands behind the JSON is what stands in it otherwise.
+// TestBinaryOutputs: binary outputs have the values of the same outputs in JSON.
 func TestBinaryOutputs(t *testing.T) {
 	det := calibrated(t, fitted(t, 1))
 	s := start(t, Config{Load: always(det)})
 	const n, k = 64, 3
 	b := nettest.Batch(n, det.Network().InputShape(), 0, 8)
 	for i := range b.X[:len(b.X)/2] {
-		b.X[i] *= 0.01 // far from what it was fitted to
+		b.X[i] *= 0.01 // far from the images it was fitted to
 	}
 	raw, err := binary.Append(nil, binary.LittleEndian, b.X)
 	require.NoError(t, err)
@@ -242,14 +241,14 @@ func TestBinaryOutputs(t *testing.T) {
 	require.Less(t, ood, n)
 }
 
-// FuzzNumbers: JSON of numbers is read as encoding/json reads it, flat or nested, or refused.
+// FuzzNumbers: JSON of numbers, flat or nested, is read as encoding/json reads it, or refused.
 func FuzzNumbers(f *testing.F) {
 	for _, text := range []string{`[1,2,3,4]`, `[[1,2],[3,4]]`, ` [ [ 1 , 2e1 ] , [ -3 , 4.5 ] ] `, `[[1,2],[3]]`,
 		`[[[1]]]`, `[1,[2],3,4]`, `[1,2,3,"4"]`, `{}`, `[]`, `[[],[]]`, `null`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if !json.Valid([]byte(text)) { // as encoding/json has checked before
+		if !json.Valid([]byte(text)) { // encoding/json checks this before
 			return
 		}
 		got, err := parseNumbers[float32]([]byte(text), []int{2, 2}, 4)
@@ -273,7 +272,7 @@ func FuzzNumbers(f *testing.F) {
 	})
 }
 
-// exactly reads an array of exactly four elements.
+// exactly parses an array of exactly four elements.
 func exactly(text string, to *[4]*float32) error {
 	var all []*float32
 	if err := json.Unmarshal([]byte(text), &all); err != nil {
@@ -286,7 +285,7 @@ func exactly(text string, to *[4]*float32) error {
 	return nil
 }
 
-// FuzzInference: any body is answered, and never with a fault of the server.
+// FuzzInference: any body is answered, and never with an internal error of the server.
 func FuzzInference(f *testing.F) {
 	s := start(f, Config{Load: always(fitted(f, 1)), MaxBytes: 1 << 16})
 	f.Add([]byte(`{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}]}`),
@@ -294,7 +293,7 @@ func FuzzInference(f *testing.F) {
 	f.Add([]byte(`{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,1,1,3],"data":[1,2,3]}],`+
 		`"parameters":{"timeout":1e300}}`), []byte(nil))
 	handler := s.http.Config.Handler
-	f.Fuzz(func(t *testing.T, head, behind []byte) { // without a connection, which takes longer than the answer
+	f.Fuzz(func(t *testing.T, head, behind []byte) { // no connection, which takes longer than the answer
 		q := httptest.NewRequest(http.MethodPost, "/v2/models/tiny/infer",
 			bytes.NewReader(append(bytes.Clone(head), behind...)))
 		q.Header.Set(headerLength, strconv.Itoa(len(head)))

@@ -10,31 +10,32 @@ import (
 	"time"
 )
 
-// Bounds of connections.
+// Limits of connections.
 const (
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
 )
 
-// RunOptions say how a server ends.
+// RunOptions says how a server encrypts connections and how it ends.
 type RunOptions struct {
 	// TLS encrypts connections; nil does not.
 	TLS *tls.Config
-	// Notice is how long the server goes on to answer after it has called itself not ready, so that balancers notice.
+	// Notice is how long the server goes on answering after it has reported itself as not ready, so that load balancers
+	// notice.
 	Notice time.Duration
-	// Drain is how long requests that run may take to finish, and 0 does not wait for them.
+	// Drain is how long running requests may take to finish; 0 does not wait for them.
 	Drain time.Duration
 }
 
-// Run answers the listener's connections until ctx ends, then drains: not ready, no new connections, the requests that
-// run finish. An error tells that the listener failed, or that requests were cut off because they took longer than
-// o.Drain.
+// Run answers the listener's connections until ctx ends. Then it drains: it reports itself as not ready, accepts no new
+// connections, and lets running requests finish. An error says that the listener failed, or that requests were cut off
+// because they took longer than o.Drain.
 func (s *Server) Run(ctx context.Context, l net.Listener, o RunOptions) error {
 	server := &http.Server{
 		Handler: s.Handler(), TLSConfig: o.TLS, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		// An answer is written within the time of its request, or its client does not read it.
+		// A request is answered within its time. The rest is for a client that reads its answer slowly.
 		WriteTimeout: s.config.Timeout + headerTimeout,
 		ErrorLog:     slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 	}

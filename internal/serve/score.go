@@ -15,10 +15,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// maxNeurons is the most important neurons that one may ask for.
+// maxNeurons is the largest number of important neurons that a request may ask for.
 const maxNeurons = 1000
 
-// scored is one image of an answer.
+// scored is the result for one image in an answer.
 type scored struct {
 	Score          float64  `json:"score"`
 	Prediction     int      `json:"prediction"`
@@ -40,7 +40,7 @@ func (m *model) scored(a Answer) scored {
 	return out
 }
 
-// description says what is served.
+// description is the answer that describes the served model.
 type description struct {
 	Name          string         `json:"name"`
 	Version       string         `json:"version"`
@@ -52,8 +52,8 @@ type description struct {
 	Input         []int          `json:"input"`
 	Preprocessing string         `json:"preprocessing"`
 	Neurons       int            `json:"neurons"`
-	Threshold     *float64       `json:"threshold"`       // null where a calibration decides, or none is known
-	Alpha         *float64       `json:"alpha,omitempty"` // the false-alarm rate that was calibrated for
+	Threshold     *float64       `json:"threshold"`       // null where a calibration decides, or there is no threshold
+	Alpha         *float64       `json:"alpha,omitempty"` // the false-alarm rate of the calibration
 	Limits        limits         `json:"limits"`
 }
 
@@ -85,7 +85,7 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// score answers POST /v1/score: a picture's file, an npy file, or JSON.
+// score answers POST /v1/score. The body is a picture's file, an npy file, or JSON.
 func (s *Server) score(w http.ResponseWriter, r *http.Request) error {
 	neurons, timeout, err := parameters(r, s.config.Timeout)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Server) score(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// parameters reads the query of POST /v1/score.
+// parameters reads the query parameters of POST /v1/score.
 func parameters(r *http.Request, most time.Duration) (neurons int, timeout time.Duration, err error) {
 	timeout = most
 	for name, values := range r.URL.Query() {
@@ -143,7 +143,7 @@ func parameters(r *http.Request, most time.Duration) (neurons int, timeout time.
 	return neurons, timeout, nil
 }
 
-// input is what a request brings: tensors that are network input already, or pictures.
+// input holds the images of a request: tensors that are network input, or pictures.
 type input struct {
 	tensors  [][]float32
 	pictures [][]byte        // files
@@ -219,7 +219,7 @@ func (m *model) inputNpy(data []byte) (input, error) {
 	return m.split(x)
 }
 
-// images returns how many images a tensor of that shape holds: the network's input, or a batch of it.
+// images returns the number of images in a tensor of that shape, which must be that of one network input or of a batch.
 func (m *model) images(shape []int) (int, error) {
 	own := shape
 	n := 1
@@ -244,7 +244,7 @@ func (m *model) badShape(shape []int) error {
 	return badRequest("expected a tensor of shape %v or a batch of them, got %v", m.input, shape)
 }
 
-// split cuts a tensor into images, whose numbers must be finite.
+// split divides a tensor into images. Its numbers must be finite.
 func (m *model) split(x []float32) (input, error) {
 	for i, v := range x {
 		if v-v != 0 {
@@ -258,7 +258,7 @@ func (m *model) split(x []float32) (input, error) {
 	return in, nil
 }
 
-// pixels cuts 8-bit RGB, of shape [height, width, 3] or [images, height, width, 3], into pictures.
+// pixels divides 8-bit RGB, of shape [height, width, 3] or [images, height, width, 3], into pictures.
 func pixels(pix []uint8, shape []int) (input, error) {
 	own, n := shape, 1
 	if len(shape) == 4 {
@@ -274,7 +274,7 @@ func pixels(pix []uint8, shape []int) (input, error) {
 	return in, nil
 }
 
-// answer prepares images and waits for what the model says of them.
+// answer prepares the images of a request and returns the model's answers.
 func (s *Server) answer(ctx context.Context, m *model, in input, neurons int) ([]Answer, error) {
 	n := in.len()
 	if n > s.config.Queue {
@@ -284,7 +284,7 @@ func (s *Server) answer(ctx context.Context, m *model, in input, neurons int) ([
 		return nil, errBusy
 	}
 	queued := false
-	defer func() { // also where a decoder panics
+	defer func() { // runs even if a decoder panics
 		if !queued {
 			s.room.free(n)
 		}
@@ -307,7 +307,7 @@ func (s *Server) answer(ctx context.Context, m *model, in input, neurons int) ([
 	return answers, nil
 }
 
-// prepare decodes pictures and makes network input of them.
+// prepare decodes pictures and preprocesses them into network input.
 func (s *Server) prepare(ctx context.Context, m *model, in input) ([][]float32, error) {
 	var decoder *dataset.Reader
 	select {
@@ -351,8 +351,8 @@ func (s *Server) prepare(ctx context.Context, m *model, in input) ([][]float32, 
 	return x, nil
 }
 
-// checkPixels refuses pictures that are too large, or so long that they become so when their shorter side is brought to
-// size.
+// checkPixels refuses a picture that has too many pixels, or that would have too many after its shorter side is
+// resized.
 func (s *Server) checkPixels(p nets.Preprocessing, img dataset.Image) error {
 	long, short := max(img.Height, img.Width), min(img.Height, img.Width)
 	most := s.config.MaxPixels

@@ -21,8 +21,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestPicturesAreScoredAsByTheDetector: every way to send a picture gives the bits, the p-value and the verdict of
-// ScoreImage.
+// TestPicturesAreScoredAsByTheDetector: however a picture is sent, the answer has the bits, the p-value and the verdict
+// of ScoreImage.
 func TestPicturesAreScoredAsByTheDetector(t *testing.T) {
 	plain := fitted(t, 1)
 	for name, det := range map[string]*line.Detector{"threshold": plain, "calibrated": calibrated(t, plain)} {
@@ -46,7 +46,7 @@ func TestPicturesAreScoredAsByTheDetector(t *testing.T) {
 					}
 				}
 				check(s.results(t, "/v1/score", "image/png", file))
-				// as curl says unless told otherwise
+				// the content type that curl sends by default
 				check(s.results(t, "/v1/score", "application/x-www-form-urlencoded", file))
 				check(s.results(t, "/v1/score", "application/json", fmt.Appendf(nil, `{"picture": %q}`,
 					base64.StdEncoding.EncodeToString(file))))
@@ -59,7 +59,8 @@ func TestPicturesAreScoredAsByTheDetector(t *testing.T) {
 	}
 }
 
-// TestTensorsAreScoredAsByTheDetector: as npy and as JSON, flat or nested, one or a batch.
+// TestTensorsAreScoredAsByTheDetector: a tensor gives the detector's scores as npy and as JSON, flat or nested, for one
+// image or a batch.
 func TestTensorsAreScoredAsByTheDetector(t *testing.T) {
 	det := fitted(t, 1)
 	s := start(t, Config{Load: always(det)})
@@ -92,7 +93,7 @@ func TestTensorsAreScoredAsByTheDetector(t *testing.T) {
 	check(s.results(t, "/v1/score", "application/json; charset=utf-8", body), 1)
 }
 
-// nest makes nested arrays of a tensor.
+// nest returns a tensor as nested arrays.
 func nest(x []float32, shape []int) any {
 	if len(shape) == 1 {
 		return x
@@ -105,8 +106,8 @@ func nest(x []float32, shape []int) any {
 	return out
 }
 
-// TestNeuronsAreThoseOfTheGraph: the contributions that the expression graph gives, of neurons that LINe keeps, largest
-// first.
+// TestNeuronsAreThoseOfTheGraph: the answer has the contributions that the expression graph computes, of neurons that
+// LINe keeps, the largest first.
 func TestNeuronsAreThoseOfTheGraph(t *testing.T) {
 	det := fitted(t, 1)
 	s := start(t, Config{Load: always(det)})
@@ -165,7 +166,7 @@ func TestOtherMethodsAreServed(t *testing.T) {
 	}
 }
 
-// TestManyClients: requests that run together in batches of any size get the bits that they get alone.
+// TestManyClients: requests that run together in batches of any size get the bits that each gets alone.
 func TestManyClients(t *testing.T) {
 	det := fitted(t, 1)
 	s := start(t, Config{Load: always(det)})
@@ -188,7 +189,7 @@ func TestManyClients(t *testing.T) {
 	require.Contains(t, string(text), fmt.Sprintf("goline_queue_duration_seconds_count %d", clients*each))
 }
 
-// TestDescription: what is served is said, with limits.
+// TestDescription: the description of the model is right, including its limits.
 func TestDescription(t *testing.T) {
 	det := fitted(t, 1)
 	s := start(t, Config{Load: always(det), Queue: 7})
@@ -203,7 +204,7 @@ func TestDescription(t *testing.T) {
 		d.Limits.Queue, d.Limits.Batch})
 }
 
-// TestRefusals: what is wrong with a request is said, with the status that it deserves.
+// TestRefusals: a faulty request is answered with the right status and a message that names the fault.
 func TestRefusals(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1)), MaxBytes: 1 << 16, MaxPixels: 2000, Queue: 4})
 	_, small := picture(t, 8, 8, 1)
@@ -258,8 +259,8 @@ func TestRefusals(t *testing.T) {
 	s.results(t, "/v1/score", "", small)
 }
 
-// TestScoresThatAreNoNumbers: input that drives the network out of range is the client's mistake, and not its
-// neighbours'.
+// TestScoresThatAreNoNumbers: input that drives the network out of range is answered as a fault of the client, and does
+// not affect other requests in its batch.
 func TestScoresThatAreNoNumbers(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	x := slices.Repeat([]float32{3e38}, 2*3072)

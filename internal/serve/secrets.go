@@ -10,14 +10,14 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// Secrets are what a server reads from files that are not everybody's: a bearer token, a certificate and its key.
+// Secrets holds what a server reads from private files: a bearer token, a certificate and its key.
 type Secrets struct {
 	tokenFile, certFile, keyFile string
 	token                        atomic.Pointer[string]
 	cert                         atomic.Pointer[tls.Certificate]
 }
 
-// ReadSecrets reads the files, "" for none. Certificate and key go together, in PEM.
+// ReadSecrets reads the files; "" stands for none. Certificate and key, in PEM format, must be given together.
 func ReadSecrets(tokenFile, certFile, keyFile string) (*Secrets, error) {
 	if (certFile == "") != (keyFile == "") {
 		return nil, errors.New("serve: expected a certificate and its key, got one of them")
@@ -26,7 +26,7 @@ func ReadSecrets(tokenFile, certFile, keyFile string) (*Secrets, error) {
 	return s, s.Reload()
 }
 
-// Reload reads the files again. After an error all is as before.
+// Reload reads the files again. If there is an error, the old values stay.
 func (s *Secrets) Reload() error {
 	token := ""
 	if s.tokenFile != "" {
@@ -49,7 +49,7 @@ func (s *Secrets) Reload() error {
 	return nil
 }
 
-// keyPair reads a certificate and its key. Neither may be a pipe, which nobody may ever write to.
+// keyPair reads a certificate and its key. Neither file may be a pipe, because reading it may never end.
 func keyPair(certFile, keyFile string) (tls.Certificate, error) {
 	cert, err := fsfile.ReadRegular(certFile)
 	if err != nil {
@@ -65,7 +65,8 @@ func keyPair(certFile, keyFile string) (tls.Certificate, error) {
 // Token returns the token, "" for none.
 func (s *Secrets) Token() string { return *s.token.Load() }
 
-// TLS returns the server's side of TLS, nil without a certificate. It follows Reload.
+// TLS returns the configuration for the server's side of TLS, nil without a certificate. After Reload it uses the new
+// certificate.
 func (s *Secrets) TLS() *tls.Config {
 	if s.certFile == "" {
 		return nil

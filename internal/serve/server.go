@@ -19,17 +19,17 @@ type Server struct {
 	metrics  *metrics
 	room     *room
 	bodies   *budget
-	decoders chan *dataset.Reader // as many as pictures are decoded at once
+	decoders chan *dataset.Reader // one for each picture that may be decoded at once
 	draining atomic.Bool
-	number   atomic.Uint64 // of requests
+	number   atomic.Uint64 // number of requests so far
 
-	reloading sync.Mutex // one at a time
-	mu        sync.Mutex // of model
+	reloading sync.Mutex // one reload at a time
+	mu        sync.Mutex // protects model
 	model     *model
-	retired   sync.WaitGroup // models that still answer
+	retired   sync.WaitGroup // models that were replaced but still answer requests
 }
 
-// New loads the detector, compiles it, runs it once, and is ready. [Server.Close] ends it.
+// New loads the detector, compiles it, runs it once, and returns a server that is ready. [Server.Close] ends it.
 func New(ctx context.Context, c Config) (*Server, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -59,7 +59,8 @@ func (s *Server) load(ctx context.Context) (*model, error) {
 	return newModel(ctx, l, s.config, s.room, s.metrics)
 }
 
-// Reload loads the detector again. Requests that have begun finish with the one before; on an error that one stays.
+// Reload loads the detector again. Running requests finish with the old model. If there is an error, the old model
+// stays.
 func (s *Server) Reload(ctx context.Context) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -79,20 +80,20 @@ func (s *Server) Reload(ctx context.Context) error {
 	return nil
 }
 
-// retire ends a model when its last request has.
+// retire ends a model after its last request.
 func (m *model) retire() {
 	m.users.Wait()
 	m.close()
 }
 
-// Version is that of the detector that new requests are answered by.
+// Version returns the version of the detector that answers new requests.
 func (s *Server) Version() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.model.Version
 }
 
-// use returns the model for a request, which calls release at its end.
+// use returns the model for a request. The request must call release at its end.
 func (s *Server) use() (m *model, release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,11 +101,10 @@ func (s *Server) use() (m *model, release func()) {
 	return s.model, s.model.users.Done
 }
 
-// Drain makes the server call itself not ready, so that no new requests are sent to it. It still answers those that
-// come.
+// Drain makes the server report itself as not ready, so that no new requests are sent to it. It still answers requests.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Close waits for the requests that run, and ends the runners. No request may begin any more.
+// Close waits for running requests and ends the runners. No request may start afterwards.
 func (s *Server) Close() {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -112,7 +112,7 @@ func (s *Server) Close() {
 	s.retired.Wait()
 }
 
-// Handler answers requests.
+// Handler returns the handler of all requests.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	open := func(pattern, api string, h handler) { mux.Handle(pattern, s.wrap(api, h)) }
@@ -147,7 +147,7 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// nothing is the error of a request that no pattern fits: of another method than its path takes, or of an unknown path.
+// nothing returns the error for a request that matches no pattern: its path takes another method, or is unknown.
 func (s *Server) nothing(mux *http.ServeMux, r *http.Request) error {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		other := r.Clone(r.Context())

@@ -24,8 +24,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReloadLosesNoRequest: while the detector is replaced again and again every request is answered, by a model that
-// there was.
+// TestReloadLosesNoRequest: while the detector is replaced again and again, every request is answered by one of the
+// models.
 func TestReloadLosesNoRequest(t *testing.T) {
 	a, b := fitted(t, 1), fitted(t, 2)
 	var n atomic.Int64
@@ -83,14 +83,14 @@ func TestReloadLosesNoRequest(t *testing.T) {
 	require.NotContains(t, string(text), `version="b8"`, "metrics of a model that is gone")
 }
 
-// TestModelOutlivesItsRequests: a model that was replaced answers the requests that hold it, and ends after the last of
-// them.
+// TestModelOutlivesItsRequests: a model that was replaced answers the requests that still use it, and ends after the
+// last of them.
 func TestModelOutlivesItsRequests(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	m, release := s.use()
 	require.NoError(t, s.Reload(t.Context()))
 	require.NotSame(t, m, s.model)
-	time.Sleep(50 * time.Millisecond) // in which it would end if it did not wait
+	time.Sleep(50 * time.Millisecond) // enough time to end if it did not wait
 	answers, err := s.answer(t.Context(), m, input{tensors: [][]float32{make([]float32, m.size)}}, 0)
 	require.NoError(t, err)
 	require.Len(t, answers, 1)
@@ -100,7 +100,7 @@ func TestModelOutlivesItsRequests(t *testing.T) {
 	require.False(t, open)
 }
 
-// TestDrain: when the server is told to end, it calls itself not ready, answers what has begun, and then ends.
+// TestDrain: a server that is told to end reports itself as not ready, answers running requests, and then ends.
 func TestDrain(t *testing.T) {
 	s, err := New(t.Context(), Config{Name: "tiny", Load: always(fitted(t, 1))})
 	require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestDrain(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestDrainEnds: requests that do not finish in time are cut off, and that is said.
+// TestDrainEnds: requests that do not finish in time are cut off, and the error of Run says so.
 func TestDrainEnds(t *testing.T) {
 	s, err := New(t.Context(), Config{Name: "tiny", Load: always(fitted(t, 1))})
 	require.NoError(t, err)
@@ -171,7 +171,7 @@ func TestDrainEnds(t *testing.T) {
 	require.ErrorContains(t, <-ended, "cut off")
 }
 
-// TestToken: without the token nothing is told but health and the page.
+// TestToken: without the token only health and the page are answered.
 func TestToken(t *testing.T) {
 	token := "s3cret"
 	s := start(t, Config{Load: always(fitted(t, 1)), Token: func() string { return token }})
@@ -194,7 +194,7 @@ func TestToken(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 }
 
-// TestPageAsksNobodyElse: the page's policy lets it load from its own server alone, and its files name no other.
+// TestPageAsksNobodyElse: the page's policy allows requests to its own server only, and its files name no other server.
 func TestPageAsksNobodyElse(t *testing.T) {
 	s := start(t, Config{Load: always(fitted(t, 1))})
 	for _, path := range []string{"/", "/page.css", "/page.js"} {
@@ -222,7 +222,8 @@ func certificate(t testing.TB, dir string) (cert, key string, der []byte) {
 	return cert, key, der
 }
 
-// TestSecrets: token and certificate come from files, follow a reload, and stay where the files have become bad.
+// TestSecrets: token and certificate are read from files. A reload takes new ones, and keeps the old ones where a file
+// is bad.
 func TestSecrets(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, first := certificate(t, dir)
@@ -264,7 +265,7 @@ func TestSecrets(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// TestConfigRefuses: what cannot be served is said before anything is loaded.
+// TestConfigRefuses: a faulty configuration is refused before anything is loaded.
 func TestConfigRefuses(t *testing.T) {
 	load := always(nil)
 	for _, c := range []struct {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// prefixed says in front of an error where it is, and keeps its status.
+// prefixed puts a place in front of an error's message and keeps its status.
 func prefixed(err error, format string, args ...any) error {
 	var f *failure
 	if errors.As(err, &f) {
@@ -18,7 +18,7 @@ func prefixed(err error, format string, args ...any) error {
 	return badRequest(format+"%w", append(args, err)...)
 }
 
-// floats32 reads little-endian numbers.
+// floats32 reads count little-endian float32.
 func floats32(b []byte, count int) ([]float32, error) {
 	if len(b) != 4*count {
 		return nil, badRequest("expected %d numbers in %d bytes by the shape, got %d bytes", count, 4*count, len(b))
@@ -30,7 +30,7 @@ func floats32(b []byte, count int) ([]float32, error) {
 	return x, nil
 }
 
-// floats64 reads little-endian numbers, and rounds them.
+// floats64 reads count little-endian float64 and rounds them to float32.
 func floats64(b []byte, count int) ([]float32, error) {
 	if len(b) != 8*count {
 		return nil, badRequest("expected %d numbers in %d bytes by the shape, got %d bytes", count, 8*count, len(b))
@@ -42,7 +42,7 @@ func floats64(b []byte, count int) ([]float32, error) {
 	return x, nil
 }
 
-// byteStrings reads n strings of bytes, each behind its length in four bytes.
+// byteStrings reads n byte strings, each after its length in four bytes.
 func byteStrings(b []byte, n int) ([][]byte, error) {
 	var out [][]byte
 	for len(b) > 0 {
@@ -61,11 +61,11 @@ func byteStrings(b []byte, n int) ([][]byte, error) {
 	return out, nil
 }
 
-// parseNumbers reads count numbers of valid JSON: an array of them, or arrays nested as the shape says, in row-major
+// parseNumbers reads count numbers from valid JSON: a flat array, or arrays nested according to shape, in row-major
 // order.
 func parseNumbers[T float32 | uint8](data []byte, shape []int, count int) ([]T, error) {
 	p := numbers[T]{data: bytes.TrimSpace(data), most: count}
-	// A number takes two bytes at least: no memory on the word of a shape.
+	// A number takes at least two bytes of JSON, so a false shape cannot allocate much memory.
 	p.out = make([]T, 0, min(count, len(data)/2+1))
 	nested := len(shape) > 1 && bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(p.data, []byte("["))), []byte("["))
 	var err error
@@ -80,7 +80,7 @@ func parseNumbers[T float32 | uint8](data []byte, shape []int, count int) ([]T, 
 	return p.out, nil
 }
 
-// numbers walks over JSON that is known to be valid.
+// numbers parses JSON that is known to be valid.
 type numbers[T float32 | uint8] struct {
 	data []byte
 	at   int

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// handler answers a request, or returns the error that is to be answered, in which case it has written nothing.
+// handler answers a request, or returns an error for its caller to answer; then it must not have written anything.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// recorder remembers what was answered.
+// recorder records the status of an answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -37,7 +37,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// wrap gives a request its time, answers errors, survives panics, counts and logs.
+// wrap returns a handler that limits the time of a request, answers errors and panics, counts and logs.
 func (s *Server) wrap(api string, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -84,7 +84,7 @@ func (s *Server) wrap(api string, h handler) http.Handler {
 	})
 }
 
-// attempt makes an error of a panic.
+// attempt calls h and returns a panic as an error.
 func (s *Server) attempt(h handler, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,7 +95,7 @@ func (s *Server) attempt(h handler, w http.ResponseWriter, r *http.Request) (err
 	return h(w, r)
 }
 
-// requestID takes a client's name for its request where it can stand in a log.
+// requestID returns a client's ID of its request if that is suitable for a log.
 func requestID(s string) string {
 	if len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return ""
@@ -103,12 +103,12 @@ func requestID(s string) string {
 	return s
 }
 
-// authorized lets requests pass that bear the token.
+// authorized calls h for requests that have the token.
 func (s *Server) authorized(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if want := s.config.Token(); want != "" {
 			scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			// of one length, whatever was sent
+			// Hashes have the same length, so the comparison takes the same time for any token.
 			a, b := sha256.Sum256([]byte(want)), sha256.Sum256([]byte(strings.TrimSpace(got)))
 			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
 				return fail(http.StatusUnauthorized,
@@ -119,20 +119,20 @@ func (s *Server) authorized(h handler) handler {
 	}
 }
 
-// sooner shortens the time of a request to what its client asks for.
+// sooner returns the request with its time limited to d.
 func sooner(r *http.Request, d time.Duration) (*http.Request, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(r.Context(), d)
 	return r.WithContext(ctx), cancel
 }
 
-// read reads the body of a request within its time. The caller frees it, also after an error.
+// read reads the body of a request within the request's time. The caller must free the body, even after an error.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) (*body, error) {
-	if s.room.full() { // before anything is read
+	if s.room.full() { // refuse before reading anything
 		return &body{budget: s.bodies}, errBusy
 	}
 	control := http.NewResponseController(w)
 	if deadline, ok := r.Context().Deadline(); ok {
-		_ = control.SetReadDeadline(deadline) // some writers of tests have none
+		_ = control.SetReadDeadline(deadline) // writers in tests may have no connection
 	}
 	b, err := readBody(r, s.config.MaxBytes, s.bodies)
 	if err == nil {
