@@ -23,8 +23,8 @@ func DenseNetBC(t testing.TB, depth, growth, classes int, seed uint64) *nets.Net
 	return n
 }
 
-// Fill sets parameters to random values as a trained network could have them. Each depends on the seed and its name
-// alone.
+// Fill sets parameters to random values such as a trained network could have. The values of a parameter depend only on
+// the seed and on its name.
 func Fill(params []*graph.Param, seed uint64) {
 	for _, p := range params {
 		h := fnv.New64a()
@@ -51,7 +51,8 @@ func Fill(params []*graph.Param, seed uint64) {
 	}
 }
 
-// Batch returns n samples of standard normal values. Labels go round the classes; there are none if classes is 0.
+// Batch returns n samples of standard normal values. Sample i has the label i modulo classes; there are no labels if
+// classes is 0.
 func Batch(n int, shape []int, classes int, seed uint64) graph.Batch {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	size := n
@@ -81,7 +82,7 @@ func Stream(batches ...graph.Batch) graph.Batches {
 	}
 }
 
-// Split cuts a batch into a stream of batches of the given sizes, the last of which repeats.
+// Split divides a batch into a stream of batches of the given sizes; the last size repeats.
 func Split(b graph.Batch, sizes ...int) graph.Batches {
 	var parts []graph.Batch
 	width := len(b.X) / b.N

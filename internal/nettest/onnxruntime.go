@@ -17,7 +17,7 @@ import (
 //go:embed run.py
 var runONNX string
 
-// ONNXRun is an ONNX file with a batch for it. What [RunONNX] finds, it puts into Outputs or Err.
+// ONNXRun is an ONNX file with a batch for it. RunONNX sets Outputs or Err.
 type ONNXRun struct {
 	File    []byte
 	Input   []int // the shape of a sample
@@ -26,7 +26,7 @@ type ONNXRun struct {
 	Err     error
 }
 
-// RunONNX runs files in ONNX Runtime, so many samples at a time.
+// RunONNX runs the files in ONNX Runtime on the given number of samples.
 func RunONNX(t testing.TB, python string, samples int, runs ...*ONNXRun) {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,18 +1,18 @@
 //go:build !unix
 
-// Package ostest has what tests ask of an operating system; where a system lacks it, a test that asks is skipped and
-// says so.
+// Package ostest provides operating system features for tests. A test that asks for a feature which the system lacks is
+// skipped with a message.
 package ostest
 
 import "testing"
 
-// Mkfifo skips the test.
+// Mkfifo skips the test: this system has no named pipes in its file system.
 func Mkfifo(t testing.TB, path string) {
 	t.Helper()
 	t.Skipf("%s: this system has no named pipes", path)
 }
 
-// CPUSeconds skips the test.
+// CPUSeconds skips the test: on this system it cannot measure processor time.
 func CPUSeconds(t testing.TB) float64 {
 	t.Helper()
 	t.Skip("this system does not tell the processor time of a process")

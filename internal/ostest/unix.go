@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package ostest has what tests ask of an operating system; where a system lacks it, a test that asks is skipped and
-// says so.
+// Package ostest provides operating system features for tests. A test that asks for a feature which the system lacks is
+// skipped with a message.
 package ostest
 
 import (
@@ -17,7 +17,8 @@ func Mkfifo(t testing.TB, path string) {
 	}
 }
 
-// CPUSeconds returns the processor time of this process, which other processes do not disturb much.
+// CPUSeconds returns the processor time of this process in seconds. Unlike elapsed time it depends little on other
+// processes.
 func CPUSeconds(t testing.TB) float64 {
 	t.Helper()
 	var u syscall.Rusage

@@ -1,4 +1,4 @@
-// Package peertest finds the Python with other people's tools that tests compare with, for tests only.
+// Package peertest finds a Python with the tools that tests compare goline with.
 package peertest
 
 import (
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Python returns the Python interpreter that the environment variable GOLINE_PYTHON names, if it has the modules. Where
-// it does not, the test is skipped with a message that says what to install; with GOLINE_REQUIRE_PEERS=1 it fails.
+// Python returns the Python interpreter that the environment variable GOLINE_PYTHON names. If it lacks one of the
+// modules the test is skipped with a message that says what to install; with GOLINE_REQUIRE_PEERS=1 the test fails.
 func Python(t testing.TB, modules ...string) string {
 	t.Helper()
 	missing := func(why string) {

@@ -5,13 +5,13 @@ import (
 	"unsafe"
 )
 
-// countedPair returns the order statistics k and k+1 of values (the second equals the first if t is 0) without
-// copying or reordering them: it maps each value to an unsigned integer of the same order and fixes the result's
-// digits of 16 bits from the highest down, counting in each pass those values that share the digits found so far.
+// countedPair returns the order statistics k and k+1 of values (twice the first if t is 0), without copying or
+// reordering values. It maps each value to an unsigned integer with the same order. Then it determines the digits of
+// the result, of 16 bits each, from the highest down. Each pass counts the values that share the digits found so far.
 func countedPair[T Float](values []T, k int, t float64) [2]float64 {
 	lower, notAbove := countedSelect(values, k)
 	upper := lower
-	// The next order statistic is the same value while ties last, else the smallest value above it.
+	// With ties the next order statistic is the same value, otherwise the smallest value above it.
 	if t > 0 && notAbove <= k+1 {
 		upper = math.Inf(1)
 		for _, v := range values {
@@ -23,7 +23,7 @@ func countedPair[T Float](values []T, k int, t float64) [2]float64 {
 	return [2]float64{lower, upper}
 }
 
-// countedSelect returns the k-th smallest value and how many values are not above it.
+// countedSelect returns the k-th smallest value and the number of values that are not above it.
 func countedSelect[T Float](values []T, k int) (value float64, notAbove int) {
 	const digit = 1 << 16
 	var zero T
@@ -51,7 +51,7 @@ func countedSelect[T Float](values []T, k int) (value float64, notAbove int) {
 	return fromOrderedBits[T](prefix), below + equal
 }
 
-// orderedBits maps v to an integer such that v < w implies orderedBits(v) < orderedBits(w). Both zeros map to one.
+// orderedBits maps v to an integer such that v < w implies orderedBits(v) < orderedBits(w). Both zeros have one image.
 func orderedBits[T Float](v T) uint64 {
 	v += 0 // -0 becomes +0
 	if unsafe.Sizeof(v) == 4 {

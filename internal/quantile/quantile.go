@@ -12,20 +12,20 @@ import (
 // Float is the set of element types whose order statistics can be taken.
 type Float interface{ ~float32 | ~float64 }
 
-// countingSize is the length from which Percentile counts digits instead of copying. Below it a copy is cheap and
-// selection by partition is faster; above it the memory for a copy matters more.
+// countingSize is the length from which Percentile counts digits instead of copying values. For shorter slices a copy
+// is cheap and selection by partition is faster; for longer ones the memory of a copy matters more.
 const countingSize = 1 << 16
 
-// Percentile returns the p-th percentile of values, p in [0, 100], and leaves values untouched.
-// It takes O(n) time; memory is a copy of values up to 2^16 elements and constant above that.
+// Percentile returns the p-th percentile of values, p in [0, 100], and does not change values. It takes O(n) time. Up
+// to 2^16 elements it copies values; beyond that its memory is constant.
 //
 // With q = p/100 and v = (n-1)q, the result lies between the order statistics floor(v) and floor(v)+1 at the fraction
 // t = v - floor(v): a + (b-a)t for t < 0.5 and b - (b-a)(1-t) otherwise, as numpy computes it.
 // Where both order statistics are equal, infinite ones included, that value is the result; between a finite and an
 // infinite one the result is the infinite one.
 //
-// It errors if values is empty or holds a NaN (the first is named by index), if p is NaN or outside [0, 100], and if
-// the percentile falls strictly between -Inf and +Inf.
+// It is an error if values is empty or holds a NaN (the error gives the index of the first), if p is NaN or outside of
+// [0, 100], or if the percentile lies strictly between -Inf and +Inf.
 func Percentile[T Float](values []T, p float64) (float64, error) {
 	k, t, err := position(values, p)
 	if err != nil {
@@ -56,8 +56,8 @@ func position[T Float](values []T, p float64) (k int, t float64, err error) {
 	return Position(len(values), p)
 }
 
-// Position returns where the p-th percentile of n values lies: t of the way from order statistic k, counted from 0, to
-// k+1, with 0 <= t < 1. It errors if n < 1 or p is not in [0, 100].
+// Position returns where the p-th percentile of n values lies: between order statistic k, counted from 0, and k+1, at
+// the fraction t, 0 <= t < 1. It is an error if n < 1 or p is not in [0, 100].
 func Position(n int, p float64) (k int, t float64, err error) {
 	if n < 1 {
 		return 0, 0, fmt.Errorf("quantile: no values")
@@ -103,7 +103,7 @@ func between(ab [2]float64, t float64) (float64, error) {
 	if math.IsInf(d, 0) { // the difference overflows although both ends are finite
 		return float64(a*(1-t)) + float64(b*t), nil
 	}
-	// The conversions keep the compiler from fusing multiply and add, which would change the last bit.
+	// The conversions keep the compiler from fusing multiplication and addition, which would change the last bit.
 	if t >= 0.5 {
 		return b - float64(d*(1-t)), nil
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// sorted is the percentile by its definition: sort, then interpolate.
+// sorted returns the percentile by its definition: it sorts, then interpolates.
 func sorted[T quantile.Float](values []T, p float64) float64 {
 	s := slices.Sorted(slices.Values(values))
 	v := float64(len(s)-1) * (p / 100)
@@ -25,7 +25,7 @@ func sorted[T quantile.Float](values []T, p float64) float64 {
 		return a
 	}
 	b := float64(s[k+1])
-	if a == b { // numpy subtracts equal infinities to NaN
+	if a == b { // the difference of equal infinities would be NaN
 		return a
 	}
 	if t >= 0.5 {
@@ -34,7 +34,7 @@ func sorted[T quantile.Float](values []T, p float64) float64 {
 	return a + (b-a)*t
 }
 
-// Values from numpy 2.4.6: numpy.percentile(x, p) with x of dtype float64.
+// TestPercentileNumpy compares with numpy.percentile(x, p) of numpy 2.4.6, with x of dtype float64.
 func TestPercentileNumpy(t *testing.T) {
 	x := []float64{0.1, -3.7, 2.25, 11, 0.1, 5.5, -0.3}
 	for _, c := range []struct{ p, want float64 }{
@@ -53,7 +53,7 @@ func TestPercentileAgainstSorting(t *testing.T) {
 }
 
 func checkAgainstSorting[T quantile.Float](t *rapid.T, continuous *rapid.Generator[T]) {
-	few := rapid.Map(rapid.IntRange(-2, 2), func(i int) T { return T(i) }) // many ties, both signs
+	few := rapid.Map(rapid.IntRange(-2, 2), func(i int) T { return T(i) }) // so that there are many ties, of both signs
 	values := rapid.OneOf(rapid.SliceOfN(continuous, 1, 300), rapid.SliceOfN(few, 1, 300)).Draw(t, "values")
 	p := rapid.OneOf(rapid.Float64Range(0, 100), rapid.SampledFrom([]float64{0, 10, 50, 90, 100})).Draw(t, "p")
 	want := sorted(values, p)
@@ -71,7 +71,7 @@ func checkAgainstSorting[T quantile.Float](t *rapid.T, continuous *rapid.Generat
 	assert.Equal(t, before, values, "PercentileInPlace may only reorder")
 }
 
-// Slices above the size at which Percentile stops copying.
+// TestPercentileLong has slices above the size from which Percentile does not copy.
 func TestPercentileLong(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const n = 70_000

@@ -6,11 +6,10 @@ import (
 	"slices"
 )
 
-// Select reorders values so that values[k] is the k-th smallest (k counted from 0), nothing before it is larger and
-// nothing after it is smaller, and returns values[k]. NaN is not allowed in values; ±Inf is.
-// It is Hoare's selection with medians of three (of medians for long slices), O(n) on average; after too many
-// unlucky pivots it sorts what is left, so that the worst case is O(n log n).
-// It panics if k is not an index of values.
+// Select reorders values so that values[k] is the k-th smallest (k counted from 0), no element before it is larger and
+// no element behind it is smaller. It returns values[k]. values must not hold NaN; ±Inf is allowed. The method is
+// Hoare's selection with medians of three (of medians for long slices) as pivots, O(n) on average. After too many bad
+// pivots it sorts what is left, so the worst case is O(n log n). It panics if k is not an index of values.
 func Select[T cmp.Ordered](values []T, k int) T {
 	_ = values[k]
 	lo, hi := 0, len(values)-1
@@ -25,7 +24,7 @@ func Select[T cmp.Ordered](values []T, k int) T {
 			hi = j
 		case k >= i:
 			lo = i
-		default: // between the parts lie only values equal to the pivot
+		default: // k lies between the parts, where all values equal the pivot
 			return values[k]
 		}
 	}
@@ -40,8 +39,8 @@ func Select[T cmp.Ordered](values []T, k int) T {
 	return values[k]
 }
 
-// partition splits values[lo:hi+1] around a pivot: after it values[lo:j+1] <= pivot <= values[i:hi+1], j < i, and
-// what lies between equals the pivot. Both parts are shorter than the whole.
+// partition reorders values[lo:hi+1] around a pivot: afterwards values[lo:j+1] <= pivot <= values[i:hi+1] with j < i,
+// and the values between the two parts equal the pivot. Both parts are shorter than the whole.
 func partition[T cmp.Ordered](values []T, lo, hi int) (i, j int) {
 	mid := lo + (hi-lo)/2
 	pivot := median(values[lo], values[mid], values[hi])

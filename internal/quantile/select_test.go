@@ -31,7 +31,8 @@ func TestSelect(t *testing.T) {
 	})
 }
 
-// Inputs on which careless pivots turn quadratic; a quarter of a million elements would then take minutes.
+// TestSelectStaysFast has inputs on which naive pivots lead to quadratic time: minutes for a quarter of a million
+// elements.
 func TestSelectStaysFast(t *testing.T) {
 	const n = 1 << 18
 	for name, draw := range map[string]func(i int) int{
@@ -60,7 +61,7 @@ func TestSelectPanicsOutOfRange(t *testing.T) {
 	assert.Panics(t, func() { Select([]int{1, 2}, -1) })
 }
 
-// Counting digits and partitioning a copy are two ways to the same pair of order statistics.
+// TestCountedPair: counting digits and partitioning a copy give the same pair of order statistics.
 func TestCountedPair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkCountedPair[float64](t, rapid.Float64()) })
 	rapid.Check(t, func(t *rapid.T) { checkCountedPair[float32](t, rapid.Float32()) })
@@ -80,7 +81,7 @@ func checkCountedPair[T Float](t *rapid.T, element *rapid.Generator[T]) {
 	}
 	got := countedPair(values, k, fraction)
 	want := pair(slices.Clone(values), k, fraction)
-	if got != want { // == on purpose: the zeros are one value
+	if got != want { // compared by ==, because both zeros are one value
 		t.Fatalf("counted %v, selected %v", got, want)
 	}
 }

@@ -2,5 +2,5 @@
 
 package racetest
 
-// On tells whether the race detector runs.
+// On tells whether the race detector is on.
 const On = true

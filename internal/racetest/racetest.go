@@ -1,11 +1,11 @@
-// Package racetest keeps tests that no race can be in from the race detector, which makes them ten to twenty times
-// slower, for tests only.
+// Package racetest skips tests in which there can be no race when the race detector is on, since it makes them ten to
+// twenty times slower.
 package racetest
 
 import "testing"
 
-// OneGoroutine skips a test that computes on one goroutine, or on several that share nothing, where the race detector
-// runs. Without it the test runs in full.
+// OneGoroutine skips, under the race detector, a test that computes on one goroutine or on several that share nothing.
+// Without the race detector the test runs in full.
 func OneGoroutine(t testing.TB) {
 	t.Helper()
 	if On {

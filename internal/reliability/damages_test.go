@@ -12,10 +12,10 @@ import (
 	"github.com/line-ood/goline/internal/damage"
 )
 
-// TestDamages flips bits in, and cuts off, small files of every format: each time there is an error or the right
-// content. Another content passes only where the format carries no checksum; how often is logged, with the longest time
-// of a read. Then come defects behind the checksums and lengths of a format: an error that says what it is about, or
-// some content.
+// TestDamages flips bits in small files of every format and cuts off their ends. Each read must give an error or the
+// right content. Other content is allowed only for formats without a checksum; the test logs how often that happens,
+// and the longest time of a read. Then it makes defects whose checksums and lengths are right: an error must say what
+// it is about, and any content is allowed.
 func TestDamages(t *testing.T) {
 	n := trials(t, "GOLINE_DAMAGES", 60)
 	table := []string{fmt.Sprintf("%-20s %6s %7s %7s %7s %8s %16s", "format", "bytes", "refused", "right", "other",

@@ -1,5 +1,4 @@
-// Package reliability tests the whole program against what a stranger's files, signals and other processes do to it:
-// damaged files of every format, commands killed at random moments, folders shared by processes, and long runs in one
-// process. The numbers of trials are small unless environment variables raise them; .ci/damages, .ci/faults and
-// .ci/soak do.
+// Package reliability tests the whole program against damaged files of every format, against signals at random moments,
+// with several processes on one folder, and over long runs in one process. The numbers of trials are small;
+// .ci/damages, .ci/faults and .ci/soak raise them by environment variables.
 package reliability

@@ -21,8 +21,8 @@ import (
 	"github.com/line-ood/goline/internal/damage"
 )
 
-// job is a command line with the file that it writes; the content is always the same, but for what a command that was
-// interrupted knows by then and marks as partial.
+// job is a command line with the file that it writes. The content is always the same, except that an interrupted
+// command may write what it has so far and mark it as partial.
 type job struct {
 	args []string
 	out  string
@@ -46,9 +46,9 @@ func (w world) jobs() []job {
 	}
 }
 
-// TestKills ends every command at random moments with KILL, TERM, INT and HUP: its output is then missing or whole,
-// never in part unless it says so; only a killed process leaves a temporary file; the status of the last three is 130
-// within a second or so; and the command, run again, writes what it would have.
+// TestKills ends every command at random moments with KILL, TERM, INT and HUP. Afterwards its output is missing or
+// complete, and never incomplete without saying so. Only KILL may leave a temporary file. With the other signals the
+// status is 130, within about a second. Run again, the command writes its usual output.
 func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -81,7 +81,7 @@ func TestKills(t *testing.T) {
 			status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 			got, err := os.ReadFile(w.path(j.out))
 			switch {
-			case status.Signaled() && status.Signal() == s: // also one that came before the program could listen
+			case status.Signaled() && status.Signal() == s: // also before the program could handle it
 				killed++
 			case cmd.ProcessState.ExitCode() == 130:
 				interrupted++
@@ -100,7 +100,7 @@ func TestKills(t *testing.T) {
 			if !status.Signaled() {
 				require.Empty(t, left, "%q after %v", j.args, s)
 			}
-			for _, name := range left { // of this process, which had no time for it; too young for the next to sweep
+			for _, name := range left { // left by the killed process; too young for the next one to sweep
 				require.NoError(t, os.Remove(name))
 			}
 			code, text := w.run(j.args...)
@@ -115,8 +115,8 @@ func TestKills(t *testing.T) {
 		worst.Round(time.Millisecond), finished)
 }
 
-// markedPartial tells whether the content is a whole table with rows that all say that they are partial, as goline
-// attribute values writes when it is interrupted.
+// markedPartial tells whether the content is a complete table whose rows are all marked as partial, as goline attribute
+// values writes it when it is interrupted.
 func markedPartial(t *testing.T, content []byte) bool {
 	t.Helper()
 	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
@@ -127,7 +127,7 @@ func markedPartial(t *testing.T, content []byte) bool {
 	return column >= 0 && !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[column] != "true" })
 }
 
-// untimed is the JSON of an evaluation without its times.
+// untimed returns the JSON of an evaluation without its times.
 func untimed(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -138,8 +138,8 @@ func untimed(t *testing.T, path string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestTwoProcessesOnOneFolder keep their features in one folder at the same time; both say what one alone says, again
-// and again.
+// TestTwoProcessesOnOneFolder: two processes that keep features in one folder at the same time both print what a single
+// one prints, every time.
 func TestTwoProcessesOnOneFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -167,7 +167,7 @@ func TestTwoProcessesOnOneFolder(t *testing.T) {
 			require.Equal(t, want, untimed(t, w.path(fmt.Sprint(i, ".json"))))
 		}
 	}
-	// Damaged entries: the right result, or one line that says what to do.
+	// Damaged files in the folder lead to the right result, or to one line that says what to do.
 	rng := rand.New(rand.NewPCG(5, 1))
 	files, err := filepath.Glob(w.path("kept/*.npz"))
 	require.NoError(t, err)
@@ -194,8 +194,8 @@ func TestTwoProcessesOnOneFolder(t *testing.T) {
 	t.Logf("%d damaged entries refused", refused)
 }
 
-// TestFullDisksAndClosedPipes: a disk that is full is one line and status 1, and nobody hangs where what is written to
-// has no reader.
+// TestFullDisksAndClosedPipes: a full disk leads to one line and status 1, and no command hangs when its output has no
+// reader.
 func TestFullDisksAndClosedPipes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -236,7 +236,8 @@ func TestFullDisksAndClosedPipes(t *testing.T) {
 	}
 }
 
-// TestFolderWithoutPermission, where there are permissions for whoever runs the test.
+// TestFolderWithoutPermission: a folder without permission is an error. The test needs a user to whom permissions
+// apply.
 func TestFolderWithoutPermission(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -256,8 +257,8 @@ func TestFolderWithoutPermission(t *testing.T) {
 	require.Contains(t, text, "images.npz")
 }
 
-// TestPipesAreNotWaitedFor: a named pipe in the place of any file that is read is an error at once; nobody waits for a
-// writer.
+// TestPipesAreNotWaitedFor: a named pipe in the place of any file that is read is an error at once. No command waits
+// for its writer.
 func TestPipesAreNotWaitedFor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")

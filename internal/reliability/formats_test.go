@@ -38,15 +38,16 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// format is a kind of file with an intact one and a way to read it.
+// format is a kind of file: an intact file, and a function that reads one.
 type format struct {
 	name string
 	file []byte
-	// checked says that the format carries a checksum over what is read: damage never passes for another content.
+	// checked says that the format has a checksum over everything that is read, so that damage never leads to other
+	// content.
 	checked bool
-	// read returns what a file says, as a hash, or an error.
+	// read returns a hash of a file's content, or an error.
 	read func(data []byte) (string, error)
-	// behind makes a defect that the checksums or the lengths of the format do not tell; nil for a format with neither.
+	// behind makes a defect with right checksums and lengths; nil for a format that has neither.
 	behind func(data []byte, rng *rand.Rand) []byte
 }
 
@@ -154,7 +155,7 @@ func fixture(t testing.TB, name string) []byte {
 	return data
 }
 
-// npzOf writes arrays into an archive.
+// npzOf returns an archive of arrays.
 func npzOf(t testing.TB, arrays ...npyz.Named) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -169,7 +170,7 @@ func npzOf(t testing.TB, arrays ...npyz.Named) []byte {
 	return b.Bytes()
 }
 
-// tarOf makes an archive of names and contents.
+// tarOf returns a tar archive. members are names and contents in turn.
 func tarOf(t testing.TB, members ...any) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -192,7 +193,7 @@ func pixels(n, height, width int) []uint8 {
 	return pix
 }
 
-// fittedDetector is one for the smallest DenseNet.
+// fittedDetector returns a detector for the smallest DenseNet.
 func fittedDetector(t testing.TB) *line.Detector {
 	t.Helper()
 	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
@@ -204,7 +205,7 @@ func fittedDetector(t testing.TB) *line.Detector {
 	return det.WithFitPictures([]line.Hash{{1}, {2}})
 }
 
-// formats lists every kind of file that is read, with a small one of each.
+// formats returns every kind of file that goline reads, each with a small file.
 func formats(t testing.TB) []format {
 	t.Helper()
 	var sd weights.StateDict
@@ -267,7 +268,8 @@ func formats(t testing.TB) []format {
 	}
 }
 
-// keptFeatures is a file of a folder of kept features: damage is an error, or the features are computed again.
+// keptFeatures returns the format of a file in a folder of kept features. Damage leads to an error, or the features are
+// computed again.
 func keptFeatures(t testing.TB) format {
 	t.Helper()
 	x, err := eval.NewExtractor(nettest.DenseNetBC(t, 10, 1, 2, 5), eval.Options{Graph: graph.Options{Workers: 1}})
@@ -299,7 +301,7 @@ func keptFeatures(t testing.TB) format {
 	}, damage.Zip}
 }
 
-// calibratedDetector is a detector's file with a calibration in it.
+// calibratedDetector returns the file of a detector with a calibration.
 func calibratedDetector(t testing.TB, det *line.Detector) []byte {
 	t.Helper()
 	s, err := det.Score(t.Context(), nettest.Stream(nettest.Batch(30, det.Network().InputShape(), 0, 2)))
@@ -312,7 +314,7 @@ func calibratedDetector(t testing.TB, det *line.Detector) []byte {
 	return b.Bytes()
 }
 
-// trainingState is the checkpoint of a run that goes on from it, without a step to do.
+// trainingState returns the format of a training checkpoint. Reading it resumes a run that has no steps left.
 func trainingState(t testing.TB) format {
 	t.Helper()
 	images, labels := make([]dataset.Image, 4), []int{0, 1, 2, 1}

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/internal/cli"
 )
 
-// asGoline makes the test binary run as goline itself.
+// asGoline is the environment variable that makes the test binary run as goline.
 const asGoline = "GOLINE_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// trials is the number in an environment variable, or else the given one.
+// trials returns the number in an environment variable, or usual if it is not set.
 func trials(t testing.TB, variable string, usual int) int {
 	text := os.Getenv(variable)
 	if text == "" {

@@ -17,14 +17,14 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// usage is what a process holds once all garbage is gone.
+// usage is what a process holds after garbage collection.
 type usage struct {
 	heap              uint64
 	goroutines, files int
 }
 
 func measure() usage {
-	for range 3 { // finalizers take turns
+	for range 3 { // finalizers may need several collections
 		debug.FreeOSMemory()
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -37,8 +37,8 @@ func measure() usage {
 	return u
 }
 
-// TestSoak scores, fits, evaluates, cancels and reloads in one process, for a second unless GOLINE_SOAK says how many:
-// heap, goroutines and open files at the end are those after the first round.
+// TestSoak scores, fits, evaluates, cancels and reloads in one process, for one second or as many as GOLINE_SOAK says.
+// At the end the heap, the goroutines and the open files are those after the first round.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes its time")
@@ -54,7 +54,7 @@ func TestSoak(t *testing.T) {
 			{"score", "--detector", w.path("soak.npz"), "--data", w.path("images.npz"), "--out", w.path("soak.csv")},
 			w.eval("--json", w.path("soak.json"), "--features-dir", w.path("soak")),
 			{"inspect", w.path("soak.npz")},
-			// refused
+			// a command that fails
 			{"score", "--detector", w.path("net.npz"), "--data", w.path("images.npz"), "--out", w.path("no.csv")},
 		} {
 			var out, errs bytes.Buffer

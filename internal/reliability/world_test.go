@@ -58,14 +58,14 @@ func (w world) eval(more ...string) []string {
 	return append(args, more...)
 }
 
-// command is goline as a process of its own.
+// command returns goline as a process of its own.
 func (w world) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asGoline+"=1", "TMPDIR="+w.dir, "GOTMPDIR="+w.dir)
 	return cmd
 }
 
-// run returns the exit status, -1 for a process that a signal killed, and what was said.
+// run returns the exit status, -1 for a process that was killed by a signal, and the output.
 func (w world) run(args ...string) (code int, text string) {
 	var out bytes.Buffer
 	cmd := w.command(args...)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCostsFollowFromRates computes the table of docs/scale.md from the numbers in the sentence above it.
+// TestCostsFollowFromRates computes the table of docs/scale.md again, from the numbers in the sentence above it.
 func TestCostsFollowFromRates(t *testing.T) {
 	content, err := os.ReadFile("../../docs/scale.md")
 	require.NoError(t, err)

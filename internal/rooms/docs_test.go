@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// page is a text for readers: a file of Markdown, or the text of a notebook.
+// page is a text to read: a Markdown file, or the text of a notebook.
 type page struct{ file, text string }
 
-// pages are README.md, docs, notebooks and whatever else of Markdown there is, except data that tests read.
+// pages returns README.md, docs, notebooks and all other Markdown files, except data that tests read.
 func pages(t *testing.T) (all []page) {
 	t.Helper()
 	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "testdata/*/*.md", "notebooks/*.ipynb"} {
@@ -52,10 +52,10 @@ func pages(t *testing.T) (all []page) {
 	return all
 }
 
-// code is what is no text: blocks and spans of code.
+// code matches the parts of a page that are code: blocks and spans.
 var code = regexp.MustCompile("(?ms)^```.*?^```|`[^`\n]*`")
 
-// anchors are the names by which the headings of a page are linked to, as GitHub makes them.
+// anchors returns the names by which links refer to the headings of a page, as GitHub makes them.
 func anchors(text string) (all []string) {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		var name strings.Builder
@@ -72,7 +72,7 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// TestLinks follows every link from page to page and to files, headings included.
+// TestLinks: every link between pages, and to files and headings, has a target.
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	followed := 0
@@ -100,7 +100,7 @@ func TestLinks(t *testing.T) {
 	require.Greater(t, followed, 60)
 }
 
-// TestPagesAreShort: what is longer than a sitting is two pages.
+// TestPagesAreShort: a page that is too long to read at once must be divided.
 func TestPagesAreShort(t *testing.T) {
 	for _, p := range pages(t) {
 		most := 12_000
@@ -129,7 +129,7 @@ func library(t *testing.T) (dirs []string) {
 	return dirs
 }
 
-// documentation reads a package, with the files of its tests for the examples, whatever platform they are for.
+// documentation returns the documentation of a package, for all platforms, with the examples in its tests.
 func documentation(t *testing.T, dir string) *doc.Package {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -146,8 +146,8 @@ func documentation(t *testing.T, dir string) *doc.Package {
 	return p
 }
 
-// TestEveryNameIsDocumented: packages show a short program, and packages, constants, variables, functions, types and
-// methods have comments.
+// TestEveryNameIsDocumented: packages, constants, variables, functions, types and methods have comments, and the
+// comment of a package shows a short program.
 func TestEveryNameIsDocumented(t *testing.T) {
 	for _, dir := range library(t) {
 		p := documentation(t, dir)
@@ -161,7 +161,7 @@ func TestEveryNameIsDocumented(t *testing.T) {
 				if strings.TrimSpace(v.Doc) != "" {
 					continue
 				}
-				for _, s := range v.Decl.Specs { // a group without a comment of its own says it at each name
+				for _, s := range v.Decl.Specs { // in a group without a comment each name needs its own
 					s := s.(*ast.ValueSpec)
 					need(s.Names[0].Name, s.Doc.Text()+s.Comment.Text())
 				}
@@ -189,7 +189,7 @@ func TestEveryNameIsDocumented(t *testing.T) {
 	}
 }
 
-// mainTypes are those that a program starts from: each has an Example whose output is checked.
+// mainTypes lists, by package, the types that a program starts from. Each must have an Example whose output is checked.
 var mainTypes = map[string][]string{
 	"attribution":              {"Estimate"},
 	"attribution/compare":      {"Compare"},
@@ -214,9 +214,10 @@ var mainTypes = map[string][]string{
 	"train":                    {"Run", "NewSchedule"},
 }
 
-// TestEveryMainTypeHasAnExample, and every package that a program starts from is in the list.
+// TestEveryMainTypeHasAnExample: each name in mainTypes has an Example, and every package that a program starts from is
+// in mainTypes.
 func TestEveryMainTypeHasAnExample(t *testing.T) {
-	withoutMain := []string{"line/probe"} // what other packages ask for
+	withoutMain := []string{"line/probe"} // packages that only other packages ask for
 	for _, dir := range library(t) {
 		names, known := mainTypes[dir]
 		if !known {

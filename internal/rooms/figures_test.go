@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadmeRepeatsMeasuredSpeed: each figure of README's table of speed is one of docs/speed.md, which says how it was
-// measured, perhaps rounded.
+// TestReadmeRepeatsMeasuredSpeed: each figure in README's table of speed is one of docs/speed.md, perhaps rounded. That
+// page says how it was measured.
 func TestReadmeRepeatsMeasuredSpeed(t *testing.T) {
 	read := func(file string) string {
 		content, err := os.ReadFile("../../" + file)

@@ -14,11 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mostColumns is how wide a line of Go may be, a tabulator counted as four columns.
+// mostColumns is the largest width of a line of Go. A tab counts as four columns.
 const mostColumns = 120
 
-// exempt marks the lines of a file that cannot be broken without changing what they say: those of raw strings and of
-// the expected outputs of examples, and directives of the compiler.
+// exempt returns the numbers of the lines that cannot be broken without changing their meaning: those of raw strings,
+// of the expected outputs of examples, and of compiler directives.
 func exempt(content []byte) map[int]bool {
 	lines := map[int]bool{}
 	set := token.NewFileSet()
@@ -26,7 +26,7 @@ func exempt(content []byte) map[int]bool {
 	var s scanner.Scanner
 	s.Init(file, content, nil, scanner.ScanComments)
 	output := regexp.MustCompile(`^// (Unordered output|Output):`)
-	last, within := 0, false // line of the comment before, and whether it belongs to an output
+	last, within := 0, false // line of the last comment, and whether it belongs to an expected output
 	for {
 		pos, tok, text := s.Scan()
 		if tok == token.EOF {
@@ -48,7 +48,7 @@ func exempt(content []byte) map[int]bool {
 	}
 }
 
-// TestLinesAreShort: no line of Go is wider than 120 columns, but in generated files.
+// TestLinesAreShort: no line of Go is wider than 120 columns, except in generated files.
 func TestLinesAreShort(t *testing.T) {
 	files := 0
 	require.NoError(t, filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {

@@ -18,10 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is a piece of Go in a package's comment or on a page, and where it stands.
+// program is a piece of Go in a package comment or on a page, and its place.
 type program struct{ where, text string }
 
-// programs are those that package comments show, the blocks marked as Go of all pages, and the cells of notebooks.
+// programs returns the programs in package comments, the Go blocks of all pages, and the cells of notebooks.
 func programs(t *testing.T) (all []program) {
 	t.Helper()
 	for _, dir := range library(t) {
@@ -63,7 +63,7 @@ func programs(t *testing.T) (all []program) {
 			if c.Type != "code" {
 				continue
 			}
-			// What comes before a line of %% are declarations, what comes behind it is the program.
+			// The text before a line of %% consists of declarations, the text behind it is the body of main.
 			for part := range strings.SplitSeq("\n"+strings.Join(c.Source, ""), "\n%%") {
 				all = append(all, program{file, part})
 			}
@@ -73,7 +73,8 @@ func programs(t *testing.T) (all []program) {
 	return all
 }
 
-// parse reads a program that is a file, declarations, or statements. Lines of … and of GoNB's %% are left out.
+// parse parses a program that is a file, a list of declarations, or a list of statements. Lines of … and GoNB's %%
+// lines are left out.
 func parse(text string) (*ast.File, error) {
 	text = regexp.MustCompile(`(?m)^\s*(…|%%|\.\.\.|!\*.*)$`).ReplaceAllString(text, "")
 	text = strings.NewReplacer("{ … }", "{}", "{ ... }", "{}").Replace(text)
@@ -88,7 +89,7 @@ func parse(text string) (*ast.File, error) {
 	return nil, first
 }
 
-// exported holds the exported names of a package, those of fields and methods of each type apart.
+// exported holds the exported names of a package, and separately those of fields and methods.
 type exported struct{ names, members map[string]bool }
 
 func exportedOf(p *doc.Package) exported {
@@ -134,11 +135,11 @@ func exportedOf(p *doc.Package) exported {
 	return e
 }
 
-// members of other libraries' types that programs use.
+// otherMembers lists the members of other libraries' types that programs use.
 var otherMembers = strings.Fields("Context Close Error Write Values Nodes Node String Done T Read Seek Bounds At")
 
-// TestProgramsNameWhatExists: each name of the module that a program of a comment or a page uses is exported there, and
-// fields and methods are those of some type.
+// TestProgramsNameWhatExists: every name of the module in a program of a comment or a page is exported there, and every
+// field and method belongs to some type.
 func TestProgramsNameWhatExists(t *testing.T) {
 	packages, members := map[string]exported{}, map[string]bool{}
 	for _, name := range otherMembers {

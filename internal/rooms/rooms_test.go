@@ -1,4 +1,4 @@
-// Package rooms tests which package may import which: arrows point down.
+// Package rooms tests which packages may import which others: imports point downwards. It also tests the documentation.
 package rooms
 
 import (
@@ -16,8 +16,8 @@ import (
 
 const module = "github.com/line-ood/goline/"
 
-// floors lists the rooms from the ground up; a package may import packages of its own floor's room and of lower floors.
-// The longest prefix decides.
+// floors lists the rooms (packages by their path's prefix) from the bottom up. A package may import packages of its own
+// room and of lower floors. Of several prefixes the longest counts.
 var floors = [][]string{
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx",
 		"internal/splitmix", "attribution/internal/numfmt",
@@ -71,7 +71,7 @@ func TestArrowsPointDown(t *testing.T) {
 	require.Greater(t, seen, 30)
 }
 
-// where returns the floor of a package and its room, -1 for none.
+// where returns the floor of a package, -1 for none, and its room.
 func where(name string) (floor int, room string) {
 	floor = -1
 	for f, rooms := range floors {
@@ -84,8 +84,8 @@ func where(name string) (floor int, room string) {
 	return floor, room
 }
 
-// TestCommandsRunNoPrograms: commands take flags in and hand results out; loops over programs stand in the packages
-// that they call.
+// TestCommandsRunNoPrograms: commands take flags and write results. Loops over the runs of a program belong into the
+// packages that they call.
 func TestCommandsRunNoPrograms(t *testing.T) {
 	loop := regexp.MustCompile(`range .*\.(Run|Score)\(`)
 	err := filepath.WalkDir("../cli", func(path string, d fs.DirEntry, err error) error {

@@ -1,4 +1,4 @@
-// Package sharedtest finds the reference data that lies beside the repository, for tests only.
+// Package sharedtest finds reference data for tests in the folder shared, which lies beside the repository.
 package sharedtest
 
 import (
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Path returns the path of a file or folder under ../shared, seen from the module's root.
-// Where it is missing the test is skipped with a message that names it; with GOLINE_REQUIRE_SHARED=1 it fails.
+// Path returns the path of a file or folder in ../shared, relative to the module's root. If it is missing, the test is
+// skipped with a message that names it; with GOLINE_REQUIRE_SHARED=1 the test fails.
 func Path(t testing.TB, elem ...string) string {
 	t.Helper()
 	_, self, _, ok := runtime.Caller(0)

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/internal/splitmix"
 )
 
-// TestMix compares with the first outputs of SplitMix64 seeded with 1234567, as its reference implementation
+// TestMix compares with the first outputs of SplitMix64 with seed 1234567, as the reference implementation
 // (https://prng.di.unimi.it/splitmix64.c) gives them.
 func TestMix(t *testing.T) {
 	state := uint64(1234567)
