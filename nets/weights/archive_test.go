@@ -38,7 +38,7 @@ func TestHandMadeCheckpoint(t *testing.T) {
 	require.Equal(t, want, tensors(sd))
 }
 
-// TestViewsMatchEnumeration compares every view that lies within its storage with index arithmetic.
+// TestViewsMatchEnumeration compares every view inside its storage with index arithmetic.
 func TestViewsMatchEnumeration(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		shape := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 3).Draw(rt, "shape")
@@ -139,7 +139,7 @@ func TestRefusesMalformedArchives(t *testing.T) {
 	}
 }
 
-// overlapping lists one record many times in the directory.
+// overlapping returns an archive that lists one record many times in its directory.
 func overlapping(t *testing.T) []byte {
 	b := zipped(t, zip.Store, record{"a0/data.pkl", make([]byte, 500)})
 	end := len(b) - 22 // the closing record without a comment
@@ -162,7 +162,7 @@ func TestRefusesOverlappingRecords(t *testing.T) {
 	require.ErrorContains(t, err, "overlap")
 }
 
-// TestHostilePickles hands the interpreter programs that no checkpoint contains: an error or a harmless value.
+// TestHostilePickles runs pickles that no checkpoint contains. Each must give an error or a harmless value.
 func TestHostilePickles(t *testing.T) {
 	const cut, number, complex = "cut off", "absurd number", "too complex"
 	for name, c := range map[string]struct{ pickle, want string }{
@@ -199,13 +199,13 @@ func TestHostilePickles(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 		require.Less(t, len(err.Error()), 300, "%s: errors stay readable", name)
 	}
-	// Nothing is called: the class is unknown, so the call has no effect.
+	// Nothing is called: the class is unknown, so the call does nothing.
 	v, err := weights.Unpickle([]byte("cos\nsystem\n(X\x04\x00\x00\x00exittR."))
 	require.NoError(t, err)
 	require.Equal(t, "os.system", v.(interface{ String() string }).String())
 }
 
-// TestIgnoresWhatIsNotNeeded mixes unknown objects of every kind into a checkpoint.
+// TestIgnoresWhatIsNotNeeded puts unknown objects of every kind into a checkpoint.
 func TestIgnoresWhatIsNotNeeded(t *testing.T) {
 	p := newPickler().op("}(")
 	p.text("args").global("argparse", "Namespace").op(")\x81}(").text("lr").op("K\x01ub")
@@ -214,7 +214,7 @@ func TestIgnoresWhatIsNotNeeded(t *testing.T) {
 	p.text("default").global("collections", "defaultdict").op("(").global("__builtin__", "list").op("tR")
 	p.op("K\x05").text("number as key")
 	p.text("queue").global("collections", "deque").op(")R(K\x01K\x02e")
-	p.text("state_dict").op("N") // present, but not a dictionary
+	p.text("state_dict").op("N") // the key exists, but its value is not a dictionary
 	p.text("model").op("}").text("state_dict").dict(vector("a")).op("s")
 	p.op("u.")
 	sd, err := weights.ReadBytes(zipped(t, zip.Store, record{"archive/data.pkl", p.Bytes()},

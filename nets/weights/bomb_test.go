@@ -13,7 +13,8 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// TestBombs: small files that unpack to gigabytes are errors that name the file, and take far less than they ask for.
+// TestBombs: small files that unpack to gigabytes are refused with an error that names the file, without taking that
+// much memory.
 func TestBombs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("unpacks gigabytes on one goroutine")

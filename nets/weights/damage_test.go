@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// samples gives a valid file of each format, all with the tensors of fixture(1).
+// samples returns a valid file of each format. All have the tensors of fixture(1).
 func samples(t testing.TB) map[string][]byte {
 	out := map[string][]byte{}
 	for _, name := range []string{"plain.pth", "nested.pth.tar", "legacy.pth", "legacy_nested.pth.tar"} {
@@ -42,8 +42,9 @@ func TestCutFiles(t *testing.T) {
 	}
 }
 
-// TestFlippedBytes damages each byte. Zip archives carry checksums: only the right tensors may come out, under the
-// right names or not at all. Safetensors has none: whatever comes out must be of consistent shape.
+// TestFlippedBytes flips each byte. Zip archives have checksums: a damaged one is refused, or gives the right tensors,
+// perhaps without some of them. Safetensors and the legacy format have none: any tensors are allowed, but their shapes
+// must fit their data.
 func TestFlippedBytes(t *testing.T) {
 	want := fixture(1)
 	for name, b := range samples(t) {
@@ -64,7 +65,7 @@ func TestFlippedBytes(t *testing.T) {
 						require.Equal(t, w, got, "%s, byte %d", name, i)
 					}
 				}
-				if name != "npz" { // names of npz arrays lie in the zip directory, which has no checksum
+				if name != "npz" { // the names of npz arrays are in the zip directory, which has no checksum
 					require.Equal(t, len(want), sd.Len(), "%s, byte %d", name, i)
 				}
 			}

@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// ErrFormat is the cause of errors about files in a format that is not read, and about paths whose extension names none
-// that is written.
+// ErrFormat is the cause of errors about files in a format that cannot be read, and about paths whose extension is not
+// that of a format that can be written.
 var ErrFormat = errors.New("unsupported format")
 
-// formatError says what is the matter with a format. It is [ErrFormat].
+// formatError is an error about a format. errors.Is finds [ErrFormat] in it.
 type formatError string
 
 func (e formatError) Error() string        { return string(e) }
@@ -24,17 +24,17 @@ const (
 	exportHint = "export the tensors to .safetensors or .npz under PyTorch's parameter names"
 )
 
-// format is one that is read.
+// format is a file format that can be read.
 type format int
 
 const (
 	unknownFormat format = iota
-	zipFormat            // PyTorch's or npz
+	zipFormat            // PyTorch's zip format, or npz
 	legacyFormat
 	safetensorsFormat
 )
 
-// foreign lists formats that people try, with what to do about them.
+// foreign lists formats that cannot be read but that people try, each with a hint at what to do.
 var foreign = []struct{ magic, name, hint string }{
 	{"\x89HDF\r\n\x1a\n", "HDF5 (Keras)", exportHint},
 	{"\x1f\x8b", "a gzip file", "decompress it first"},
@@ -51,7 +51,7 @@ var foreign = []struct{ magic, name, hint string }{
 	{"<html", "a web page, not a checkpoint", "download the file again"},
 }
 
-// detect tells the format by the first bytes. Formats that are not read are errors that say what to do.
+// detect returns the format by the first bytes of a file. For a format that cannot be read the error says what to do.
 func detect(r io.ReaderAt, size int64) (format, error) {
 	if size <= 0 {
 		return unknownFormat, fmt.Errorf("the file is empty: %w", io.ErrUnexpectedEOF)

@@ -7,7 +7,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// dtype says how elements lie in a file and what they become. Exactly one of f32 and i64 is set.
+// dtype says how elements are stored in a file and how to decode them. Exactly one of f32 and i64 is set.
 type dtype struct {
 	size int
 	f32  func(o binary.ByteOrder, b []byte) float32
@@ -42,32 +42,32 @@ var (
 	}}
 )
 
-// torchTypes are the storage classes of PyTorch that have a plain element type.
+// torchTypes maps PyTorch's storage classes to element types.
 var torchTypes = map[string]dtype{
 	"DoubleStorage": float64Type, "FloatStorage": float32Type, "HalfStorage": float16Type,
 	"BFloat16Storage": bfloat16Type, "LongStorage": int64Type, "IntStorage": int32Type, "ShortStorage": int16Type,
 	"CharStorage": int8Type, "ByteStorage": uint8Type, "BoolStorage": boolType,
 }
 
-// safetensorsTypes are the type names of safetensors headers. U64 is left out: no weights are counted that far.
+// safetensorsTypes maps type names in safetensors headers to element types. U64 is left out: weights do not need it.
 var safetensorsTypes = map[string]dtype{
 	"F64": float64Type, "F32": float32Type, "F16": float16Type, "BF16": bfloat16Type,
 	"I64": int64Type, "I32": int32Type, "I16": int16Type, "I8": int8Type,
 	"U32": uint32Type, "U16": uint16Type, "U8": uint8Type, "BOOL": boolType,
 }
 
-// layout places the elements of a tensor in a storage, in elements.
+// layout is the position of a tensor's elements in a storage, in units of elements.
 type layout struct {
 	offset        int
 	shape, stride []int
 }
 
-// fill decodes the n elements that l picks from raw into t. The caller has checked that all of them lie within raw.
+// fill decodes the n elements at l in raw into t. The caller must have checked that all of them lie in raw.
 func (dt dtype) fill(t *Tensor, raw []byte, o binary.ByteOrder, l layout, n int) {
 	switch {
 	case dt.i64 != nil:
 		t.I64 = gather(raw, dt.size, l, n, func(b []byte) int64 { return dt.i64(o, b) })
-	case dt.size == 4 && o == binary.LittleEndian: // the one type that matters for speed
+	case dt.size == 4 && o == binary.LittleEndian: // the only type whose speed matters
 		t.F32 = gather(raw, 4, l, n, func(b []byte) float32 {
 			return math.Float32frombits(binary.LittleEndian.Uint32(b))
 		})

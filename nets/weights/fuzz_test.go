@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// check makes sure that what was read is consistent: it can be written and read again.
+// check reads bytes and, if that succeeds, checks that the tensors can be written and read again.
 func check(t *testing.T, b []byte) {
 	sd, err := weights.ReadBytes(b)
 	if err != nil {
@@ -30,7 +30,7 @@ func check(t *testing.T, b []byte) {
 	}
 }
 
-// checkDamaged is check of bytes with a defect behind the checksums of a zip archive; seed 0 leaves them as they are.
+// checkDamaged runs check on bytes with a defect whose zip checksums are right; seed 0 leaves the bytes as they are.
 func checkDamaged(t *testing.T, b []byte, seed uint64) {
 	if seed != 0 {
 		b = damage.Zip(b, rand.New(rand.NewPCG(seed, 1)))
@@ -49,7 +49,7 @@ func FuzzTorch(f *testing.F) {
 	f.Fuzz(checkDamaged)
 }
 
-// FuzzLegacy puts the input in the place of the object in a file of the legacy format, where one storage follows.
+// FuzzLegacy uses the input as the pickled object in a file of the legacy format with one storage.
 func FuzzLegacy(f *testing.F) {
 	f.Add(newPickler().dict(vector("a"), vector("b")).op(".").Bytes(), []byte("\x80\x02]X\x01\x00\x00\x000a."))
 	f.Fuzz(func(t *testing.T, object, keys []byte) {
@@ -57,13 +57,14 @@ func FuzzLegacy(f *testing.F) {
 	})
 }
 
-// FuzzPickle puts the input into a valid archive, past the checksums that stop FuzzTorch.
+// FuzzPickle uses the input as the pickle in a valid archive, whose checksums are right, unlike those that FuzzTorch
+// makes.
 func FuzzPickle(f *testing.F) {
 	f.Add(newPickler().dict(vector("a"), vector("b")).op(".").Bytes())
 	for _, name := range []string{"plain.pth", "protocol4.pth", "parameters.pth", "nested.pth.tar", "module.pth"} {
 		z, err := zip.OpenReader(filepath.Join("testdata", name))
 		require.NoError(f, err)
-		r, err := z.File[0].Open() // the pickle comes first
+		r, err := z.File[0].Open() // the first member is the pickle
 		require.NoError(f, err)
 		var b bytes.Buffer
 		_, err = b.ReadFrom(r)

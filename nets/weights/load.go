@@ -22,13 +22,13 @@ func LoadInto(t Target, path string) error {
 	return load(t, sd, path, err)
 }
 
-// LoadFrom is [LoadInto] for size bytes in r. Errors call them name; see [ReadFrom].
+// LoadFrom is [LoadInto] for the first size bytes of r. name stands for a path in errors; see [ReadFrom].
 func LoadFrom(t Target, r io.ReaderAt, size int64, name string) error {
 	sd, err := ReadFrom(r, size, name)
 	return load(t, sd, name, err)
 }
 
-// load puts what was read, unless reading failed, into t.
+// load loads sd into t, unless err, the error of reading it, is not nil. name stands for the path in errors.
 func load(t Target, sd *StateDict, name string, err error) error {
 	if err != nil {
 		return err
@@ -39,23 +39,23 @@ func load(t Target, sd *StateDict, name string, err error) error {
 	return nil
 }
 
-// counterName ends the names of batch norm's step counters, which inference does not need.
+// counterName is the last part of the names of batch norm's step counters, which inference does not need.
 const counterName = "num_batches_tracked"
 
 func isCounter(name string) bool {
 	return name == counterName || strings.HasSuffix(name, "."+counterName)
 }
 
-// Load copies the tensors of sd into params of the same names. Names and shapes must agree in full, and no element may
-// be NaN or infinite; otherwise a [*MismatchError], which is [ErrMismatch], lists every disagreement and no parameter
-// is touched. Integers are accepted where float32 holds them exactly. Only batch norm's step counters
-// (*.num_batches_tracked) may be missing on either side.
+// Load copies the tensors of sd into the parameters of the same names. All names and shapes must agree, and no element
+// may be NaN or infinite. Otherwise the error is a [*MismatchError], in which errors.Is finds [ErrMismatch], that lists
+// every disagreement, and no parameter is changed. Integers are accepted if float32 holds them exactly. Only batch
+// norm's step counters (*.num_batches_tracked) may be missing on either side.
 func Load(params []*graph.Param, sd *StateDict) error {
 	var bad MismatchError
 	type pair struct {
 		dst    []float32
 		src    Tensor
-		scalar *graph.Param // set where dst is not the parameter's own memory
+		scalar *graph.Param // set if dst is not the parameter's own memory
 	}
 	var pairs []pair
 	wanted := make(map[string]bool, len(params))
@@ -110,8 +110,8 @@ func Load(params []*graph.Param, sd *StateDict) error {
 	return nil
 }
 
-// FromParams returns the values of params in order, as [Write] takes them. The elements are the parameters' own memory.
-// Names that come twice are an error, and so are parameters that are no contiguous float32 tensors.
+// FromParams returns the values of params in order, in the form that [Write] takes. The tensors share the parameters'
+// memory. It is an error if a name occurs twice, or if a parameter is not a contiguous float32 tensor.
 func FromParams(params []*graph.Param) (*StateDict, error) {
 	sd := &StateDict{}
 	for _, p := range params {
@@ -129,8 +129,8 @@ func FromParams(params []*graph.Param) (*StateDict, error) {
 	return sd, nil
 }
 
-// backing returns the memory of a parameter, checked for what copying relies on. Scalars give none away: they get a
-// stand-in of one element.
+// backing returns the memory of a parameter, after checking everything that copying relies on. The memory of a scalar
+// cannot be accessed; for it backing returns another slice of one element.
 func backing(p *graph.Param) ([]float32, error) {
 	if p == nil || p.Value == nil {
 		return nil, fmt.Errorf("the network has a parameter without a value")

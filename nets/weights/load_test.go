@@ -180,7 +180,7 @@ func TestSHA256(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("abc"), 0o644))
 	sum, err := weights.SHA256(path)
 	require.NoError(t, err)
-	// The one-block example of FIPS 180-2, appendix B.1.
+	// The example of one block in FIPS 180-2, appendix B.1.
 	require.Equal(t, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", sum)
 	_, err = weights.SHA256(path + "missing")
 	require.ErrorIs(t, err, os.ErrNotExist)

@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// withMetadata is a checkpoint of the vector "w" of 1, 2, 3, 4 whose seventh argument of _rebuild_tensor_v2 is written
-// by metadata.
+// withMetadata returns a checkpoint of the vector "w" of 1, 2, 3, 4. metadata writes the seventh argument of
+// _rebuild_tensor_v2.
 func withMetadata(t testing.TB, metadata func(p *pickler)) []byte {
 	p := newPickler().op("}").text("w").global("torch._utils", "_rebuild_tensor_v2").op("((")
 	p.text("storage").global("torch", "FloatStorage").text("0").text("cpu").int(4).op("tQ")
@@ -21,8 +21,8 @@ func withMetadata(t testing.TB, metadata func(p *pickler)) []byte {
 	return zipped(t, zip.Store, record{"archive/data.pkl", p.Bytes()}, record{"archive/data/0", floats(1, 2, 3, 4)})
 }
 
-// TestTensorMetadata: the negative bit changes all signs, as in torch.imag(z.conj()); bits that are not understood are
-// refused and never passed over.
+// TestTensorMetadata: the negative bit changes all signs, as in torch.imag(z.conj()). Other bits are refused, not
+// ignored.
 func TestTensorMetadata(t *testing.T) {
 	bit := func(name, value string) func(*pickler) {
 		return func(p *pickler) { p.op("}").text(name).op(value + "s") }

@@ -7,31 +7,31 @@ import (
 	"strings"
 )
 
-// ShapeMismatch is a tensor whose shape in the file is not the one that the network wants.
+// ShapeMismatch is a tensor whose shape in the file differs from that in the network.
 type ShapeMismatch struct {
 	Name       string // the tensor's
 	File, Want []int  // the tensor's shape in the file, and the parameter's in the network
 }
 
-// String shows both shapes.
+// String returns the name and both shapes.
 func (m ShapeMismatch) String() string {
 	return fmt.Sprintf("%s: expected %v, got %v", m.Name, m.Want, m.File)
 }
 
-// ErrMismatch is what errors.Is finds in every [*MismatchError], for callers that need not know the tensors.
+// ErrMismatch is the error that errors.Is finds in every [*MismatchError], for callers that need no details.
 var ErrMismatch = errors.New("weights do not fit the network")
 
-// MismatchError lists everything that keeps a state dict from fitting a network, sorted by name. It is [ErrMismatch].
+// MismatchError lists everything that keeps a state dict from fitting a network, sorted by name.
 type MismatchError struct {
-	// Missing are tensors that the network wants and the state dict lacks.
+	// Missing lists tensors that the network has and the state dict lacks.
 	Missing []string
-	// Unexpected are tensors that the network does not know.
+	// Unexpected lists tensors that the state dict has and the network lacks.
 	Unexpected []string
-	// Misshapen are tensors of another shape than the network's.
+	// Misshapen lists tensors whose shapes differ.
 	Misshapen []ShapeMismatch
-	// NonFinite are tensors with NaN or infinite elements.
+	// NonFinite lists tensors with NaN or infinite elements.
 	NonFinite []string
-	// Inexact are integer tensors with elements that float32 does not hold.
+	// Inexact lists integer tensors with elements that float32 does not hold exactly.
 	Inexact []string
 }
 
@@ -46,7 +46,7 @@ func (e *MismatchError) sort() {
 	slices.SortFunc(e.Misshapen, func(a, b ShapeMismatch) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// Error counts each kind of disagreement and shows the first few of it.
+// Error counts each kind of disagreement and names the first few.
 func (e *MismatchError) Error() string {
 	shapes := make([]string, len(e.Misshapen))
 	for i, m := range e.Misshapen {
@@ -73,7 +73,7 @@ func (e *MismatchError) Error() string {
 // Is reports whether target is [ErrMismatch].
 func (e *MismatchError) Is(target error) bool { return target == ErrMismatch }
 
-// shorten shows the first few of a list.
+// shorten joins the first few names of a list.
 func shorten(names []string) string {
 	const shown = 8
 	if len(names) <= shown {

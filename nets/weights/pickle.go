@@ -15,12 +15,13 @@ import (
 // storageClass stands for a class such as torch.FloatStorage.
 type storageClass struct{ name string }
 
-// storage is a reference to stored elements. Their bytes are read only when a wanted tensor needs them.
+// storage is a reference to stored elements. Their bytes are read only if a tensor of the state dict needs them.
 type storage struct {
 	class string
 	key   string
-	size  int // elements
-	// from and length tell which of the elements tensors see: all of them but for views of the legacy format.
+	size  int // number of elements
+	// from and length are the range of elements that tensors can use: all of them, except for views of the legacy
+	// format.
 	from, length int
 }
 
@@ -28,12 +29,12 @@ type storage struct {
 type lazyTensor struct {
 	storage *storage
 	layout  layout
-	// negative says that the tensor is the storage's elements with their signs changed: PyTorch's negative bit.
+	// negative says that the tensor's elements are those of the storage with opposite signs: PyTorch's negative bit.
 	negative bool
 }
 
-// opaque stands for every class that is not needed for tensors, and for their instances. Whatever a pickle does to it
-// has no effect: it only remembers its name.
+// opaque stands for a class that tensors do not need, and for its instances. It only holds the class's name; nothing
+// that a pickle does with it has an effect.
 type opaque struct{ module, name string }
 
 func (o *opaque) String() string            { return o.module + "." + o.name }
@@ -44,16 +45,16 @@ func (o *opaque) Set(_, _ any)              {}
 func (o *opaque) Append(any)                {}
 func (o *opaque) Add(any)                   {}
 
-// function is a Python callable that is understood.
+// function implements a Python callable that the interpreter supports.
 type function func(args []any) (any, error)
 
 func (f function) Call(args ...any) (any, error) { return f(args) }
 
-// unpickle interprets a pickle of a PyTorch file, which data begins with. Only classes that tensors and dictionaries
-// need have a meaning; persistent resolves what the pickle only refers to.
+// unpickle interprets the pickle at the start of data, from a PyTorch file. Only the classes that tensors and
+// dictionaries need are supported; all others become opaque. persistent resolves the persistent IDs in the pickle.
 func unpickle(data []byte, persistent func(id any) (any, error)) (v any, err error) {
 	defer func() {
-		if p := recover(); p != nil { // the unpickler indexes and hashes what the file says
+		if p := recover(); p != nil { // the unpickler may panic on indices and keys in the file
 			v, err = nil, fmt.Errorf("malformed pickle: %s", fsfile.GaveUp(p))
 		}
 	}()
@@ -65,7 +66,7 @@ func unpickle(data []byte, persistent func(id any) (any, error)) (v any, err err
 	u.PersistentLoad = persistent
 	v, err = u.Load()
 	if err != nil {
-		return nil, fmt.Errorf("pickle: %.200s", err.Error()) // the unpickler prints whole objects
+		return nil, fmt.Errorf("pickle: %.200s", err.Error()) // cut, since the unpickler prints whole objects
 	}
 	return v, nil
 }
@@ -89,9 +90,9 @@ func findClass(module, name string) (any, error) {
 	return &opaque{module: module, name: name}, nil
 }
 
-// persistentLoad turns ("storage", class, key, device, elements) into a reference. The legacy format has a sixth item,
-// which is (key, first element, elements) for a view of the storage; and it saves modules as ("module", class, file,
-// source).
+// persistentLoad turns the persistent ID ("storage", class, key, device, elements) into a storage. The legacy format
+// has a sixth item, (key, first element, elements) for a view of the storage. It also saves modules as ("module",
+// class, file, source).
 func persistentLoad(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
 	if ok && t.Len() > 1 && t.Get(0) == "module" {
@@ -130,8 +131,8 @@ func persistentLoad(id any) (any, error) {
 	return s, nil
 }
 
-// rebuildTensor takes storage, offset, shape and stride; whether it has gradients, and hooks, do not matter. Metadata,
-// which follow them where there are any, change what the elements mean.
+// rebuildTensor implements torch._utils._rebuild_tensor_v2. It uses storage, offset, shape and stride; whether the
+// tensor needs gradients, and its hooks, do not matter. If metadata follow, they change the meaning of the elements.
 func rebuildTensor(args []any) (any, error) {
 	if len(args) < 4 {
 		return nil, errors.New("tensor with too few arguments")
@@ -154,8 +155,8 @@ func rebuildTensor(args []any) (any, error) {
 }
 
 // negativeBit reads the metadata of a tensor (torch/csrc/jit/serialization, setTensorMetadata): a dictionary of the
-// bits that a lazy view has set. Of these "neg" has a meaning for real elements; anything else is an error, since it
-// would be another tensor.
+// bits that are set in a lazy view. For real elements only "neg" has a meaning. Anything else is an error, because
+// ignoring it would give another tensor.
 func negativeBit(metadata any) (negative bool, err error) {
 	if metadata == nil {
 		return false, nil
@@ -178,7 +179,7 @@ func negativeBit(metadata any) (negative bool, err error) {
 	return negative, nil
 }
 
-// firstArgument serves torch.nn.Parameter and torch.Size, which only wrap what they are given.
+// firstArgument implements torch.nn.Parameter and torch.Size, which only wrap their argument.
 func firstArgument(args []any) (any, error) {
 	if len(args) == 0 {
 		return nil, errors.New("call without arguments")
@@ -186,7 +187,8 @@ func firstArgument(args []any) (any, error) {
 	return args[0], nil
 }
 
-// rebuildFromType takes (function, class, arguments, state) of a tensor subclass and ignores class and state.
+// rebuildFromType implements the rebuilding of a tensor subclass from (function, class, arguments, state). It ignores
+// class and state.
 func rebuildFromType(args []any) (any, error) {
 	if len(args) < 3 {
 		return nil, errors.New("tensor with too few arguments")
@@ -199,7 +201,7 @@ func rebuildFromType(args []any) (any, error) {
 	if fn, ok := f.(function); ok {
 		return fn(*inner)
 	}
-	return f, nil // opaque: named later, should it be wanted
+	return f, nil // opaque: an error names it if a tensor needs it
 }
 
 func ints(v any) ([]int, bool) {

@@ -33,7 +33,7 @@ func (p *pickler) text(s string) *pickler {
 	return p
 }
 
-// int writes a signed number of eight bytes, as Python does for those beyond four.
+// int writes a signed number of eight bytes, as Python does for numbers of more than four bytes.
 func (p *pickler) int(n int) *pickler {
 	p.WriteString("\x8a\x08")
 	p.Write(binary.LittleEndian.AppendUint64(nil, uint64(n)))
@@ -48,13 +48,13 @@ func (p *pickler) ints(ns []int) *pickler {
 	return p.op("t")
 }
 
-// view describes one tensor of a hand-made archive.
+// view describes a tensor of a test archive.
 type view struct {
 	name          string
 	class, key    string
 	size, offset  int
 	shape, stride []int
-	part          []int // of the storage, first element and elements: what the legacy format calls a view; nil for all
+	part          []int // first element and number of elements of the storage, the legacy format's view; nil for all
 }
 
 // tensor writes torch._utils._rebuild_tensor_v2(storage, offset, shape, stride, False, OrderedDict()).
@@ -77,7 +77,7 @@ func (p *pickler) dict(views ...view) *pickler {
 	return p.op("u")
 }
 
-// record is a member of a hand-made archive.
+// record is a member of a test archive.
 type record struct {
 	name string
 	data []byte
@@ -97,20 +97,20 @@ func zipped(t testing.TB, method uint16, records ...record) []byte {
 	return buf.Bytes()
 }
 
-// checkpoint is an archive of one storage "0" with the floats 1, 2, 3, 4, and of the given views.
+// checkpoint returns an archive of one storage "0" with the floats 1, 2, 3, 4, and the given views of it.
 func checkpoint(t testing.TB, views ...view) []byte {
 	return zipped(t, zip.Store,
 		record{"archive/data.pkl", newPickler().dict(views...).op(".").Bytes()},
 		record{"archive/data/0", floats(1, 2, 3, 4)})
 }
 
-// legacy is a file of the legacy format with these pickles of the object and of the keys, and these storages.
+// legacy returns a file of the legacy format with these pickles of the object and of the keys, and these storages.
 func legacy(object, keys []byte, storages ...[]byte) []byte {
 	const version, system = "\x80\x02M\xe9\x03.", "\x80\x02}."
 	return bytes.Join(append([][]byte{[]byte(weights.LegacyMagic + version + system), object, keys}, storages...), nil)
 }
 
-// stored is a storage of floats as the legacy format holds it.
+// stored returns a storage of floats in the legacy format.
 func stored(vs ...float32) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(vs))), floats(vs...)...)
 }

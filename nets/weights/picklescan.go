@@ -7,17 +7,17 @@ import (
 	"fmt"
 )
 
-// Bounds on a pickle. Real checkpoints stay far below: a network of ten thousand tensors takes about a megabyte.
+// Limits of a pickle. Real checkpoints stay far below them: a network of ten thousand tensors takes about a megabyte.
 const (
 	maxPickle     = 32 << 20
-	maxContainers = 2 << 20 // objects that cost memory for a byte or two of pickle
-	maxOps        = 4 << 20 // each may put a value on the stack, or into the memo
+	maxContainers = 2 << 20 // objects that take much memory for a byte or two of pickle
+	maxOps        = 4 << 20 // each may add a value to the stack or to the memo
 	maxMarks      = 10_000  // nesting
 	maxNumberText = 1000
 	maxLong       = 64
 )
 
-// argument says what follows an opcode.
+// argument is the kind of argument that follows an opcode.
 type argument uint8
 
 const (
@@ -36,8 +36,8 @@ const (
 	frameArg
 )
 
-// opcodes are those of pickle protocols 0 to 4 that a checkpoint can need. Extension codes and out-of-band buffers are
-// left out: they refer to things outside of the file.
+// opcodes holds the opcodes of pickle protocols 0 to 4 that a checkpoint may contain. Extension codes and out-of-band
+// buffers are left out, because they refer to things outside of the file.
 var opcodes = func() (t [256]argument) {
 	for arg, ops := range map[argument]string{
 		noArg:      "(.012NQRabde]lost)u}\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94",
@@ -62,9 +62,10 @@ var opcodes = func() (t [256]argument) {
 
 var errPickleCut = errors.New("pickle is cut off")
 
-// scanPickle walks over the opcodes without interpreting them. The unpickler trusts every length and count in its
-// input; what passes here cannot make it take more memory than the bounds above allow. It returns the length of the
-// pickle, after which p may go on; errPickleCut where p ends before it.
+// scanPickle goes through the opcodes of a pickle without interpreting them. It is needed because the unpickler trusts
+// every length and count in its input: a pickle that passes cannot make it take more memory than the limits above
+// allow. scanPickle returns the length of the pickle, behind which p may go on, or errPickleCut if p ends before the
+// pickle does.
 func scanPickle(p []byte) (int, error) {
 	containers, marks, ops, whole := 0, 0, 0, len(p)
 	for len(p) > 0 {
@@ -97,7 +98,7 @@ func scanPickle(p []byte) (int, error) {
 	return 0, errPickleCut
 }
 
-// skipArgument returns the length of an opcode's argument at the start of p.
+// skipArgument returns the length of the argument of opcode op at the start of p.
 func skipArgument(op byte, p []byte) (int, error) {
 	need := func(n int) (int, error) {
 		if n > len(p) {
@@ -134,7 +135,7 @@ func skipArgument(op byte, p []byte) (int, error) {
 			return 0, errPickleCut
 		}
 		return first + second, nil
-	case frameArg: // what the frame holds is scanned like the rest
+	case frameArg: // the content of the frame is scanned like the rest
 		if len(p) < 8 || binary.LittleEndian.Uint64(p) > uint64(len(p)-8) {
 			return 0, errPickleCut
 		}

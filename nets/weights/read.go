@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// Read reads all tensors of a file. The format is told by content, never by name:
+// Read reads all tensors of a file. The format is recognised by content, not by name:
 //
 //   - PyTorch's zip format, as torch.save writes it since version 1.6, and the one before. The state dict may be the
 //     saved object itself or lie under one of the keys state_dict, model_state_dict, model, net, network,
@@ -23,13 +23,13 @@ import (
 //   - safetensors.
 //   - npz with one numeric array for each tensor.
 //
-// Prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name, are
-// removed when all names have them. Names of torchvision's first files of DenseNet and of vision transformers, such as
-// denselayer1.norm.2.weight and mlp.linear_1.weight, become today's: denselayer1.norm2.weight, mlp.0.weight. Half
-// precision, bfloat16 and double become float32; integers and booleans int64.
+// The prefixes "module." and "_orig_mod.", which wrappers for parallel training and compilation put before every name,
+// are removed if all names have them. Old names in torchvision's first files of DenseNet and of vision transformers,
+// such as denselayer1.norm.2.weight and mlp.linear_1.weight, become today's: denselayer1.norm2.weight, mlp.0.weight.
+// Half precision, bfloat16 and double become float32; integers and booleans become int64.
 //
-// Errors name the path and, where there is one, the tensor. Other formats are recognised and named in the error, which
-// is [ErrFormat].
+// Errors name the path and, if it is about one, the tensor. If the file has another format, the error names that and
+// wraps [ErrFormat].
 func Read(path string) (*StateDict, error) { return ReadFS(fsfile.Disk(), path) }
 
 // ReadFS is [Read] for a file in fsys, such as an embedded one.
@@ -45,7 +45,7 @@ func ReadFS(fsys fs.FS, name string) (*StateDict, error) {
 	return sd, nil
 }
 
-// ReadFrom is [Read] for size bytes in r. Errors call them name.
+// ReadFrom is [Read] for the first size bytes of r. name stands for the path in errors.
 func ReadFrom(r io.ReaderAt, size int64, name string) (*StateDict, error) {
 	sd, err := read(r, size)
 	if err != nil {
@@ -54,7 +54,7 @@ func ReadFrom(r io.ReaderAt, size int64, name string) (*StateDict, error) {
 	return sd, nil
 }
 
-// maxStreamed bounds files that cannot be read from anywhere and so are held in memory, 16 GiB.
+// maxStreamed is the largest size of a file that can only be read from start to end, and so is held in memory: 16 GiB.
 const maxStreamed = 16 << 30
 
 func readFile(fsys fs.FS, name string) (*StateDict, error) {
@@ -73,7 +73,7 @@ func readFile(fsys fs.FS, name string) (*StateDict, error) {
 	return read(f, info.Size())
 }
 
-// read reads a file of the given size. No panic of a parser passes it.
+// read reads a file of the given size. A panic of a parser becomes an error.
 func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,7 +101,7 @@ func read(r io.ReaderAt, size int64) (sd *StateDict, err error) {
 	return sd.stripped().modernised(), nil
 }
 
-// readZip tells PyTorch archives from npz.
+// readZip reads a zip archive: PyTorch's format or npz.
 func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -135,10 +135,10 @@ func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 	return readNpz(r, size)
 }
 
-// wrapperPrefixes are what training wrappers put before every name.
+// wrapperPrefixes are the prefixes that training wrappers put before every name.
 var wrapperPrefixes = [...]string{"module.", "_orig_mod."}
 
-// stripped removes wrapper prefixes that every name has, in any order and repetition.
+// stripped removes wrapper prefixes that all names have, in any order and number.
 func (sd *StateDict) stripped() *StateDict {
 	for again := true; again; {
 		again = false
@@ -158,8 +158,8 @@ func (sd *StateDict) stripped() *StateDict {
 	return sd
 }
 
-// oldNames are patterns of names in torchvision's first files of DenseNet (2017, before PyTorch 0.4 forbade the dot
-// within) and of vision transformers (2021), and what torchvision itself turns them into.
+// oldNames lists patterns of names in torchvision's first files of DenseNet (2017, before PyTorch 0.4 forbade dots in
+// them) and of vision transformers (2021), with the names into which torchvision itself changes them.
 var oldNames = [...]struct {
 	pattern *regexp.Regexp
 	name    string
@@ -170,7 +170,7 @@ var oldNames = [...]struct {
 	{regexp.MustCompile(`^((?:.*\.)?encoder_layer_\d+\.mlp)\.linear_2\.(weight|bias)$`), "$1.3.$2"},
 }
 
-// modernised gives layers of torchvision's old files their names of today, unless one of them is taken.
+// modernised gives the layers in torchvision's old files their present names, unless one of these is taken.
 func (sd *StateDict) modernised() *StateDict {
 	renamed := make(map[string]int, len(sd.tensors))
 	names := make([]string, len(sd.tensors))
@@ -193,7 +193,7 @@ func (sd *StateDict) modernised() *StateDict {
 	return sd
 }
 
-// allHave reports whether all names start with prefix and none is nothing but the prefix.
+// allHave tells whether all names start with prefix and go on behind it.
 func (sd *StateDict) allHave(prefix string) bool {
 	for _, t := range sd.tensors {
 		if !strings.HasPrefix(t.Name, prefix) || t.Name == prefix {

@@ -11,12 +11,12 @@ import (
 	"slices"
 )
 
-// maxSafetensorsHeader is the bound of the reference implementation.
+// maxSafetensorsHeader is the limit of the reference implementation, in bytes.
 const maxSafetensorsHeader = 100_000_000
 
 const metadataKey = "__metadata__"
 
-// tensorInfo is one entry of a safetensors header; begin and end count from the first byte of data.
+// tensorInfo is an entry of a safetensors header. begin and end are offsets in bytes from the start of the data.
 type tensorInfo struct {
 	name       string
 	dtype      dtype
@@ -66,7 +66,7 @@ func readSafetensors(r io.ReaderAt, size int64) (*StateDict, error) {
 	return sd, nil
 }
 
-// readAt fills b, and fails where r has fewer bytes, whatever size it was said to have.
+// readAt fills b. It fails if r has fewer bytes than its size promised.
 func readAt(r io.ReaderAt, b []byte, at int64) error {
 	n, err := r.ReadAt(b, at)
 	if n == len(b) {
@@ -88,7 +88,7 @@ func rowMajor(shape []int) layout {
 	return l
 }
 
-// parseSafetensorsHeader keeps the order of the entries.
+// parseSafetensorsHeader returns the entries in their order in the header, and the metadata.
 func parseSafetensorsHeader(header []byte) ([]tensorInfo, map[string]string, error) {
 	dec := json.NewDecoder(bytes.NewReader(header))
 	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
@@ -102,7 +102,7 @@ func parseSafetensorsHeader(header []byte) ([]tensorInfo, map[string]string, err
 		if err != nil {
 			return nil, nil, err
 		}
-		name, _ := tok.(string) // the decoder lets nothing else be a key
+		name, _ := tok.(string) // keys of JSON are always strings
 		if seen[name] {
 			return nil, nil, fmt.Errorf("%q comes twice", name)
 		}
@@ -157,7 +157,7 @@ func parseTensorInfo(dec *json.Decoder) (tensorInfo, error) {
 	return info, nil
 }
 
-// checkCoverage makes sure that the tensors fill the data without gap, overlap or rest, as the format demands.
+// checkCoverage fails unless the tensors cover the data without gaps, overlaps and remainder, as the format requires.
 func checkCoverage(infos []tensorInfo, size int64) error {
 	sorted := slices.Clone(infos)
 	slices.SortStableFunc(sorted, func(a, b tensorInfo) int {

@@ -1,8 +1,8 @@
 // Package weights reads and writes the parameters of trained networks and loads them into a network.
 //
-// [Read] tells the format by the file's content: PyTorch's formats (.pth, .pt, .th, .pth.tar), safetensors, and NumPy's
-// npz. [Load] is strict: names and shapes of the network and the file must agree, and every disagreement is reported at
-// once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
+// [Read] recognises the format by a file's content: PyTorch's formats (.pth, .pt, .th, .pth.tar), safetensors, and
+// NumPy's npz. [Load] is strict: names and shapes of the network and the file must agree, and all disagreements are
+// reported at once. Nothing in a file is ever executed. [Save] writes safetensors and npz.
 //
 //	state, err := weights.Read("checkpoint.pth.tar")
 //	for t := range state.All() {
@@ -16,7 +16,7 @@
 //	state, err = weights.FromParams(net.Params())
 //	err = weights.Save("checkpoint.safetensors", state)
 //
-// Each function that takes a path is a thin layer over one for an fs.FS, an [io.ReaderAt] or an [io.Writer].
+// Each function that takes a path has a form for an fs.FS, an [io.ReaderAt] or an [io.Writer], on which it is built.
 package weights
 
 import (
@@ -32,7 +32,7 @@ type Tensor struct {
 	Name string
 	// Shape lists the axis lengths, outermost first. Empty means a scalar.
 	Shape []int
-	// F32 holds floating-point elements. Half precision and bfloat16 are widened exactly, double is rounded.
+	// F32 holds floating-point elements. Half precision and bfloat16 are converted exactly, double is rounded.
 	F32 []float32
 	// I64 holds integers and booleans, such as batch norm's num_batches_tracked.
 	I64 []int64
@@ -55,10 +55,10 @@ func (t Tensor) validate() error {
 	return nil
 }
 
-// maxDims is the most axes that PyTorch and NumPy write.
+// maxDims is the largest number of axes that PyTorch and NumPy can write.
 const maxDims = 64
 
-// elements returns the product of the axis lengths, refusing negative ones and products beyond int.
+// elements returns the product of the axis lengths. It refuses negative lengths and products that do not fit an int.
 func elements(shape []int) (int, error) {
 	if len(shape) > maxDims {
 		return 0, fmt.Errorf("expected at most %d axes, got %d", maxDims, len(shape))
@@ -70,7 +70,7 @@ func elements(shape []int) (int, error) {
 			return 0, fmt.Errorf("shape %v has a negative axis", shape)
 		case d == 0:
 			zero = true
-		case n > math.MaxInt/16/d: // 16: so that byte counts fit as well
+		case n > math.MaxInt/16/d: // 16, so that the size in bytes fits, too
 			return 0, fmt.Errorf("shape %v has too many elements", shape)
 		default:
 			n *= d
@@ -84,14 +84,15 @@ func elements(shape []int) (int, error) {
 
 // StateDict is an ordered collection of named tensors. The zero value is empty and ready for use.
 type StateDict struct {
-	// Metadata holds free text that a safetensors file carries. The other formats have no place for it.
+	// Metadata holds texts that a safetensors file carries. The other formats have no place for them.
 	Metadata map[string]string
 
 	tensors []Tensor
 	index   map[string]int
 }
 
-// Add appends a tensor, whose slices are kept. A name that is taken and data that does not fit the shape are errors.
+// Add appends a tensor and keeps its slices. It is an error if the name is taken, or if the data does not fit the
+// shape.
 func (sd *StateDict) Add(t Tensor) error {
 	if err := t.validate(); err != nil {
 		return err
@@ -110,7 +111,7 @@ func (sd *StateDict) Add(t Tensor) error {
 // Len returns the number of tensors.
 func (sd *StateDict) Len() int { return len(sd.tensors) }
 
-// Names lists the tensors in order.
+// Names returns the names of the tensors in order.
 func (sd *StateDict) Names() []string {
 	names := make([]string, len(sd.tensors))
 	for i, t := range sd.tensors {
@@ -119,7 +120,7 @@ func (sd *StateDict) Names() []string {
 	return names
 }
 
-// Get returns a tensor by name. Its slices are the state dict's own.
+// Get returns the tensor of that name. Its slices are shared with the state dict.
 func (sd *StateDict) Get(name string) (Tensor, bool) {
 	i, ok := sd.index[name]
 	if !ok {
@@ -128,5 +129,5 @@ func (sd *StateDict) Get(name string) (Tensor, bool) {
 	return sd.tensors[i], true
 }
 
-// All iterates over the tensors in order. Their slices are the state dict's own.
+// All iterates over the tensors in order. Their slices are shared with the state dict.
 func (sd *StateDict) All() iter.Seq[Tensor] { return slices.Values(sd.tensors) }

@@ -20,8 +20,8 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// Every file of the fixtures gives the same tensors, or the same error, by path, from a tree, from an archive, whose
-// files cannot be read from anywhere, and from a reader.
+// TestReadersAgree: every file of the fixtures gives the same tensors, or the same error, by path, from a folder, from
+// an archive (whose files can only be read from start to end), and from a reader.
 func TestReadersAgree(t *testing.T) {
 	var packed bytes.Buffer
 	z := zip.NewWriter(&packed)
@@ -62,7 +62,7 @@ func TestReadersAgree(t *testing.T) {
 	require.Greater(t, read, 20)
 }
 
-// What is written to a stream is what is saved to a path, and comes back.
+// TestWriteEqualsSave: writing to a stream gives the bytes of saving to a path, and they can be read again.
 func TestWriteEqualsSave(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
@@ -107,7 +107,7 @@ func TestFormatOf(t *testing.T) {
 	require.ErrorIs(t, weights.Write(io.Discard, "pth", state(t, f32("a", 1))), weights.ErrFormat)
 }
 
-// full is a writer with room for n bytes.
+// full is a writer that accepts n bytes and then fails.
 type full struct{ n int }
 
 var errFull = errors.New("full")
@@ -120,7 +120,8 @@ func (w *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A stream that fails at any place, on writing or by being cut off, is an error.
+// TestStreamsFail: it is an error if a stream fails anywhere while it is written, or if it is cut off anywhere before
+// it is read.
 func TestStreamsFail(t *testing.T) {
 	sd := state(t, f32("a", 1, 2, 3), weights.Tensor{Name: "b", Shape: []int{}, I64: []int64{7}})
 	for _, f := range []weights.Format{weights.NPZ, weights.Safetensors} {
@@ -130,9 +131,9 @@ func TestStreamsFail(t *testing.T) {
 			require.ErrorIs(t, weights.Write(&full{n}, f, sd), errFull)
 			_, err := weights.ReadFrom(bytes.NewReader(b.Bytes()), int64(n), "cut")
 			require.ErrorContains(t, err, "read weights cut: ")
-			got, err := weights.ReadFrom(bytes.NewReader(b.Bytes()[:n]), int64(b.Len()), "short") // less than was said
+			got, err := weights.ReadFrom(bytes.NewReader(b.Bytes()[:n]), int64(b.Len()), "short") // cut off
 			if err == nil && f == weights.NPZ && b.Len()-n <= 4 {
-				requireSameBits(t, sd, got) // archive/zip takes missing bytes at the end for the zeros that they are
+				requireSameBits(t, sd, got) // archive/zip accepts missing zeros at the end
 				continue
 			}
 			require.ErrorContains(t, err, "read weights short: ")
@@ -192,7 +193,7 @@ func ExampleSave() {
 }
 
 func ExampleLoadFrom() {
-	var b bytes.Buffer // a network's answer, say
+	var b bytes.Buffer // a response of a server, for example
 	n := newNet()
 	sd, err := weights.FromParams(n)
 	if err == nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// storages gives the bytes behind the tensors of a PyTorch file.
+// storages gives access to the bytes of the storages of a PyTorch file.
 type storages struct {
-	// read returns the bytes of the storage with that key, of which limit are expected.
+	// read returns the bytes of the storage with that key, at most limit.
 	read  func(key string, limit int64) ([]byte, error)
 	order binary.ByteOrder
-	// budget bounds the bytes of all tensors together: views can claim far more elements than the file has.
+	// budget limits the bytes of all tensors together: views can claim far more elements than the file has.
 	budget int64
 	cache  map[string][]byte
 }
@@ -25,7 +25,7 @@ func newStorages(size int64, order binary.ByteOrder, read func(key string, limit
 		cache: map[string][]byte{}}
 }
 
-// stateDict returns the tensors of the state dict in an unpickled object.
+// stateDict finds the state dict in an unpickled object and returns its tensors.
 func (a *storages) stateDict(root any) (*StateDict, error) {
 	entries, err := selectStateDict(root)
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *storages) stateDict(root any) (*StateDict, error) {
 	return a.tensors(entries)
 }
 
-// tensors resolves the views among entries; other values have no meaning for a network and are left out.
+// tensors resolves the tensors among entries. Other values have no meaning for a network and are left out.
 func (a *storages) tensors(entries []entry) (*StateDict, error) {
 	uses := map[string]int{}
 	for _, e := range entries {
@@ -66,7 +66,7 @@ func (a *storages) tensors(entries []entry) (*StateDict, error) {
 	return sd, nil
 }
 
-// resolve copies the elements of a view out of its storage.
+// resolve copies the elements of a tensor out of its storage.
 func (a *storages) resolve(v *lazyTensor) (Tensor, error) {
 	dt, ok := torchTypes[v.storage.class]
 	if !ok {
@@ -98,7 +98,7 @@ func (a *storages) resolve(v *lazyTensor) (Tensor, error) {
 	return t, nil
 }
 
-// storage returns the bytes of a storage, from the cache where several tensors share it.
+// storage returns the bytes of a storage. Those that several tensors share are cached.
 func (a *storages) storage(s *storage, size int) ([]byte, error) {
 	raw, ok := a.cache[s.key]
 	if !ok {
@@ -111,13 +111,13 @@ func (a *storages) storage(s *storage, size int) ([]byte, error) {
 		}
 		a.cache[s.key] = raw
 	}
-	if len(raw) != s.size*size { // also when two views call one storage by different types
+	if len(raw) != s.size*size { // also if two tensors use one storage with different types
 		return nil, fmt.Errorf("storage %q has %d bytes, expected %d elements of %d", s.key, len(raw), s.size, size)
 	}
 	return raw, nil
 }
 
-// check returns the number of elements, having made sure that all lie within a storage of the given size.
+// check returns the number of elements, and fails unless all lie in a storage of the given size.
 func (l layout) check(size int) (int, error) {
 	n, err := elements(l.shape)
 	if err != nil {
@@ -147,13 +147,13 @@ func (l layout) check(size int) (int, error) {
 	return n, nil
 }
 
-// entry is a dictionary's text key with its value.
+// entry is a text key of a dictionary and its value.
 type entry struct {
 	key   string
 	value any
 }
 
-// entries lists the text keys of a Python dictionary in order; the last value of a key counts.
+// entries returns the text keys of a Python dictionary in order. If a key occurs several times, the last value counts.
 func entries(v any) ([]entry, bool) {
 	var out []entry
 	at := map[string]int{}
@@ -185,12 +185,13 @@ func entries(v any) ([]entry, bool) {
 	return out, true
 }
 
-// wrapperKeys are where training scripts put the state dict, in order of preference: averaged weights last.
+// wrapperKeys are the keys under which training scripts store the state dict, in order of preference: averaged weights
+// last.
 var wrapperKeys = [...]string{
 	"state_dict", "model_state_dict", "model", "net", "network", "state_dict_ema", "model_ema",
 }
 
-// maxNesting bounds the search for the state dict: {"model": {"state_dict": ...}} and the like.
+// maxNesting limits the search for the state dict, in files such as {"model": {"state_dict": ...}}.
 const maxNesting = 4
 
 func selectStateDict(root any) ([]entry, error) {

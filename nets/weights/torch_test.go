@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// fixture is the state dict that testdata/make.py writes by formula, its float tensors scaled.
+// fixture returns the state dict that testdata/make.py writes by formula, with its float tensors times scale.
 func fixture(scale float32) []weights.Tensor {
 	w := make([]float32, 24)
 	for i := range w {
@@ -107,7 +107,7 @@ func TestRefusesWithAReason(t *testing.T) {
 	}
 }
 
-// TestReadsPublishedCheckpoints reads the networks of the LINe paper. The digests were taken with PyTorch 1.13, from
+// TestReadsPublishedCheckpoints reads the networks of the LINe paper. The digests were computed with PyTorch 1.13 from
 // each name followed by its tensor's bytes: h.update(name.encode()); h.update(tensor.numpy().tobytes()).
 func TestReadsPublishedCheckpoints(t *testing.T) {
 	for _, c := range []struct {

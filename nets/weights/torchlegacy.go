@@ -11,18 +11,18 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// legacyMagic is what torch.save begins files with in its format before version 1.6: a pickled number, behind the
-// pickle's protocol.
+// legacyMagic is a pickled number that follows the pickle's protocol at the start of files that torch.save wrote before
+// version 1.6.
 const legacyMagic = "\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
-// legacyStart returns the length of the pickle of legacyMagic that a file begins with, of protocol 2 to 5; 0 where it
-// begins otherwise.
+// legacyStart returns the length of the pickle of legacyMagic, of protocol 2 to 5, at the start of a file, or 0 if the
+// file starts otherwise.
 func legacyStart(head []byte) int {
 	if len(head) < 2 || head[0] != 0x80 || head[1] < 2 || head[1] > 5 {
 		return 0
 	}
 	n := 2
-	if head[1] >= 4 && len(head) > n && head[n] == 0x95 { // a frame, with its length in eight bytes
+	if head[1] >= 4 && len(head) > n && head[n] == 0x95 { // a frame: its opcode and its length in eight bytes
 		n += 9
 	}
 	if len(head) < n || !bytes.HasPrefix(head[n:], []byte(legacyMagic)) {
@@ -31,13 +31,13 @@ func legacyStart(head []byte) int {
 	return n + len(legacyMagic)
 }
 
-// legacyVersion is the one version of the format that PyTorch ever wrote.
+// legacyVersion is the only version of the format that PyTorch has written.
 const legacyVersion = 1001
 
-// readLegacy reads the format that torch.save wrote before version 1.6 (torch/serialization.py, _legacy_save): one
-// after the other pickles of the magic number, the version, facts about the system, the object, and the keys of the
-// storages in the order in which they follow, each as its number of elements, int64, and the elements. All that follows
-// the pickles is little-endian on any system.
+// readLegacy reads the format that torch.save wrote before version 1.6 (torch/serialization.py, _legacy_save). It
+// consists of pickles of the magic number, the version, facts about the system, the object, and a list of the keys of
+// the storages. Behind the pickles the storages follow in the order of that list, each as its number of elements, an
+// int64, and the elements. Everything behind the pickles is little-endian on any system.
 func readLegacy(r io.ReaderAt, size int64) (*StateDict, error) {
 	head := make([]byte, min(size, 64))
 	if err := readAt(r, head, 0); err != nil {
@@ -86,13 +86,13 @@ func readLegacy(r io.ReaderAt, size int64) (*StateDict, error) {
 	}).stateDict(root)
 }
 
-// legacyFile is a file of the legacy format, read up to at.
+// legacyFile is a file of the legacy format that has been read up to offset at.
 type legacyFile struct {
 	r        io.ReaderAt
 	size, at int64
 }
 
-// pickle interprets the pickle that comes next. It is read in pieces that double, since only its end tells its length.
+// pickle interprets the next pickle. It is read in pieces of doubling size, since only its end tells its length.
 func (f *legacyFile) pickle(what string, persistent func(id any) (any, error)) (any, error) {
 	for piece := int64(4096); ; piece *= 2 {
 		piece = min(piece, f.size-f.at, maxPickle)
@@ -118,8 +118,8 @@ func (f *legacyFile) pickle(what string, persistent func(id any) (any, error)) (
 	}
 }
 
-// places reads the keys of the storages and returns where the elements of each lie. The object must have named all of
-// them with a class: nothing else tells how long they are.
+// places reads the keys of the storages and returns the offset of the elements of each. The object must have named all
+// of them with a class, because nothing else tells their size.
 func (f *legacyFile) places(named map[string]*storage) (map[string]int64, error) {
 	v, err := f.pickle("storage keys", persistentLoad)
 	if err != nil {
@@ -160,8 +160,8 @@ func (f *legacyFile) places(named map[string]*storage) (map[string]int64, error)
 	return places, nil
 }
 
-// storedSize returns the bytes of an element of a storage class, also of such that are only passed over; 0 where
-// unknown.
+// storedSize returns the bytes per element of a storage class, including classes whose elements are only skipped; 0 if
+// the class is unknown.
 func storedSize(class string) int {
 	if dt, ok := torchTypes[class]; ok {
 		return dt.size

@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// keyList is the pickle of a list of storage keys.
+// keyList returns the pickle of a list of storage keys.
 func keyList(keys ...string) []byte {
 	p := newPickler().op("](")
 	for _, k := range keys {
@@ -24,7 +24,7 @@ func keyList(keys ...string) []byte {
 	return p.op("e.").Bytes()
 }
 
-// object is the pickle of a dictionary of tensors.
+// object returns the pickle of a dictionary of tensors.
 func object(views ...view) []byte { return newPickler().dict(views...).op(".").Bytes() }
 
 func TestLegacyStorageViews(t *testing.T) {
@@ -43,7 +43,7 @@ func TestLegacyStorageViews(t *testing.T) {
 	}, tensors(sd))
 }
 
-// TestLegacyObjectOfAnyLength: the object's pickle is read in pieces, whose ends may lie anywhere in it.
+// TestLegacyObjectOfAnyLength: the object's pickle is read in pieces, which may end anywhere in it.
 func TestLegacyObjectOfAnyLength(t *testing.T) {
 	for _, n := range []int{1, 50, 1000} {
 		var views []view
@@ -100,8 +100,8 @@ func TestLegacyRefuses(t *testing.T) {
 	}
 }
 
-// TestOldNames: torchvision's DenseNet files of 2017 have a dot where those of today have none, and layers of its
-// vision transformers were called otherwise.
+// TestOldNames: names in torchvision's DenseNet files of 2017 have a dot where present ones have none, and layers of
+// its first vision transformers had other names.
 func TestOldNames(t *testing.T) {
 	read := func(names ...string) []string {
 		var views []view
@@ -136,8 +136,8 @@ func TestOldNames(t *testing.T) {
 	require.Equal(t, taken, read(taken...))
 }
 
-// TestReadsPublishedLegacyCheckpoint reads a network in the legacy format. The digest was taken with PyTorch as that of
-// TestReadsPublishedCheckpoints, the names without "module.".
+// TestReadsPublishedLegacyCheckpoint reads a network in the legacy format. The digest was computed with PyTorch as in
+// TestReadsPublishedCheckpoints, from names without "module.".
 func TestReadsPublishedLegacyCheckpoint(t *testing.T) {
 	sd, err := weights.Read(sharedtest.Path(t, "checkpoints", "cifar10_resnet20.th"))
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 // archive is PyTorch's zip format: <prefix>data.pkl, <prefix>data/<key> for every storage, and small records.
 type archive struct {
 	size    int64
-	left    int64 // bytes that records may still unpack to, beside those stored as they are
+	left    int64 // bytes to which compressed records may still unpack
 	prefix  string
 	records map[string]*zip.File
 }
@@ -51,7 +51,7 @@ func readTorch(z *zip.Reader, size int64) (*StateDict, error) {
 	}).stateDict(root)
 }
 
-// byteOrder looks at the record that PyTorch writes since version 2.1.
+// byteOrder returns the byte order in the record that PyTorch writes since version 2.1, little-endian without it.
 func (a *archive) byteOrder() (binary.ByteOrder, error) {
 	if a.records[a.prefix+"byteorder"] == nil {
 		return binary.LittleEndian, nil
@@ -69,7 +69,7 @@ func (a *archive) byteOrder() (binary.ByteOrder, error) {
 	return nil, fmt.Errorf("byte order %q is unknown", b)
 }
 
-// record returns the content of a zip record of at most limit bytes; its checksum is verified.
+// record returns the content of a zip record, of at most limit bytes, and verifies its checksum.
 func (a *archive) record(name string, limit int64) ([]byte, error) {
 	f := a.records[a.prefix+name]
 	if f == nil {
@@ -100,8 +100,8 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// readExactly reads size bytes and makes sure that the stream ends there, where zip checks its checksum. Unless
-// vouched, memory grows with what arrives, at the end to the very size.
+// readExactly reads size bytes and fails unless the stream ends there, where zip checks its checksum. Unless size is
+// vouched for, memory grows as data arrives.
 func readExactly(r io.Reader, size int, vouched bool) ([]byte, error) {
 	const first = 1 << 20
 	room := size

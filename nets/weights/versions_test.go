@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// asPyTorch compares what is read of a folder's checkpoints, bit for bit, with what torch.load read of them
-// (testdata/torch/make.py), and returns how many tensors there were.
+// asPyTorch compares the checkpoints in a folder, bit by bit, with what torch.load read from them
+// (testdata/torch/make.py), and returns the number of tensors.
 func asPyTorch(t *testing.T, dir string) int {
 	t.Helper()
 	z, err := npyz.OpenNpz(filepath.Join(dir, "expected.npz"))
@@ -60,9 +60,9 @@ func asPyTorch(t *testing.T, dir string) int {
 	return tensors
 }
 
-// TestVersionsOfPyTorch: what PyTorch 1.13 and 2.15 save in both of their formats and with each pickle protocol is read
-// as torch.load reads it: views, transposed and overlapping ones, halves, bfloat16, imaginary parts, parameters. What
-// has no such numbers is refused.
+// TestVersionsOfPyTorch: checkpoints of PyTorch 1.13 and 2.15, in both of their formats and with each pickle protocol,
+// are read as torch.load reads them: views, transposed and overlapping ones, halves, bfloat16, imaginary parts,
+// parameters. Tensors whose elements have no such number type are refused.
 func TestVersionsOfPyTorch(t *testing.T) {
 	for _, version := range []string{"1.13.1", "2.15.0"} {
 		dir := filepath.Join("testdata", "torch", version)
@@ -81,8 +81,8 @@ func TestVersionsOfPyTorch(t *testing.T) {
 	}
 }
 
-// TestRandomViewsAgainstPyTorch lets the Python of the environment variable GOLINE_TORCH, which has torch and numpy,
-// save random views.
+// TestRandomViewsAgainstPyTorch lets PyTorch save random views. The environment variable GOLINE_TORCH names a Python
+// with torch and numpy.
 func TestRandomViewsAgainstPyTorch(t *testing.T) {
 	python := os.Getenv("GOLINE_TORCH")
 	if python == "" {

@@ -17,11 +17,10 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// Format is a file format that weights are written in. Its text is the extension of the files, without the dot.
+// Format is a file format for writing weights. Its text is the extension of the files, without the dot.
 type Format string
 
-// The formats that are written. The same tensors give the same bytes, and [Read] gives them back bit for bit and in
-// order.
+// The formats for writing. Equal tensors give equal bytes, and [Read] returns the same bits in the same order.
 const (
 	// NPZ is an npz archive with one float32 or int64 array for each tensor. It has no place for metadata.
 	NPZ Format = "npz"
@@ -29,8 +28,8 @@ const (
 	Safetensors Format = "safetensors"
 )
 
-// FormatOf tells by its extension, of whatever case, in which format a path is to be written. Any other than those of
-// the formats is [ErrFormat].
+// FormatOf returns the format for the extension of a path; its case does not matter. For any other extension the error
+// wraps [ErrFormat].
 func FormatOf(path string) (Format, error) {
 	ext := filepath.Ext(path)
 	switch f := Format(strings.ToLower(strings.TrimPrefix(ext, "."))); f {
@@ -40,7 +39,7 @@ func FormatOf(path string) (Format, error) {
 	return "", formatError(fmt.Sprintf("weights %s: expected the extension .npz or .safetensors, got %q", path, ext))
 }
 
-// Save creates or replaces a file of weights whose format is that of its extension, see [FormatOf]. On an error the
+// Save creates or replaces a file of weights, in the format of its extension, see [FormatOf]. If there is an error the
 // path is left as it was. See [FromParams] for the state dict of a network.
 func Save(path string, sd *StateDict) error {
 	f, err := FormatOf(path)
@@ -60,8 +59,8 @@ func save(path string, f Format, sd *StateDict) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return write(w, f, sd) })
 }
 
-// Write writes weights to w. Errors name the tensor, where there is one; any other format than the constants is
-// [ErrFormat].
+// Write writes weights to w. An error names the tensor, if it is about one. For a format that is not one of the
+// constants the error wraps [ErrFormat].
 func Write(w io.Writer, f Format, sd *StateDict) error {
 	if err := write(w, f, sd); err != nil {
 		return fmt.Errorf("write weights: %w", err)
@@ -140,7 +139,7 @@ func writeSafetensors(w io.Writer, sd *StateDict) error {
 	return nil
 }
 
-// dataOrder puts the wider type first, so that every tensor is aligned to its element size.
+// dataOrder returns the tensors with the wider type first, so that every tensor is aligned to its element size.
 func dataOrder(sd *StateDict) []Tensor {
 	order := slices.Collect(sd.All())
 	slices.SortStableFunc(order, func(a, b Tensor) int { return elementSize(b) - elementSize(a) })
@@ -154,7 +153,8 @@ func elementSize(t Tensor) int {
 	return 4
 }
 
-// safetensorsHeader lists the tensors in the state dict's order, padded so that the data is aligned to 8 bytes.
+// safetensorsHeader returns the header, with the tensors in the state dict's order, padded so that the data is aligned
+// to 8 bytes.
 func safetensorsHeader(sd *StateDict) ([]byte, error) {
 	begin := map[string]int{}
 	at := 0
@@ -174,7 +174,7 @@ func safetensorsHeader(sd *StateDict) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		v, err := json.Marshal(value) // sorts the keys of maps
+		v, err := json.Marshal(value) // Marshal sorts the keys of maps
 		if err != nil {
 			return err
 		}

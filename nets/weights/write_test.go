@@ -40,7 +40,7 @@ func drawStateDict(t *rapid.T) *weights.StateDict {
 	return sd
 }
 
-// requireSameBits compares tensors in order, NaN by its bits.
+// requireSameBits compares names and tensors in order, with NaN compared by its bits.
 func requireSameBits(t require.TestingT, want, got *weights.StateDict) {
 	require.Equal(t, want.Names(), got.Names())
 	for w := range want.All() {
@@ -81,7 +81,7 @@ func TestRoundTripIsExactAndDeterministic(t *testing.T) {
 	}
 }
 
-// TestReferenceReaderReadsOurSafetensors holds the files against an independent implementation of the format.
+// TestReferenceReaderReadsOurSafetensors reads goline's files with an independent implementation of the format.
 func TestReferenceReaderReadsOurSafetensors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.safetensors")
 	rapid.Check(t, func(t *rapid.T) {
@@ -108,7 +108,7 @@ func TestReferenceReaderReadsOurSafetensors(t *testing.T) {
 	})
 }
 
-// headerSize is the length of a version 1 npy header.
+// headerSize returns the length of a version 1 npy header.
 func headerSize(b []byte) int { return 10 + int(b[8]) + int(b[9])<<8 }
 
 func TestSafetensorsMetadata(t *testing.T) {
@@ -126,7 +126,7 @@ func TestSafetensorsMetadata(t *testing.T) {
 
 func TestSafetensorsAreAligned(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.safetensors")
-	for n := range 9 { // names of any length
+	for n := range 9 { // so that names have different lengths
 		name := strings.Repeat("x", n)
 		sd := state(t, f32("f"+name, 1), weights.Tensor{Name: "i", Shape: []int{1}, I64: []int64{1}})
 		require.NoError(t, weights.WriteSafetensors(path, sd))
@@ -138,7 +138,7 @@ func TestSafetensorsAreAligned(t *testing.T) {
 	}
 }
 
-// TestSafetensorsByHand reads a file laid out after the format's description, with every type.
+// TestSafetensorsByHand reads a file that was laid out by the format's description, with every type.
 func TestSafetensorsByHand(t *testing.T) {
 	file := func(header string, data ...byte) []byte {
 		b := append([]byte{byte(len(header)), byte(len(header) >> 8), 0, 0, 0, 0, 0, 0}, header...)
@@ -173,7 +173,7 @@ func TestSafetensorsByHand(t *testing.T) {
 		}
 	}
 
-	// Data in another order than the header, and metadata last.
+	// The data is in another order than the header, and the metadata come last.
 	sd, err := weights.ReadBytes(file(`{"b":{"shape":[2],"data_offsets":[1,3],"dtype":"U8"},`+
 		`"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"e":{"dtype":"U8","shape":[0],"data_offsets":[3,3]},`+
 		`"__metadata__":{"k":"v"}}  `, 1, 2, 3))
