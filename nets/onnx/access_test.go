@@ -14,5 +14,5 @@ func DecodeTensor(raw []byte) ([]float32, error) {
 	return c.float32s(), nil
 }
 
-// ExportKinds returns the kinds of operations that [Export] knows, but for activations.
+// ExportKinds returns the kinds of operations that [Export] can write, except activations.
 func ExportKinds() []string { return slices.Sorted(maps.Keys(exporting)) }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// onAxis is the batching of a value whose given axis is the batch.
+// onAxis returns the batching of a value whose given axis is the batch, and nothing else.
 func onAxis(axis int) batching { return batching{true, axis, 1, 1} }
 
 // at returns the batching with its axis moved.
@@ -14,7 +14,7 @@ func (b batching) at(axis int) batching {
 	return b
 }
 
-// plain tells whether samples lie one after the other along axis 0.
+// plain tells whether the value does not depend on the samples, or has them one after the other along axis 0.
 func (b batching) plain() bool { return !b.is || b.axis == 0 && b.outer == 1 }
 
 // shapeFor returns a value's shape for a batch of n samples.
@@ -30,7 +30,7 @@ func mixes(axis int) error {
 	return unsupportedf("it mixes the samples of a batch, which lie along axis %d", axis)
 }
 
-// apart fails where samples lie along one of the axes.
+// apart fails if the samples lie along one of the given axes.
 func (v *value) apart(axes ...int) error {
 	if v.batch.is && slices.Contains(axes, v.batch.axis) {
 		return mixes(v.batch.axis)
@@ -46,12 +46,12 @@ func (v *value) first() error {
 	return nil
 }
 
-// reshapeBatching finds the samples again after a reshape of row-major elements.
+// reshapeBatching returns where the samples lie after a reshape. Elements keep their row-major order.
 func (t *tracer) reshapeBatching(from []int, b batching, to []int) (batching, error) {
 	if !b.is {
 		return b, nil
 	}
-	before := product(from[:b.axis]) * b.outer // elements, counted in blocks, before the samples' axis
+	before := product(from[:b.axis]) * b.outer // number of blocks, one per place before the samples
 	seen := 1
 	for j, d := range to {
 		if d > 0 && seen*d >= before*t.n {
@@ -66,8 +66,8 @@ func (t *tracer) reshapeBatching(from []int, b batching, to []int) (batching, er
 	return batching{}, unsupportedf("shape %v to %v mixes the samples of a batch", from, to)
 }
 
-// freeTarget rewrites the target of a reshape in a file that fixes a batch of 1 for the tracer's batch. The target has
-// no -1.
+// freeTarget returns the target of a reshape for the tracer's batch, in a file that fixes a batch of 1. The target must
+// not contain -1.
 func (t *tracer) freeTarget(x *value, target []int) ([]int, error) {
 	b := x.batch
 	before := product(x.shape[:b.axis]) * b.outer
@@ -107,7 +107,7 @@ func (t *tracer) ownShape(v *value) []int {
 	return v.shape
 }
 
-// share brings a constant, which an operation combines with samples along the given axis of the constant, into a form
+// share returns a constant, which an operation combines with samples along the given axis of the constant, in a form
 // for any batch size: of size 1 along that axis, or batched like the samples. The constant must be the same for each
 // sample.
 func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
@@ -124,7 +124,7 @@ func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 	if size != b.outer*samples*b.per {
 		return nil, fmt.Errorf("a constant of shape %v, expected axis %d to be %d", v.shape, axis, b.outer*t.n*b.per)
 	}
-	// As [before, outer, samples, per, after], of which one sample is kept.
+	// Read as [before, outer, samples, per, after], of which only the first sample is kept.
 	before, after := product(v.shape[:axis])*b.outer, b.per*product(v.shape[axis+1:])
 	whole := v.c.reshaped(before, samples, after)
 	cutOut := whole.cut(cut{1, 0, 1, 1})
@@ -147,8 +147,8 @@ func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 	return out, nil
 }
 
-// spread repeats a constant along the axis of a batch for all its samples, so that it can be concatenated with values
-// computed from them.
+// spread repeats a constant along the batch axis, once for each sample, so that it can be concatenated with values
+// computed from the samples.
 func (t *tracer) spread(v *value, b batching) (*value, error) {
 	if v.c == nil || v.batch.is {
 		return v, nil
@@ -178,8 +178,8 @@ func (v *value) constantFor(n int) *constant {
 	return wide.reshaped(v.shapeFor(n)...)
 }
 
-// elementwise returns the shape and the batching of an elementwise result, and the inputs with constants brought to
-// fit.
+// elementwise returns the shape and the batching of an elementwise result, and the inputs, with constants in the form
+// that share returns.
 func (t *tracer) elementwise(in ...*value) ([]*value, []int, batching, error) {
 	rank := 0
 	for _, v := range in {

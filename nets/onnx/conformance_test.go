@@ -25,7 +25,7 @@ import (
 	"github.com/line-ood/goline/internal/sharedtest"
 )
 
-// nodeCase is one case of ONNX's backend suite: a model with inputs and the outputs it has.
+// nodeCase is a case of ONNX's backend test suite: a model with inputs and expected outputs.
 type nodeCase struct {
 	name            string
 	model           []byte
@@ -85,7 +85,7 @@ func decodeTensor(raw []byte) (*constant, error) {
 	return (&decoder{}).tensor(p)
 }
 
-// caseModel is a graph of nodes as a model: its inputs are shared inputs, its outputs have an axis in front.
+// caseModel is the graph of a case as a model. Its inputs are shared inputs, and its outputs get a further first axis.
 type caseModel struct {
 	program *program
 	names   *named
@@ -203,7 +203,7 @@ func (c nodeCase) run() (out []*constant, err error) {
 	return out, nil
 }
 
-// check compares with the expected outputs by ONNX's tolerance.
+// check compares outputs with the expected ones, with ONNX's tolerance.
 func (c nodeCase) check(out []*constant) error {
 	for i, raw := range c.outputs {
 		want, err := decodeTensor(raw)

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// constant is a tensor of known values: elements in row-major order, in one of the slices. A rank of 0 and axes of size
-// 0 are allowed.
+// constant is a tensor of known values, in row-major order, in one of the slices. A rank of 0 and axes of size 0 are
+// allowed.
 type constant struct {
 	elem  elem
 	shape []int
@@ -16,7 +16,7 @@ type constant struct {
 	i64   []int64 // integers and bool
 }
 
-// maxElements bounds the elements of one tensor, constant or not.
+// maxElements limits the number of elements of a tensor, constant or not.
 const maxElements = 1 << (30 + ^uint(0)>>63) // 2^31, or 2^30 where an int has 32 bits
 
 // sizeOf returns the number of elements of a shape. A negative axis or too many elements are an error.
@@ -34,7 +34,7 @@ func sizeOf(shape []int) (int, error) {
 	return n, nil
 }
 
-// product multiplies sizes that have been checked.
+// product returns the product of sizes that sizeOf has checked.
 func product(shape []int) int {
 	n := 1
 	for _, s := range shape {
@@ -43,7 +43,7 @@ func product(shape []int) int {
 	return n
 }
 
-// newConstant returns zeros. The shape has been checked.
+// newConstant returns a tensor of zeros. The shape must have been checked.
 func newConstant(e elem, shape ...int) *constant {
 	t := &constant{elem: e, shape: slices.Clone(shape)}
 	if t.shape == nil {
@@ -86,7 +86,7 @@ func (t *constant) at(i int) float64 {
 	return float64(t.i64[i])
 }
 
-// set writes element i, rounded or wrapped to the type.
+// set writes element i, rounded to the element type or, for integers, wrapped.
 func (t *constant) set(i int, v float64) {
 	switch {
 	case t.f32 != nil:
@@ -103,7 +103,7 @@ func (t *constant) set(i int, v float64) {
 	}
 }
 
-// toInt cuts a number off towards zero, with saturation; NaN is 0.
+// toInt truncates a number towards zero. It saturates numbers out of range, and NaN gives 0.
 func toInt(v float64) int64 {
 	switch {
 	case v != v:
@@ -116,7 +116,7 @@ func toInt(v float64) int64 {
 	return int64(v)
 }
 
-// intAt returns element i cut off towards zero.
+// intAt returns element i, truncated towards zero.
 func (t *constant) intAt(i int) int64 {
 	if t.i64 != nil {
 		return t.i64[i]
@@ -124,7 +124,7 @@ func (t *constant) intAt(i int) int64 {
 	return toInt(t.at(i))
 }
 
-// ints returns all elements as ints, of which there are few: a shape, axes.
+// ints returns all elements of a short tensor, such as a shape or axes, as ints.
 func (t *constant) ints() []int {
 	out := make([]int, t.len())
 	for i := range out {
@@ -145,7 +145,7 @@ func (t *constant) floats() []float64 {
 	return out
 }
 
-// float32s returns all elements as float32, in the tensor's memory where they are.
+// float32s returns all elements as float32. A tensor that holds float32 returns its own memory.
 func (t *constant) float32s() []float32 {
 	if t.f32 != nil {
 		return t.f32
@@ -157,7 +157,7 @@ func (t *constant) float32s() []float32 {
 	return out
 }
 
-// reshaped returns the same elements in another shape of equal size.
+// reshaped returns the same elements, without a copy, in another shape of equal size.
 func (t *constant) reshaped(shape ...int) *constant {
 	out := *t
 	out.shape = slices.Clone(shape)
@@ -167,8 +167,8 @@ func (t *constant) reshaped(shape ...int) *constant {
 	return &out
 }
 
-// copied returns a tensor of its own memory, which fill puts together of ranges of t: n elements from src on, step
-// apart.
+// copied returns a new tensor, which fill puts together from ranges of t. copyRange copies n elements, step apart from
+// src on, to dst.
 func (t *constant) copied(shape []int, fill func(copyRange func(dst, src, n, step int))) *constant {
 	out := newConstant(t.elem, shape...)
 	fill(func(dst, src, n, step int) {
@@ -195,7 +195,7 @@ func copyStep[T any](dst, src []T, at, step int) {
 	}
 }
 
-// roundTo rounds to the nearest value of a floating-point type, ties to even, held as float32.
+// roundTo returns the nearest value of a floating-point type, ties to even, as float32.
 func roundTo(e elem, v float64) float32 {
 	switch e {
 	case elemFloat16:
@@ -212,7 +212,8 @@ func roundTo(e elem, v float64) float32 {
 	return float32(v)
 }
 
-// halfRound rounds to the nearest float16: 11 significant bits, the smallest step 2^-24, infinity from 65520.
+// halfRound returns the nearest float16: numbers with 11 significant bits, a smallest step of 2^-24, and infinity from
+// 65520 on.
 func halfRound(v float64) float32 {
 	if v != v || math.IsInf(v, 0) || v == 0 {
 		return float32(v)

@@ -9,13 +9,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Operator sets of the domain ai.onnx that are understood.
+// Operator sets of the domain ai.onnx that can be read.
 const (
 	minOpset = 7
 	maxOpset = 28
 )
 
-// Bounds of what a file may declare: rank of a tensor, nodes, and how deep graphs and functions may lie in each other.
+// Limits of what a file may declare: the rank of a tensor, the number of nodes, and the nesting of graphs and
+// functions.
 const (
 	maxRank  = 64
 	maxNodes = 200_000
@@ -29,38 +30,38 @@ type file struct {
 	opsets    map[string]int // by domain, "" for ai.onnx
 	graph     *graphDef
 	functions map[string]*function // by domain and name
-	elements  int                  // of all tensors
+	elements  int                  // number of elements of all tensors
 }
 
-// graphDef is a graph with its nodes in an order in which they can be computed.
+// graphDef is a graph whose nodes are sorted such that each comes after its inputs.
 type graphDef struct {
 	nodes   []*node
 	inits   map[string]*constant
-	inputs  []input // without those that initialisers give a value to
+	inputs  []input // without those to which an initialiser gives a value
 	outputs []string
 }
 
-// input is what a file says of one input: dims is -1 where a dimension is free, nil where nothing is said.
+// input is an input as the file declares it. dims has -1 for a free dimension; it is nil where nothing is declared.
 type input struct {
 	name string
 	elem elem
 	dims []int
 }
 
-// function is an operator that the file defines by a graph.
+// function is an operator that the file defines as a graph.
 type function struct {
 	in, out []string
 	nodes   []*node
 }
 
-// decoder turns protobuf messages into what is worked with.
+// decoder turns protocol buffer messages into a file.
 type decoder struct {
 	f        *file
 	external external
 	nodes    int
 }
 
-// decode reads a model. No memory is taken for tensors before their size is known to be in the file.
+// decode reads a model. It allocates memory for a tensor only after checking that the file holds that many bytes.
 func decode(data []byte, external external) (*file, error) {
 	m := &pb.ModelProto{}
 	if err := proto.Unmarshal(data, m); err != nil {
@@ -96,7 +97,7 @@ func decode(data []byte, external external) (*file, error) {
 	return d.f, err
 }
 
-// domainOf gives the default domain its short name.
+// domainOf returns a domain's name, "" for the default domain ai.onnx.
 func domainOf(d string) string {
 	if d == "ai.onnx" {
 		return ""
@@ -133,7 +134,7 @@ func (d *decoder) function(fn *pb.FunctionProto) error {
 	return nil
 }
 
-// graph decodes a graph, whose nodes may read the names in outer as well.
+// graph decodes a graph. Its nodes may also read the names in outer.
 func (d *decoder) graph(g *pb.GraphProto, outer map[string]bool, opsets map[string]int, depth int) (*graphDef, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("graphs lie more than %d deep in one another", maxDepth)
@@ -194,7 +195,7 @@ func (d *decoder) graph(g *pb.GraphProto, outer map[string]bool, opsets map[stri
 	return out, nil
 }
 
-// agrees tells whether a declared shape, -1 for any size, allows a shape.
+// agrees tells whether a declared shape, in which -1 stands for any size, allows a shape.
 func agrees(dims, shape []int) bool {
 	if dims == nil {
 		return true

@@ -21,7 +21,7 @@ type attr struct {
 	g *graphDef
 }
 
-// describe names a node in errors.
+// describe returns the node's name and operator, for errors.
 func (n *node) describe() string {
 	op := n.op
 	if n.domain != "" {
@@ -33,8 +33,8 @@ func (n *node) describe() string {
 	return fmt.Sprintf("node %q (%s)", n.name, op)
 }
 
-// ordered decodes nodes and sorts them so that each comes after what it reads. known holds the names that are there
-// before, and all names afterwards.
+// ordered decodes nodes and sorts them such that each comes after the nodes that it reads. known holds the names that
+// exist before, and gets all further names.
 func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets map[string]int,
 	depth int) ([]*node, error) {
 	if d.nodes += len(nodes); d.nodes > maxNodes {
@@ -56,7 +56,7 @@ func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets m
 			producer[o] = i
 		}
 	}
-	// Names that subgraphs read from outside count as read by their node.
+	// A node also reads the outer names that its subgraphs read.
 	reads := make([][]string, len(nodes))
 	for i, p := range nodes {
 		reads[i] = append(reads[i], p.Input...)
@@ -118,7 +118,7 @@ func (d *decoder) ordered(nodes []*pb.NodeProto, known map[string]bool, opsets m
 	return sorted, nil
 }
 
-// freeNames collects the names that a graph reads.
+// freeNames adds the names that a graph reads to names.
 func freeNames(g *pb.GraphProto, names map[string]bool, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("graphs lie more than %d deep in one another", maxDepth)
@@ -165,7 +165,7 @@ func (d *decoder) attributes(n *node, attrs []*pb.AttributeProto, known map[stri
 	return nil
 }
 
-// int returns an integer attribute.
+// int returns an integer attribute, or otherwise if the node does not have it.
 func (n *node) int(name string, otherwise int) int {
 	if a := n.attrs[name]; a != nil {
 		return int(a.GetI())
@@ -173,7 +173,7 @@ func (n *node) int(name string, otherwise int) int {
 	return otherwise
 }
 
-// float returns a floating-point attribute.
+// float returns a floating-point attribute, or otherwise if the node does not have it.
 func (n *node) float(name string, otherwise float64) float64 {
 	if a := n.attrs[name]; a != nil {
 		return float64(a.GetF())
@@ -181,7 +181,7 @@ func (n *node) float(name string, otherwise float64) float64 {
 	return otherwise
 }
 
-// str returns a text attribute.
+// str returns a text attribute, or otherwise if the node does not have it.
 func (n *node) str(name, otherwise string) string {
 	if a := n.attrs[name]; a != nil {
 		return string(a.GetS())
@@ -189,7 +189,7 @@ func (n *node) str(name, otherwise string) string {
 	return otherwise
 }
 
-// ints returns an attribute of several integers, nil where it is missing.
+// ints returns an attribute that is a list of integers, nil if the node does not have it.
 func (n *node) ints(name string) []int {
 	a := n.attrs[name]
 	if a == nil {

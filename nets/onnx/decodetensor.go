@@ -16,10 +16,10 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// external is the folder that external data lies in; a nil file system means there is none.
+// external is the folder with the file's external data. A nil file system means that there is none.
 type external struct{ fsys fs.FS }
 
-// typeOf returns the element type of a tensor, its shape and how many elements that has.
+// typeOf returns the element type, the shape and the number of elements of a tensor.
 func typeOf(p *pb.TensorProto) (e elem, shape []int, n int, err error) {
 	if e = elem(p.GetDataType()); !e.known() {
 		return e, nil, 0, fmt.Errorf("elements of %v, expected floating-point numbers, integers or bool", e)
@@ -62,13 +62,13 @@ func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
 			return nil, fmt.Errorf("shape %v of %v takes %d bytes, got %d", shape, e, n*e.size(), len(p.RawData))
 		}
 		raw := p.RawData
-		p.RawData = nil // which is not needed twice
+		p.RawData = nil // frees memory that is not needed any more
 		return fromRaw(e, shape, raw)
 	}
 	return fromFields(e, shape, n, p)
 }
 
-// fromRaw decodes little-endian data of exactly the size.
+// fromRaw decodes little-endian data, which must have exactly the size of the tensor.
 func fromRaw(e elem, shape []int, raw []byte) (*constant, error) {
 	t := newConstant(e, shape...)
 	le := binary.LittleEndian
@@ -106,7 +106,7 @@ func fromRaw(e elem, shape []int, raw []byte) (*constant, error) {
 	return t, nil
 }
 
-// fromFields decodes data from the field of the element type.
+// fromFields decodes data from the message field of the element type.
 func fromFields(e elem, shape []int, n int, p *pb.TensorProto) (*constant, error) {
 	var have int
 	var at func(i int) int64
@@ -150,7 +150,7 @@ func fromFields(e elem, shape []int, n int, p *pb.TensorProto) (*constant, error
 	return t, nil
 }
 
-// read returns the bytes that external data names, after checking that they lie in the folder and in the file.
+// read returns the bytes that entries refer to, after checking that they lie in the folder and inside the file.
 func (x external) read(entries []*pb.StringStringEntryProto, want int64) ([]byte, error) {
 	var location string
 	offset, length := int64(0), want

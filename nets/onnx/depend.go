@@ -2,10 +2,10 @@ package onnx
 
 import "slices"
 
-// Which elements of a constant depend on the batch size is followed through shape arithmetic, because a file that fixes
-// its batch writes part of a shape as it was at export, and computes the rest from the shapes of values.
+// This file finds which elements of a constant depend on the batch size, through shape arithmetic. A file that fixes
+// its batch contains some parts of a shape as they were at export, and computes others from the shapes of values.
 
-// maskLimit bounds the constants that are followed element by element: they are shapes.
+// maskLimit limits the size of constants that are followed element by element. These are shapes, and short.
 const maskLimit = 1 << 12
 
 // maskOf returns, for each element of a constant, whether it depends on the batch size.
@@ -22,14 +22,14 @@ func (v *value) maskOf() *constant {
 	return mask
 }
 
-// moving holds the operators that move elements of their first input and keep them; those of a concatenation are all
-// moved.
+// moving lists the operators that move elements of their first input without changing them. For Concat that holds for
+// all inputs.
 var moving = []string{
 	"Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand", "Identity",
 	"Split", "Tile",
 }
 
-// depend finds which elements of constants that a node computes from others depend on the batch size.
+// depend finds which elements of a node's constant outputs depend on the batch size.
 func (t *tracer) depend(n *node, in, out []*value) {
 	for _, v := range in {
 		if v != nil && v.c.len() > maskLimit {

@@ -4,25 +4,26 @@ import (
 	"slices"
 )
 
-// Layer is one operation of the imported network, made from one or more nodes of the file.
+// Layer is an operation of the imported network. It was made from one or more nodes of the file.
 type Layer struct {
-	// Name is the name of the layer's parameters or, where it has none, of its value.
+	// Name is the name of the layer's parameters or, if it has none, of its value.
 	Name string
-	// Tap is the name by which the layer's value can be fetched, started from or hooked; "" where it has none.
+	// Tap is the name by which the layer's value can be fetched or hooked, or a program started from it; "" if it has
+	// none.
 	Tap string
-	// Kind is the operation; Operators are the operators of the file that it was made from, in order.
+	// Kind is the operation. Operators are the file's operators from which it was made, in order.
 	Kind      string
 	Operators []string
-	// Output is the shape of the value for one image; where the samples do not lie along the first axis, that for one
-	// sample.
+	// Output is the shape of the value for one image. Where the samples do not lie along the first axis it is the shape
+	// for one sample.
 	Output []int
-	// Params is the number of parameter values, MultiplyAdds that of multiplications with an addition for one image.
+	// Params is the number of parameter values, MultiplyAdds the number of multiply-adds for one image.
 	Params       int
 	MultiplyAdds int
 }
 
-// Layers lists the operations that the file was turned into, in the order in which they are computed. Further fusions,
-// of batch norm and activations into convolutions for example, are up to the graph that it is built in.
+// Layers lists the operations that were made from the file, in the order of computation. A graph in which the network
+// is built may fuse more of them, for example batch norm and activations into convolutions.
 func (n *Network) Layers() []Layer {
 	out := make([]Layer, 0, len(n.program.insts))
 	for _, i := range n.program.insts {
@@ -54,8 +55,8 @@ func (n *Network) Layers() []Layer {
 	return out
 }
 
-// multiplyAdds counts the multiplications with an addition that an instruction takes for one image, whose value has the
-// given number of elements.
+// multiplyAdds returns the number of multiply-adds of an instruction for one image, whose value has the given number of
+// elements.
 func (i *inst) multiplyAdds(elements int) int {
 	switch i.kind {
 	case "Conv":

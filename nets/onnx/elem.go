@@ -2,7 +2,7 @@ package onnx
 
 import "fmt"
 
-// elem is an element type, by its number in ONNX's TensorProto.DataType.
+// elem is an element type. Its value is that of ONNX's TensorProto.DataType.
 type elem int
 
 const (
@@ -41,10 +41,10 @@ func (e elem) isFloat() bool {
 	return e == elemFloat32 || e == elemFloat64 || e == elemFloat16 || e == elemBfloat16
 }
 
-// known tells whether tensors of this type can be held.
+// known tells whether tensors of this type are supported.
 func (e elem) known() bool { return e.size() > 0 }
 
-// size returns the bytes that one element takes in raw data, 0 for types that are not supported.
+// size returns the number of bytes of an element in raw data, 0 for types that are not supported.
 func (e elem) size() int {
 	switch e {
 	case elemUint8, elemInt8, elemBool:
@@ -59,7 +59,7 @@ func (e elem) size() int {
 	return 0
 }
 
-// wrap brings v into the range of an integer type as two's complement does; bool becomes 0 or 1.
+// wrap reduces v to the range of an integer type as two's complement does. For bool the result is 0 or 1.
 func (e elem) wrap(v int64) int64 {
 	switch e {
 	case elemUint8:

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// named holds the names of a program's parameters, constants and nodes, which are the same for every batch size.
+// named holds the names of a program's parameters, constants and nodes. They are the same for every batch size.
 type named struct {
 	operands map[*value]string // parameters and constants among the inputs of instructions
 	params   map[*value]bool   // which operands are parameters
@@ -18,10 +18,10 @@ type named struct {
 	blocks   map[*inst]*denseChain
 }
 
-// denseChain is a row of concatenations, each of which continues the one before.
+// denseChain is a chain of concatenations, each of which continues the one before. It becomes a dense block.
 type denseChain struct{ channels int }
 
-// name gives names to everything that has one, and finds chains of concatenations.
+// name names everything that needs a name, and finds chains of concatenations.
 func (p *program) name() *named {
 	n := &named{operands: map[*value]string{}, params: map[*value]bool{}, taps: map[*inst]string{},
 		blocks: map[*inst]*denseChain{}}
@@ -31,7 +31,7 @@ func (p *program) name() *named {
 		if len(i.params) > 0 {
 			i.base = used.uniqueLayer(layerName(i), i.params)
 			if i.kind == "Conv" {
-				used[i.base+".bias"] = true // the graph would take a parameter of this name for the convolution's
+				used[i.base+".bias"] = true // the graph would take such a parameter for the layer's bias
 			}
 		}
 	}
@@ -57,14 +57,14 @@ func (p *program) name() *named {
 	return n
 }
 
-// worthTapping tells whether a value can be looked at: one that several instructions read, and what comes out of a
-// pooling, where nothing that follows is fused with it in any case.
+// worthTapping tells whether a value gets a name by which it can be fetched: values that several instructions read, and
+// results of pooling, because nothing is fused behind these anyway.
 func (p *program) worthTapping(i *inst) bool {
 	b := i.out.batch
 	return b.is && b.plain() && b.per == 1 && (len(p.uses[i.out]) > 1 || i.kind == "MaxPool" || i.kind == "AvgPool")
 }
 
-// chain returns the chain that a concatenation continues or, where another continues it, begins.
+// chain returns the chain that a concatenation continues, or starts if another one continues it; otherwise nil.
 func (p *program) chain(n *named, i *inst) *denseChain {
 	if i.kind != "Concat" || i.a.(*axisAttrs).axis != 1 || len(i.out.shape) != 4 || !i.out.batch.plain() {
 		return nil
@@ -78,7 +78,7 @@ func (p *program) chain(n *named, i *inst) *denseChain {
 		c := n.blocks[before]
 		for other, chain := range n.blocks {
 			if chain == c && other.out.shape[1] > before.out.shape[1] {
-				return nil // continued by another already
+				return nil // another concatenation continues it already
 			}
 		}
 		c.channels = i.out.shape[1]
@@ -96,11 +96,11 @@ func (p *program) chain(n *named, i *inst) *denseChain {
 type emitter struct {
 	*named
 	b     *graph.Builder
-	n     int // samples in the batch
+	n     int // number of samples in the batch
 	p     *program
 	nodes map[*value]*G.Node
 	open  map[*denseChain]*graph.DenseBlock
-	// roles names values that are tapped under names of their own.
+	// roles holds the values that are tapped under the names of their roles, such as the features.
 	roles map[*value]string
 }
 
@@ -134,7 +134,7 @@ func (e *emitter) run() error {
 	return e.b.Err()
 }
 
-// shaped fails where a node has another shape than the instruction says.
+// shaped returns x, and fails if its shape is not that of the instruction's result.
 func (e *emitter) shaped(i *inst, x *G.Node) *G.Node {
 	want := nodeShape(i.out.shapeFor(e.n))
 	if slices.Equal([]int(x.Shape()), want) {
@@ -143,7 +143,7 @@ func (e *emitter) shaped(i *inst, x *G.Node) *G.Node {
 	return e.b.Do(func() (*G.Node, error) { return graph.ReshapeAll(x, want...) })
 }
 
-// nodeShape is the shape of a node for one of ONNX: numbers have one axis.
+// nodeShape returns the shape of a node for a shape in ONNX. A scalar gets one axis.
 func nodeShape(shape []int) []int {
 	if len(shape) == 0 {
 		return []int{1}
@@ -151,7 +151,7 @@ func nodeShape(shape []int) []int {
 	return shape
 }
 
-// node returns the node of a value.
+// node returns the graph's node of a value.
 func (e *emitter) node(v *value) *G.Node {
 	if v.c == nil {
 		return e.nodes[v]
@@ -163,7 +163,7 @@ func (e *emitter) node(v *value) *G.Node {
 	return e.b.Constant(e.operands[v], func() []float64 { return v.constantFor(e.n).floats() }, shape...)
 }
 
-// do adds an operation of one node.
+// do adds an operation, see graph.Builder.Do.
 func (e *emitter) do(f func() (*G.Node, error)) *G.Node { return e.b.Do(f) }
 
 var binaryNodes = map[string]func(a, b *G.Node) (*G.Node, error){
@@ -181,7 +181,7 @@ var unaryNodes = map[string]func(x *G.Node) (*G.Node, error){
 	"Floor": graph.Floor, "Ceil": graph.Ceil, "Round": graph.Round, "Sign": graph.Sign, "Not": graph.Not,
 }
 
-// activationOf returns the activation that a function of one number is, if it is one.
+// activationOf returns the activation that equals a function of one variable, and whether there is one.
 func activationOf(a *unaryAttrs) (graph.Activation, bool) {
 	switch a.fn {
 	case "Relu":
@@ -223,7 +223,7 @@ func activationOf(a *unaryAttrs) (graph.Activation, bool) {
 	return graph.Activation{}, false
 }
 
-// emit adds one instruction. Errors stay with the builder.
+// emit adds an instruction. The builder keeps the errors.
 func (e *emitter) emit(i *inst, in []*G.Node) *G.Node {
 	b := e.b
 	param := func(suffix string) *G.Node {
@@ -288,7 +288,7 @@ func (e *emitter) emit(i *inst, in []*G.Node) *G.Node {
 	return e.do(func() (*G.Node, error) { return e.move(i, in) })
 }
 
-// move adds an instruction that moves elements or reduces them.
+// move adds an instruction that moves or reduces elements.
 func (e *emitter) move(i *inst, in []*G.Node) (*G.Node, error) {
 	x, shape := in[0], nodeShape(i.out.shapeFor(e.n))
 	switch a := i.a.(type) {
@@ -344,7 +344,7 @@ func (e *emitter) move(i *inst, in []*G.Node) (*G.Node, error) {
 	return nil, fmt.Errorf("%s is not expressed", i.kind)
 }
 
-// add adds a sum. A residual connection is fused into the layer that comes first to it.
+// add adds a sum. A residual connection is fused into one of the two layers that it adds.
 func (e *emitter) add(i *inst, in []*G.Node) *G.Node {
 	if !slices.Equal([]int(in[0].Shape()), []int(in[1].Shape())) || i.in[0].c != nil || i.in[1].c != nil {
 		return e.do(func() (*G.Node, error) { return graph.Add(in[0], in[1]) })
@@ -402,7 +402,7 @@ func (e *emitter) pool(i *inst, x *G.Node) *G.Node {
 	})
 }
 
-// concat adds a concatenation, one of a chain as part of a dense block.
+// concat adds a concatenation. One in a chain becomes part of a dense block.
 func (e *emitter) concat(i *inst, in []*G.Node) *G.Node {
 	axis, chain := i.a.(*axisAttrs).axis, e.blocks[i]
 	if chain == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// onnxFile returns an ONNX file of a small residual network, as another program may have written one.
+// onnxFile returns the ONNX file of a small residual network, as another program might have written it.
 func onnxFile() []byte {
 	net, err := nets.New("resnet-cifar-8-4", 10)
 	if err != nil {
@@ -24,7 +24,7 @@ func onnxFile() []byte {
 	return file.Bytes()
 }
 
-// A file becomes a network like any other. How its pictures are prepared is not in the file, so the caller says it.
+// A file becomes a network like any other. The file does not say how to preprocess its images, so the caller does.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "onnx")
 	if err != nil {
@@ -43,7 +43,7 @@ func ExampleOpen() {
 	// Output: model.onnx: input [3 32 32], 16 features, 10 classes
 }
 
-// A network goes out with the outputs that are asked for; metadata says what a reader cannot guess.
+// A network is exported with the given outputs. Metadata can hold what a reader cannot guess.
 func ExampleExport() {
 	net, err := nets.New("resnet-cifar-8-4", 10)
 	if err != nil {

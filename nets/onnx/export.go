@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// What exported files say of themselves. Every operator that Export writes is one of this opset of the domain ai.onnx.
+// Constants of exported files. All operators that Export writes belong to this opset of the domain ai.onnx.
 const (
 	exportOpset = 17
 	exportIR    = 8
@@ -22,21 +22,21 @@ const (
 
 // ExportOptions says what [Export] writes.
 type ExportOptions struct {
-	// Outputs names the nodes whose values the file gives, in order; nil means the model's Outputs.
+	// Outputs names the nodes that become the file's outputs, in order; nil means the model's Outputs.
 	Outputs []string
-	// Metadata is written as the file's metadata properties: how pictures are to be prepared, for example.
+	// Metadata is written as the file's metadata properties, for example the preprocessing of images.
 	Metadata map[string]string
 }
 
-// Export writes a model as an ONNX file of standard operators (opset 17), with everything that the model's graph does
-// from its input to the outputs: ONNX Runtime, OpenVINO and others run it as it is. The file is made from the
-// expression graph itself, so layers that are fused there stay fused: batch norm is part of the weights of
-// convolutions.
+// Export writes a model as an ONNX file of standard operators (opset 17), with everything that the model's graph
+// computes from its input to the outputs. ONNX Runtime, OpenVINO and other programs can run it. The file is made from
+// the expression graph itself, so layers that are fused in the graph stay fused: batch norm, for example, is part of
+// the weights of convolutions.
 //
-// The file has one input, "input" [batch, InputShape...] of float32, and for each of the outputs one of that name,
-// [batch, ...] of float32 or int64. The batch is free: constants that grow with it are written for one sample and
-// repeated. An operation without an ONNX counterpart is an error that lists every such operation; operations of
-// training, and those that read more than the input, have none.
+// The file has one input, "input" [batch, InputShape...] of float32, and an output for each name in Outputs, [batch,
+// ...] of float32 or int64. The batch size is free: constants that grow with the batch are written for one sample and
+// repeated. If there are operations without an ONNX counterpart, the error lists them all. Operations of training, and
+// operations that read further inputs, have none.
 func Export(w io.Writer, m graph.Model, o ExportOptions) error {
 	model, err := export(m, o)
 	if err != nil {
@@ -56,7 +56,7 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 	if m == nil {
 		return nil, errors.New("expected a model, got nil")
 	}
-	// The two batches differ in every shape that depends on the batch, and in nothing else.
+	// The model is compiled for two batch sizes. The shapes that differ between them depend on the batch.
 	e := newExporter()
 	var steps [2][]graph.Step
 	for i := range steps {
@@ -72,7 +72,7 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 			fmt.Errorf("the model has %d operations for %d samples and %d for %d: its batch cannot be left free",
 				len(steps[0]), exportBatches[0], len(steps[1]), exportBatches[1])
 	}
-	for _, name := range o.Outputs { // the steps that make them must get these names
+	for _, name := range o.Outputs { // the steps that compute them must use these names
 		if name == inputName {
 			return nil, fmt.Errorf("output %q bears the name of the file's input", name)
 		}
@@ -81,7 +81,7 @@ func export(m graph.Model, o ExportOptions) (*pb.ModelProto, error) {
 	for i, s := range steps[0] {
 		if err := e.step(s, steps[1][i]); err != nil {
 			e.unsupported = append(e.unsupported, fmt.Sprintf("operation %d, %s: %v", i, s.Label, err))
-			e.names[s.Output] = "" // what reads it is not to blame
+			e.names[s.Output] = "" // so that its readers are not reported as well
 		}
 	}
 	if len(e.unsupported) > 0 {
@@ -119,10 +119,10 @@ func keys(m map[string]string) func(func(string) bool) {
 	}
 }
 
-// inputName is what the exported file calls its input.
+// inputName is the name of the exported file's input.
 const inputName = "input"
 
-// exportBatches are two numbers of samples that no other size of a network is likely to equal.
+// exportBatches are two batch sizes that other sizes in a network are unlikely to equal.
 var exportBatches = [2]int{2, 3}
 
 // exporter collects the nodes and initialisers of a file.
@@ -130,13 +130,13 @@ type exporter struct {
 	graph       *pb.GraphProto
 	taken       map[string]bool // names in use
 	names       map[*graph.Operand]string
-	pairs       map[*graph.Operand]*graph.Operand // the same values for the other batch
-	masks       map[*graph.Operand]string         // masks as truth values
-	transposes  map[*graph.Operand]string         // weights with their axes exchanged
-	fills       map[string]string                 // initialisers of one number repeated
+	pairs       map[*graph.Operand]*graph.Operand // for each operand, the same operand at the other batch size
+	masks       map[*graph.Operand]string         // names of masks in their form as booleans
+	transposes  map[*graph.Operand]string         // names of transposed weights
+	fills       map[string]string                 // names of initialisers of one repeated number
 	made        map[string]*graph.Operand         // outputs by name
 	input       *graph.Operand
-	size        string // the number of samples as a tensor [1], "" where nothing has needed it
+	size        string // name of the tensor [1] with the number of samples, "" until it is needed
 	unsupported []string
 }
 
@@ -186,8 +186,8 @@ func (e *exporter) node(operator, result string, inputs []string, attributes ...
 	return result
 }
 
-// prune drops the nodes and initialisers that no output needs: the numbers of a mask that is only used as truth values,
-// say.
+// prune removes nodes and initialisers that no output needs, for example the numbers of a mask that is only used as
+// booleans.
 func (e *exporter) prune() {
 	needed := map[string]bool{}
 	for _, o := range e.graph.Output {
@@ -209,7 +209,7 @@ func (e *exporter) prune() {
 	})
 }
 
-// inner adds an operator whose result is for the file's own use, and returns its name.
+// inner adds an operator with a generated name for its result, and returns that name.
 func (e *exporter) inner(operator string, inputs []string, attributes ...*pb.AttributeProto) string {
 	return e.node(operator, e.fresh(strings.ToLower(operator)), inputs, attributes...)
 }

@@ -45,7 +45,7 @@ func run(t *testing.T, m graph.Model, batch graph.Batch, fetch ...string) kept {
 	return got
 }
 
-// kept holds copies of the outputs of a run, which are a program's only until it goes on.
+// kept holds copies of the outputs of a run, which the program overwrites when it goes on.
 type kept struct {
 	f32          map[string][]float32
 	ints, shapes map[string][]int
@@ -55,7 +55,7 @@ func (k kept) Float32(name string) []float32 { return k.f32[name] }
 func (k kept) Ints(name string) []int        { return k.ints[name] }
 func (k kept) Shape(name string) []int       { return k.shapes[name] }
 
-// exported returns the file of a model, to be run on a batch.
+// exported returns the ONNX file of a model together with the batch on which to run it.
 func exported(t testing.TB, m graph.Model, batch graph.Batch, outputs ...string) *nettest.ONNXRun {
 	t.Helper()
 	var data bytes.Buffer
@@ -63,7 +63,7 @@ func exported(t testing.TB, m graph.Model, batch graph.Batch, outputs ...string)
 	return &nettest.ONNXRun{File: data.Bytes(), Input: m.InputShape(), Batch: batch}
 }
 
-// throughRuntime exports a model, runs the file in ONNX Runtime and returns what it gives.
+// throughRuntime exports a model, runs the file in ONNX Runtime and returns the outputs.
 func throughRuntime(t testing.TB, python string, m graph.Model, batch graph.Batch, outputs ...string) *npyz.Archive {
 	t.Helper()
 	r := exported(t, m, batch, outputs...)
@@ -72,16 +72,16 @@ func throughRuntime(t testing.TB, python string, m graph.Model, batch graph.Batc
 	return r.Outputs
 }
 
-// peer is a network with a batch, and what it gives for it.
+// peer is a network with a batch and goline's outputs for it.
 type peer struct {
 	name string
 	*nettest.ONNXRun
 	want kept
 }
 
-// TestExportedNetworksRunInONNXRuntime: networks by name, on small images, and networks from files of PyTorch's
-// exporters give there what they give here, for batches of five and two; and read again they are the same networks.
-// Package nets tests the other families.
+// TestExportedNetworksRunInONNXRuntime: ONNX Runtime gives goline's results for networks by name, on small images, and
+// for networks from files of PyTorch's exporters, with batches of five and two; and the exported files are read as the
+// same networks. Package nets tests the other families.
 func TestExportedNetworksRunInONNXRuntime(t *testing.T) {
 	var peers []peer
 	names := []string{nets.Features, nets.Logits, nets.Prediction}
@@ -133,7 +133,7 @@ func TestExportedNetworksRunInONNXRuntime(t *testing.T) {
 	}
 }
 
-// requireLike compares outputs with those of a file: numbers within a part of the largest one, classes exactly.
+// requireLike compares outputs with those of a file: numbers within tolerance times the largest one, classes exactly.
 func requireLike(t testing.TB, want kept, got *npyz.Archive, tolerance float64, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -152,7 +152,7 @@ func requireLike(t testing.TB, want kept, got *npyz.Archive, tolerance float64, 
 	}
 }
 
-// contributions returns random ones of three images a class.
+// contributions returns contributions of three random images per class.
 func contributions(t *testing.T, net nets.Classifier) *line.Contributions {
 	t.Helper()
 	c := line.NewContributions(net.Classes(), net.FeatureDim())
@@ -184,7 +184,7 @@ func TestExportedDetectorsRunInONNXRuntime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			det, err := line.New(t.Context(), net, contributions(t, net), o)
 			if o.ClipPercentile != 0 {
-				limits := make([]float32, net.FeatureDim()) // some at 0, some so high that they clip nothing
+				limits := make([]float32, net.FeatureDim()) // some are 0, some so high that they clip nothing
 				if o.ClipPerClass {
 					limits = make([]float32, net.Classes()*net.FeatureDim())
 				}
@@ -203,7 +203,8 @@ func TestExportedDetectorsRunInONNXRuntime(t *testing.T) {
 	}
 }
 
-// TestExportedDetectorOfAnImportedNetwork: a file becomes a file that detects, here of a vision transformer.
+// TestExportedDetectorOfAnImportedNetwork: a detector for an imported network, here a vision transformer, can be
+// exported.
 func TestExportedDetectorOfAnImportedNetwork(t *testing.T) {
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
 	net, err := onnx.Open(sharedtest.Path(t, "onnx", "zoo", "vit_small.onnx"), onnx.Options{})
@@ -230,7 +231,7 @@ func TestExportIsDeterministic(t *testing.T) {
 	require.Equal(t, []string{nets.Features, nets.Logits}, []string{m.Graph.Output[0].Name, m.Graph.Output[1].Name})
 }
 
-// odd is a network with an operation that ONNX has no counterpart for here.
+// odd is a network with an operation that cannot be exported.
 type odd struct{ nets.Classifier }
 
 func (o odd) Build(b *graph.Builder, x *G.Node) error {
@@ -251,7 +252,7 @@ func (o odd) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// TestExportGivesAValueUnderTwoNames, and refuses an output that is named as the input.
+// TestExportGivesAValueUnderTwoNames: one value can be two outputs. An output with the name of the input is refused.
 func TestExportGivesAValueUnderTwoNames(t *testing.T) {
 	net := several{build: func(b *graph.Builder, x *G.Node) error {
 		y := b.ReLU(x)
@@ -269,7 +270,7 @@ func TestExportGivesAValueUnderTwoNames(t *testing.T) {
 	require.ErrorContains(t, onnx.Export(&data, net, onnx.ExportOptions{Outputs: []string{"input"}}), `output "input"`)
 }
 
-// several is a model of two numbers a sample.
+// several is a model of two numbers per sample, built by a function.
 type several struct {
 	build func(b *graph.Builder, x *G.Node) error
 }
@@ -279,7 +280,8 @@ func (several) Params() []*graph.Param                    { return nil }
 func (several) Outputs() []string                         { return []string{"y"} }
 func (s several) Build(b *graph.Builder, x *G.Node) error { return s.build(b, x) }
 
-// TestExportRefusesWhatDependsOnTheBatch: a file is for any number of samples.
+// TestExportRefusesWhatDependsOnTheBatch: a model whose computation depends on the number of samples is refused,
+// because a file is for any number.
 func TestExportRefusesWhatDependsOnTheBatch(t *testing.T) {
 	constant := func(b *graph.Builder, values []float64, shape ...int) *G.Node {
 		return b.Constant("c", func() []float64 { return values }, shape...)

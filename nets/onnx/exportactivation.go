@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// activated adds an operator that an activation follows, under the name of the operation's result.
+// activated adds an operator followed by an activation, whose result gets the given name.
 func (e *exporter) activated(operator, name string, a graph.Activation, in []string,
 	attributes ...*pb.AttributeProto) error {
 	if a == graph.ActIdentity() {
@@ -19,7 +19,7 @@ func (e *exporter) activated(operator, name string, a graph.Activation, in []str
 	return e.activation(e.inner(operator, in, attributes...), name, a)
 }
 
-// exportActivation writes an activation that stands alone.
+// exportActivation writes an activation that is an operation by itself.
 func exportActivation(e *exporter, s graph.Step, _ []int, name string) error {
 	a, ok := s.Attributes.(graph.Activation)
 	if !ok {
@@ -32,7 +32,7 @@ func exportActivation(e *exporter, s graph.Step, _ []int, name string) error {
 	return e.activation(x, name, a)
 }
 
-// activation adds a(x) under a name.
+// activation adds a(x) with the given name.
 func (e *exporter) activation(x, name string, a graph.Activation) error {
 	p := a.Parameters()
 	one := []string{x}

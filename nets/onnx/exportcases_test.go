@@ -16,12 +16,12 @@ import (
 	"github.com/line-ood/goline/internal/peertest"
 )
 
-// zeroed is a case as a model that can be exported: what the case is given are constants, to each of which the sum of
-// the model's input is added, and its outputs are repeated for each sample.
+// zeroed is a case as a model that can be exported. The inputs of the case become constants, to each of which the sum
+// of the model's input (all zeros) is added, and its outputs are repeated for each sample.
 type zeroed struct {
 	caseModel
 	given map[*value][]float32
-	kept  []int // outputs that are numbers
+	kept  []int // indices of the outputs that are numbers
 	own   []*graph.Param
 }
 
@@ -75,7 +75,7 @@ func (m *zeroed) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// exportable returns the case as a model, nil where it is none of numbers.
+// exportable returns the case as a model, nil if its inputs or outputs are not numbers.
 func (c nodeCase) exportable() (*zeroed, error) {
 	f, err := decode(c.model, external{})
 	if err != nil {
@@ -120,8 +120,8 @@ func (c nodeCase) exportable() (*zeroed, error) {
 	return m, nil
 }
 
-// TestExportedCases: the cases of ONNX's backend suite that are imported give in ONNX Runtime what they give here when
-// they are exported again.
+// TestExportedCases: cases of ONNX's backend test suite that goline can import give goline's results in ONNX Runtime
+// after they are exported again.
 func TestExportedCases(t *testing.T) {
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
 	var runs []*nettest.ONNXRun

@@ -63,7 +63,7 @@ func exportCrossEntropy(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportMix writes removed + mask[group] · (present - removed). What belongs to no group has mask 1.
+// exportMix writes removed + mask[group] · (present - removed). Elements that belong to no group get mask 1.
 func exportMix(e *exporter, s graph.Step, _ []int, name string) error {
 	m, ok := s.Attributes.(graph.MixStep)
 	if !ok {

@@ -8,9 +8,9 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// The operations of LINe (Ahn et al., CVPR 2023, sections 3.2 and 3.3) and of energy.
+// This file exports the operations of LINe (Ahn et al., CVPR 2023, sections 3.2 and 3.3) and of the energy score.
 
-// exportClip writes min(x, limit). A limit per neuron takes the shape of a sample.
+// exportClip writes min(x, limit). A limit per neuron gets the shape of a sample.
 func exportClip(e *exporter, s graph.Step, _ []int, name string) error {
 	in, err := e.useAll(s.Inputs...)
 	if err != nil {
@@ -37,7 +37,7 @@ func exportClassClip(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportLogSumExp writes max + log Σ exp(x - max), which no logit overflows.
+// exportLogSumExp writes max + log Σ exp(x - max), which does not overflow.
 func exportLogSumExp(e *exporter, s graph.Step, _ []int, name string) error {
 	x, err := e.use(s.Inputs[0])
 	if err != nil {
@@ -83,8 +83,8 @@ func exportClassMask(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportRouted writes the head whose weights depend on the class: those of one sample, [classes, features], are chosen
-// as it is computed, so that no table of classes × classes × features is stored.
+// exportRouted writes the head whose weights depend on the class. The weights of a sample, [classes, features], are
+// selected when the file runs, so that no table of classes × classes × features is stored.
 func exportRouted(e *exporter, s graph.Step, _ []int, name string) error {
 	in, err := e.useAll(s.Inputs...)
 	if err != nil {

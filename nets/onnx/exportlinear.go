@@ -23,7 +23,7 @@ func exportLinear(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// transposed returns a matrix with its axes exchanged.
+// transposed returns the name of the transposed matrix.
 func (e *exporter) transposed(v *graph.Operand) (string, error) {
 	if name := e.transposes[v]; name != "" {
 		return name, nil
@@ -51,8 +51,8 @@ func (e *exporter) transposed(v *graph.Operand) (string, error) {
 	return e.transposes[v], nil
 }
 
-// exportMatMul writes a matrix product. The product of two vectors, a scalar in ONNX, gets the one axis that it has in
-// a graph.
+// exportMatMul writes a matrix product. The product of two vectors is a scalar in ONNX and has one axis in a graph, so
+// it gets that axis.
 func exportMatMul(e *exporter, s graph.Step, _ []int, name string) error {
 	if len(s.Inputs[0].Shape) > 1 || len(s.Inputs[1].Shape) > 1 {
 		return plain("MatMul")(e, s, nil, name)

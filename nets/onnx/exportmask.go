@@ -6,10 +6,10 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Masks are numbers in a graph and truth values in ONNX. A mask is written in both forms; prune drops in the end the
-// form that is not used.
+// Masks are numbers in a graph and booleans in ONNX. A mask is written in both forms; prune removes the form that is
+// not used at the end.
 
-// truth returns a mask as truth values.
+// truth returns the name of a mask as booleans.
 func (e *exporter) truth(v *graph.Operand) (string, error) {
 	if name := e.masks[v]; name != "" {
 		return name, nil
@@ -22,7 +22,7 @@ func (e *exporter) truth(v *graph.Operand) (string, error) {
 	return e.masks[v], nil
 }
 
-// mask adds an operator of truth values, and its result as numbers under a name.
+// mask adds an operator with a boolean result, and the result as numbers with the given name.
 func (e *exporter) mask(operator string, in []string, result *graph.Operand, name string) {
 	e.masks[result] = e.inner(operator, in)
 	e.node("Cast", name, []string{e.masks[result]}, integer("to", int(pb.TensorProto_FLOAT)))

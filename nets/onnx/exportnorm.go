@@ -22,7 +22,7 @@ func exportLayerNorm(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// normInputs returns the names of the inputs of a normalisation, "" for what it has not.
+// normInputs returns the names of the inputs of a normalisation, "" for a scale or bias that it does not have.
 func (e *exporter) normInputs(s graph.Step, n graph.NormStep) (x, scale, bias string, err error) {
 	for _, in := range []struct {
 		name *string
@@ -62,7 +62,7 @@ func exportRMSNorm(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportGroupNorm writes an instance norm of groups, then scale and bias of channels.
+// exportGroupNorm writes an instance norm of the groups, followed by scale and bias of the channels.
 func exportGroupNorm(e *exporter, s graph.Step, shape []int, name string) error {
 	n, ok := s.Attributes.(graph.NormStep)
 	if !ok {
@@ -96,8 +96,8 @@ func exportGroupNorm(e *exporter, s graph.Step, shape []int, name string) error 
 	return nil
 }
 
-// exportLRN writes a local response norm: as the operator where ONNX Runtime computes it, for an odd number of
-// channels, and otherwise with the mean of squares as average pooling along the channels.
+// exportLRN writes a local response norm. For an odd number of channels, which ONNX Runtime supports, it is ONNX's
+// operator; otherwise the mean of squares is written as average pooling along the channels.
 func exportLRN(e *exporter, s graph.Step, shape []int, name string) error {
 	c, ok := s.Attributes.(graph.LRNConfig)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// values returns what a constant operand holds.
+// values returns the elements of a constant operand.
 func values(v *graph.Operand) ([]float32, error) {
 	if v.Value == nil {
 		return nil, fmt.Errorf("%s is computed, expected a constant", described(v))
@@ -33,7 +33,7 @@ func described(v *graph.Operand) string {
 	return fmt.Sprintf("%s of shape %v", v.Name, v.Shape)
 }
 
-// use returns the name of an operand; a constant becomes an initialiser when it is first used.
+// use returns the name of an operand. A constant becomes an initialiser on first use.
 func (e *exporter) use(v *graph.Operand) (string, error) {
 	if name, ok := e.names[v]; ok {
 		return name, nil
@@ -54,7 +54,7 @@ func (e *exporter) use(v *graph.Operand) (string, error) {
 	return name, nil
 }
 
-// useAll returns the names of operands.
+// useAll returns the names of several operands.
 func (e *exporter) useAll(vs ...*graph.Operand) ([]string, error) {
 	names := make([]string, len(vs))
 	for i, v := range vs {
@@ -66,7 +66,7 @@ func (e *exporter) useAll(vs ...*graph.Operand) ([]string, error) {
 	return names, nil
 }
 
-// constant writes a constant: as it is where the batch does not change it, otherwise one sample of it, repeated.
+// constant writes a constant. If it depends on the batch, one sample of it is written and repeated.
 func (e *exporter) constant(v *graph.Operand) (string, error) {
 	x, err := values(v)
 	if err != nil {
@@ -94,7 +94,7 @@ func (e *exporter) constant(v *graph.Operand) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for outer := 1; outer <= per; outer++ { // of the elements for a sample, those before its place
+	for outer := 1; outer <= per; outer++ { // tries every place of the samples among the elements of the axis
 		if per%outer != 0 {
 			continue
 		}
@@ -124,7 +124,7 @@ func (e *exporter) constant(v *graph.Operand) (string, error) {
 	return "", fmt.Errorf("its constant %s is not the same for each sample of a batch", described(v))
 }
 
-// oneSample returns the elements of one of n samples of an array [before, n, after], nil where the samples differ.
+// oneSample returns the elements of one sample of an array [before, n samples, after], nil if the samples differ.
 func oneSample(x []float32, n, before, after int) []float32 {
 	var one []float32
 	for b := range before {
@@ -139,12 +139,12 @@ func oneSample(x []float32, n, before, after int) []float32 {
 	return one
 }
 
-// sameBits tells whether all numbers are the same, NaN included.
+// sameBits tells whether all numbers have the same bits.
 func sameBits(x, y []float32) bool {
 	return slices.EqualFunc(x, y, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
 }
 
-// batchAxis returns the one axis of a value that the batch changes, and how long it is for each sample.
+// batchAxis returns the only axis of a value that depends on the batch, and its length per sample.
 func (e *exporter) batchAxis(v *graph.Operand) (axis, per int, err error) {
 	other, axis := e.pairs[v], -1
 	for i, n := range e.free(v) {
@@ -163,7 +163,7 @@ func (e *exporter) batchAxis(v *graph.Operand) (axis, per int, err error) {
 	return axis, per, err
 }
 
-// perSample returns how long an axis is for each sample that has these lengths for the two batches.
+// perSample returns the length per sample of an axis that has the lengths a and b at the two batch sizes.
 func perSample(a, b int) (int, error) {
 	per := a / exportBatches[0]
 	if per < 1 || per*exportBatches[0] != a || per*exportBatches[1] != b {
@@ -173,7 +173,7 @@ func perSample(a, b int) (int, error) {
 	return per, nil
 }
 
-// free returns the shape of a value with -1 for the axis that the batch changes.
+// free returns the shape of a value, with -1 for the axis that depends on the batch.
 func (e *exporter) free(v *graph.Operand) []int {
 	out := slices.Clone(v.Shape)
 	other := e.pairs[v]
@@ -185,7 +185,7 @@ func (e *exporter) free(v *graph.Operand) []int {
 	return out
 }
 
-// samples returns the name of a tensor [1] that holds the number of samples.
+// samples returns the name of a tensor [1] with the number of samples.
 func (e *exporter) samples() string {
 	if e.size == "" {
 		e.size = e.inner("Shape", []string{inputName}, integer("start", 0), integer("end", 1))
@@ -193,8 +193,8 @@ func (e *exporter) samples() string {
 	return e.size
 }
 
-// sizes returns the name of a tensor that holds a list of whole numbers, with each -1 replaced by the number of samples
-// times the number in per at that place.
+// sizes returns the name of a tensor with a list of integers, in which each -1 is replaced by the number of samples
+// times the number in per at that position.
 func (e *exporter) sizes(name string, list, per []int) string {
 	var parts []string
 	var fixed []int
@@ -222,7 +222,7 @@ func (e *exporter) sizes(name string, list, per []int) string {
 	return e.inner("Concat", parts, integer("axis", 0))
 }
 
-// reshaped adds a reshape to a shape of which one axis at most is -1, unless the value has it already.
+// reshaped adds a reshape, unless the value has the shape already. At most one axis of the shape may be -1.
 func (e *exporter) reshaped(x string, from *graph.Operand, shape ...int) string {
 	if slices.Equal(from.Shape, shape) {
 		return x

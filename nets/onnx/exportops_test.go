@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// tiny is a model of one operation, whose result is called y.
+// tiny is a model of one operation, with the result y.
 type tiny struct {
 	input  []int
 	params []*graph.Param
@@ -31,7 +31,7 @@ func (m tiny) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// numbers adds a constant of random numbers.
+// numbers adds a constant of random values.
 func numbers(b *graph.Builder, name string, shape ...int) *G.Node {
 	return b.Constant(name, func() []float64 {
 		rng := rand.New(rand.NewPCG(1, uint64(len(name)+product(shape...))))
@@ -43,12 +43,12 @@ func numbers(b *graph.Builder, name string, shape ...int) *G.Node {
 	}, shape...)
 }
 
-// unary makes an operation of the input alone.
+// unary returns an operation on the input alone.
 func unary(f func(x *G.Node) (*G.Node, error)) func(*graph.Builder, *G.Node) (*G.Node, error) {
 	return func(_ *graph.Builder, x *G.Node) (*G.Node, error) { return f(x) }
 }
 
-// masks returns where the input is above 0 and where below 1/2.
+// masks returns masks of where the input is above 0, and where it is below 1/2.
 func masks(b *graph.Builder, x *G.Node) (above, below *G.Node) {
 	above = b.Do(func() (*G.Node, error) {
 		return graph.Less(b.Constant("0", func() []float64 { return []float64{0} }, 1), x)
@@ -350,7 +350,7 @@ func operations() []operation {
 		return graph.Mul(x, rows)
 	})
 	add("a constant of windows", matrix, func(b *graph.Builder, x node) (node, error) {
-		n := x.Shape()[0] // of each window [samples, window, ...] with other numbers in each window
+		n := x.Shape()[0] // each window of [samples, window, ...] gets other numbers
 		rows := b.Constant("rows", func() []float64 { return slices.Repeat([]float64{1, -2, 3, 0.5}, n) }, n*4, 1)
 		x, err := graph.ReshapeAll(x, n*4, 6)
 		if err == nil {
@@ -471,9 +471,10 @@ func operations() []operation {
 	return ops
 }
 
-// TestEveryOperationRunsInONNXRuntime: each kind of operation that is written gives there what it gives here.
+// TestEveryOperationRunsInONNXRuntime: ONNX Runtime gives goline's results for each kind of operation that can be
+// exported.
 func TestEveryOperationRunsInONNXRuntime(t *testing.T) {
-	const n = 5 // samples, all at once: indices of maxima count from the first
+	const n = 5 // samples, in one batch: indices of maxima count from the first
 	seen := map[string]bool{}
 	type single struct {
 		operation

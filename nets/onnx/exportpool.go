@@ -10,15 +10,15 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// poolWindow is where the windows of a pooling lie: one element for each spatial axis in every slice.
+// poolWindow is the geometry of a pooling. Each slice has one element per spatial axis.
 type poolWindow struct {
-	in, out                  []int // points
+	in, out                  []int // sizes of input and output
 	kernel, stride, dilation []int
 	begin, end               []int // padding
 	includePad               bool
 }
 
-// poolWindowOf reads a [graph.PoolConfig] or a [graph.PoolNDConfig] for an operation.
+// poolWindowOf returns the geometry of an operation with a [graph.PoolConfig] or a [graph.PoolNDConfig].
 func poolWindowOf(s graph.Step, config any) (poolWindow, bool) {
 	c, ok := config.(graph.PoolNDConfig)
 	if p, plane := config.(graph.PoolConfig); plane {
@@ -45,8 +45,8 @@ func poolWindowOf(s graph.Step, config any) (poolWindow, bool) {
 	return w, ok
 }
 
-// reach returns the padding at the end that holds all windows: more than there is where the size of the result is
-// rounded up.
+// reach returns the padding at the end that is needed to hold all windows. Where the size of the result is rounded up
+// this is more than the configured padding.
 func (w poolWindow) reach() []int {
 	out := slices.Clone(w.end)
 	for i, n := range w.out {
@@ -55,8 +55,8 @@ func (w poolWindow) reach() []int {
 	return out
 }
 
-// attributes describes the windows with all of the padding that they reach, so that no size is rounded up: there,
-// runtimes differ.
+// attributes returns the operator's attributes. The padding includes everything that the windows reach, so that no size
+// is rounded up: runtimes differ in that.
 func (w poolWindow) attributes() []*pb.AttributeProto {
 	return []*pb.AttributeProto{
 		integers("kernel_shape", w.kernel...), integers("strides", w.stride...),
@@ -64,7 +64,7 @@ func (w poolWindow) attributes() []*pb.AttributeProto {
 	}
 }
 
-// narrow tells whether all padding is less than the kernel, which ONNX Runtime wants of pooling.
+// narrow tells whether all padding is less than the kernel size, which ONNX Runtime requires of pooling.
 func (w poolWindow) narrow() bool {
 	end := w.reach()
 	for i, k := range w.kernel {
@@ -147,8 +147,9 @@ func exportAffinePool(e *exporter, s graph.Step, _ []int, name string) error {
 	return e.average(x, s, p.Config, name)
 }
 
-// average adds average pooling, as a convolution of sums where the operator of this opset cannot say what it is: its
-// windows have no gaps, and of windows that reach beyond the padding runtimes count different points.
+// average adds average pooling. It becomes a convolution that sums where the AveragePool of this opset does not
+// suffice: it has no dilation, and runtimes differ in the points that they count in windows which reach beyond the
+// padding.
 func (e *exporter) average(x string, s graph.Step, config any, name string) error {
 	w, ok := poolWindowOf(s, config)
 	if !ok {
@@ -181,8 +182,8 @@ func (e *exporter) average(x string, s graph.Step, config any, name string) erro
 	return nil
 }
 
-// shares returns one over the number of points that count in each window, zero for a window without a point in the
-// input.
+// shares returns, for each window, one over the number of points that count, or zero if no point of the window is in
+// the input.
 func (w poolWindow) shares() []float32 {
 	inside, counted := []int{1}, []int{1}
 	for axis, n := range w.in {
@@ -215,7 +216,7 @@ func (w poolWindow) shares() []float32 {
 	return out
 }
 
-// outer returns the products of each a with each b.
+// outer returns all products of an element of a and an element of b, in order.
 func outer(a, b []int) []int {
 	var out []int
 	for _, x := range a {

@@ -18,8 +18,7 @@ func exportSoftmax(operator string) exportFunc {
 	}
 }
 
-// exportReduce writes a reduction. Axes that are gone, or stand elsewhere in the result than in the input, are left to
-// a reshape.
+// exportReduce writes a reduction. A reshape removes reduced axes, or puts them in their place in the result.
 func exportReduce(e *exporter, s graph.Step, shape []int, name string) error {
 	r, ok := s.Attributes.(graph.ReduceStep)
 	if !ok {
@@ -33,7 +32,7 @@ func exportReduce(e *exporter, s graph.Step, shape []int, name string) error {
 	attributes := func(keep int) []*pb.AttributeProto {
 		return []*pb.AttributeProto{integers("axes", r.Axes...), integer("keepdims", keep)}
 	}
-	if s.Kind == "ReduceSum" { // the only one whose axes are an input in this opset
+	if s.Kind == "ReduceSum" { // in this opset, the only reduction whose axes are an input
 		in = append(in, e.ints(name+".axes", r.Axes...))
 		attributes = func(keep int) []*pb.AttributeProto { return []*pb.AttributeProto{integer("keepdims", keep)} }
 	}
@@ -49,7 +48,7 @@ func exportReduce(e *exporter, s graph.Step, shape []int, name string) error {
 	return e.reshape(e.inner(s.Kind, in, attributes(1)...), shape, name)
 }
 
-// reducedShapes returns a shape with the axes of one element, and without them.
+// reducedShapes returns the shape with the reduced axes of length one, and the shape without them.
 func reducedShapes(shape, axes []int) (kept, left []int) {
 	reduced := map[int]bool{}
 	for _, a := range axes {

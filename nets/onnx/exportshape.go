@@ -17,7 +17,7 @@ func exportReshape(e *exporter, s graph.Step, shape []int, name string) error {
 	return e.reshape(x, shape, name)
 }
 
-// reshape adds a reshape to a shape with -1 for what the batch decides.
+// reshape adds a reshape. -1 in the shape stands for a length that depends on the batch.
 func (e *exporter) reshape(x string, shape []int, name string) error {
 	free := 0
 	for _, n := range shape {
@@ -73,7 +73,7 @@ func exportSlice(e *exporter, s graph.Step, _ []int, name string) error {
 	end := c.First + (c.Count-1)*c.Step + 1
 	if c.Step < 0 {
 		if end -= 2; end < 0 {
-			end = math.MinInt32 // before the first; -1 would be the last
+			end = math.MinInt32 // before the first element, as -1 would mean the last
 		}
 	}
 	e.slice(x, name, []int{c.Axis}, []int{c.First}, []int{end}, []int{c.Step})
@@ -101,7 +101,7 @@ func exportTake(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportPad writes what is cut off as a slice, and what is put around as constant padding.
+// exportPad writes a slice for what is cut off, and constant padding for what is added.
 func exportPad(e *exporter, s graph.Step, _ []int, name string) error {
 	p, ok := s.Attributes.(graph.PadConfig)
 	if !ok {
@@ -119,7 +119,7 @@ func exportPad(e *exporter, s graph.Step, _ []int, name string) error {
 			return errors.New("it cuts off all of an axis")
 		}
 		if start > 0 || end < n {
-			// The end counts from behind, where the batch lies.
+			// The end counts from the end of the axis, whose length may depend on the batch.
 			axes, starts, ends = append(axes, i), append(starts, start), append(ends, math.MaxInt32)
 			if end < n {
 				ends[len(ends)-1] = end - n
@@ -142,7 +142,7 @@ func exportPad(e *exporter, s graph.Step, _ []int, name string) error {
 	return nil
 }
 
-// exportExpand writes an expansion whose sizes are computed where the batch decides them.
+// exportExpand writes an expansion. Sizes that depend on the batch are computed when the file runs.
 func exportExpand(e *exporter, s graph.Step, shape []int, name string) error {
 	x, err := e.use(s.Inputs[0])
 	if err != nil {
@@ -155,7 +155,7 @@ func exportExpand(e *exporter, s graph.Step, shape []int, name string) error {
 			continue
 		}
 		if at := i - (len(shape) - len(from)); at >= 0 && from[at] < 0 {
-			to[i] = 1 // its own length
+			to[i] = 1 // 1 keeps the axis's own length
 			continue
 		}
 		if per[i], err = perSample(s.Output.Shape[i], e.pairs[s.Output].Shape[i]); err != nil {
@@ -166,7 +166,7 @@ func exportExpand(e *exporter, s graph.Step, shape []int, name string) error {
 	return nil
 }
 
-// exportTile writes repetitions, computed where the batch decides how many there are.
+// exportTile writes repetitions. Numbers that depend on the batch are computed when the file runs.
 func exportTile(e *exporter, s graph.Step, shape []int, name string) error {
 	x, err := e.use(s.Inputs[0])
 	if err != nil {
@@ -216,7 +216,7 @@ func exportDepthToSpace(e *exporter, s graph.Step, _ []int, name string) error {
 	return plain("DepthToSpace", integer("blocksize", b.Block), text("mode", mode))(e, s, nil, name)
 }
 
-// exportSpaceToDepth writes the order that the operator does not have as a transposition.
+// exportSpaceToDepth writes a transposition for the order that ONNX's operator does not have.
 func exportSpaceToDepth(e *exporter, s graph.Step, shape []int, name string) error {
 	b, ok := s.Attributes.(graph.BlockStep)
 	if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// step writes one operation. other is the same operation for another batch.
+// step writes an operation. other is the same operation at the other batch size.
 func (e *exporter) step(s, other graph.Step) error {
 	if s.Kind != other.Kind || len(s.Inputs) != len(other.Inputs) {
 		return errors.New("it is another operation for another batch")
@@ -55,20 +55,20 @@ func (e *exporter) step(s, other graph.Step) error {
 	return nil
 }
 
-// takesAll tells whether an operation is a slice that leaves nothing out.
+// takesAll tells whether an operation is a slice that takes everything.
 func takesAll(s graph.Step) bool {
 	c, ok := s.Attributes.(graph.SliceStep)
 	return ok && c.First == 0 && c.Step == 1 && c.Count == s.Inputs[0].Shape[c.Axis]
 }
 
-// exportFunc writes one operation whose result is to bear a name. shape is that of the result, with -1 where the batch
-// decides.
+// exportFunc writes an operation whose result must get the given name. shape is the shape of the result, with -1 for a
+// length that depends on the batch.
 type exportFunc func(e *exporter, s graph.Step, shape []int, name string) error
 
-// errNotDescribed is the error of operations without the attributes that their kind has.
+// errNotDescribed is the error of operations without the attributes of their kind.
 var errNotDescribed = errors.New("its configuration is not known")
 
-// exporting holds how each kind of operation is written, but for activations.
+// exporting maps each kind of operation, except activations, to the function that writes it.
 var exporting = map[string]exportFunc{
 	"Conv2D":            exportConv,
 	"Affine":            exportAffine,
@@ -143,7 +143,7 @@ var exporting = map[string]exportFunc{
 	"MixRows":           exportMix,
 }
 
-// plain writes an operation as one operator with the same inputs.
+// plain returns a function that writes an operation as one operator with the same inputs.
 func plain(operator string, attributes ...*pb.AttributeProto) exportFunc {
 	return func(e *exporter, s graph.Step, _ []int, name string) error {
 		in, err := e.useAll(s.Inputs...)
@@ -196,8 +196,8 @@ func exportConv(e *exporter, s graph.Step, _ []int, name string) error {
 	return e.activated("Add", name, c.Activation, []string{y, residual})
 }
 
-// scaledWeight returns the weight of a convolution with the scale of its results, input number scale, folded into it as
-// the convolution itself does.
+// scaledWeight returns the name of a convolution's weight, multiplied by the scale of its results, input number scale,
+// as the convolution itself does it.
 func (e *exporter) scaledWeight(s graph.Step, scale int) (string, error) {
 	if scale < 0 {
 		return e.use(s.Inputs[1])
@@ -236,7 +236,7 @@ func convAttributes(c graph.ConvConfig, kernel []int) []*pb.AttributeProto {
 	}
 }
 
-// normalized adds scale·x + shift per channel, as a batch norm of mean 0 and variance 1.
+// normalized adds scale·x + shift per channel, as a batch norm with mean 0 and variance 1.
 func (e *exporter) normalized(x string, scale, shift *graph.Operand) (string, error) {
 	in, attribute, err := e.norm(x, scale, shift)
 	if err != nil {
@@ -245,8 +245,8 @@ func (e *exporter) normalized(x string, scale, shift *graph.Operand) (string, er
 	return e.inner("BatchNormalization", in, attribute), nil
 }
 
-// norm returns the inputs and the attribute of a batch norm of mean 0 and variance 1. scale or shift may be nil, not
-// both.
+// norm returns the inputs and the attribute of a batch norm with mean 0 and variance 1. Either scale or shift may be
+// nil.
 func (e *exporter) norm(x string, scale, shift *graph.Operand) (in []string, epsilon *pb.AttributeProto, err error) {
 	n := 0
 	for _, v := range []*graph.Operand{scale, shift} {

@@ -29,7 +29,7 @@ func text(name, value string) *pb.AttributeProto {
 	return &pb.AttributeProto{Name: name, Type: pb.AttributeProto_STRING, S: []byte(value)}
 }
 
-// floats adds an initialiser and returns its name.
+// floats adds an initialiser of float32 and returns its name.
 func (e *exporter) floats(name string, values []float32, shape ...int) string {
 	raw := make([]byte, 0, 4*len(values))
 	for _, v := range values {
@@ -38,7 +38,7 @@ func (e *exporter) floats(name string, values []float32, shape ...int) string {
 	return e.initializer(name, pb.TensorProto_FLOAT, raw, shape)
 }
 
-// ints adds an initialiser of whole numbers, one axis of them, and returns its name.
+// ints adds a one-dimensional initialiser of int64 and returns its name.
 func (e *exporter) ints(name string, values ...int) string {
 	raw := make([]byte, 0, 8*len(values))
 	for _, v := range values {
@@ -61,7 +61,7 @@ func (e *exporter) initializer(name string, kind pb.TensorProto_DataType, raw []
 	return t.Name
 }
 
-// filled returns an initialiser of one number repeated, the same one each time.
+// filled returns the name of an initialiser of one repeated number. It is added once for each name, shape and number.
 func (e *exporter) filled(name string, v float32, shape ...int) string {
 	key := fmt.Sprint(name, shape)
 	if e.fills[key] == "" {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// foldings holds the operators that are computed on constants of any type.
+// foldings maps operators to functions that compute them on constants, of any element type.
 var foldings map[string]folding
 
 func init() {
@@ -29,7 +29,7 @@ func init() {
 	}
 }
 
-// wantInputs fails unless the number of inputs is in bounds and the first least are there.
+// wantInputs fails unless the number of inputs is within bounds and the first least of them are present.
 func wantInputs[T any](in []*T, least, most int) error {
 	if len(in) < least || most >= 0 && len(in) > most {
 		if least == most {
@@ -45,7 +45,7 @@ func wantInputs[T any](in []*T, least, most int) error {
 	return nil
 }
 
-// arg returns an optional input.
+// arg returns input i, nil if it is left out.
 func arg[T any](in []*T, i int) *T {
 	if i < len(in) {
 		return in[i]
@@ -60,7 +60,7 @@ func foldShape(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	return []*constant{intConstant(shapeRange(n, in[0].shape)...)}, nil
 }
 
-// shapeRange returns the part of a shape that a Shape node wants (start and end from opset 15).
+// shapeRange returns the part of a shape that a Shape node takes (start and end from opset 15 on).
 func shapeRange(n *node, shape []int) []int {
 	r := len(shape)
 	at := func(v int) int {
@@ -82,7 +82,7 @@ func foldSize(_ *tracer, _ *node, in []*constant) ([]*constant, error) {
 	return []*constant{c}, nil
 }
 
-// room fails where a constant of n elements is more than folding may still make.
+// room fails if a constant of n elements is larger than what folding may still make.
 func (t *tracer) room(e elem, n int) error {
 	if units(e, n) > t.work {
 		return fmt.Errorf("a constant of %d elements of %v: constants of more than %d bytes in all are computed", n, e,

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// indicesIn brings indices that may count from the end into [0, size).
+// indicesIn returns indices in [0, size). Negative ones count from the end.
 func indicesIn(c *constant, size int) ([]int, error) {
 	if c.i64 == nil {
 		return nil, fmt.Errorf("indices of %v", c.elem)
@@ -74,7 +74,8 @@ func foldGatherElements(_ *tracer, n *node, in []*constant) ([]*constant, error)
 	return []*constant{out}, nil
 }
 
-// elementsAt returns, for each index of a tensor of the same rank, the offset of the element it names along the axis.
+// elementsAt returns, for each index in a tensor of the same rank, the offset of the element that it selects along the
+// axis.
 func elementsAt(shape []int, index *constant, axis int) ([]int, error) {
 	if len(index.shape) != len(shape) {
 		return nil, fmt.Errorf("indices of shape %v for shape %v", index.shape, shape)
@@ -113,7 +114,8 @@ func foldScatterElements(_ *tracer, n *node, in []*constant) ([]*constant, error
 	return scatter(n, x, updates, at, 1)
 }
 
-// scatter writes blocks of updates to the offsets of a copy of x, as the attribute reduction says.
+// scatter returns a copy of x into which blocks of updates are written at the given offsets, combined as the attribute
+// reduction says.
 func scatter(n *node, x, updates *constant, at []int, block int) ([]*constant, error) {
 	if updates.len() != len(at)*block || updates.elem != x.elem {
 		return nil, fmt.Errorf("updates of shape %v and %v, expected %d elements of %v", updates.shape, updates.elem,
@@ -144,7 +146,7 @@ func scatter(n *node, x, updates *constant, at []int, block int) ([]*constant, e
 
 func binaryAdd(a, b float64) float64 { return a + b }
 
-// blocksAt returns the offsets and the size of the blocks that rows of indices name.
+// blocksAt returns the offsets and the size of the blocks that rows of indices select.
 func blocksAt(shape []int, index *constant) (at []int, block int, err error) {
 	if len(index.shape) == 0 || index.i64 == nil {
 		return nil, 0, fmt.Errorf("indices of shape %v and %v", index.shape, index.elem)

@@ -1,6 +1,6 @@
 package onnx
 
-// layoutFoldings holds the operators that move elements of constants.
+// layoutFoldings maps operators that move elements to functions that compute them on constants.
 var layoutFoldings = map[string]folding{
 	"Reshape": foldReshape, "Flatten": foldFlatten, "Squeeze": foldSqueeze, "Unsqueeze": foldUnsqueeze,
 	"Transpose": foldTranspose,

@@ -32,7 +32,7 @@ func foldConstant(_ *tracer, n *node, _ []*constant) ([]*constant, error) {
 	return nil, unsupportedf("it has no value that is a dense tensor or numbers")
 }
 
-// shapeIn returns the shape that a constant holds.
+// shapeIn returns the elements of a constant as a shape.
 func shapeIn(c *constant) ([]int, error) {
 	if c == nil || len(c.shape) > 1 || c.i64 == nil || c.len() > maxRank {
 		return nil, fmt.Errorf("expected a shape: a vector of at most %d integers", maxRank)

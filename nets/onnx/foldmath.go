@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// unaryMath holds functions of one number; where the second form is there, it is the one for integers.
+// unaryMath maps operators to functions of one number. The second function, if there is one, is for integers.
 var unaryMath = map[string]struct {
 	f func(float64) float64
 	i func(int64) int64
@@ -72,7 +72,7 @@ type binaryFunc struct {
 	f       func(a, b float64) float64
 	i       func(a, b int64) int64
 	compare bool // the result is bool
-	many    bool // any number of inputs
+	many    bool // the operator takes any number of inputs
 }
 
 func truth(b bool) float64 {
@@ -89,7 +89,7 @@ func truthInt(b bool) int64 {
 	return 0
 }
 
-// binaryMath holds functions of two numbers.
+// binaryMath maps operators to functions of two numbers.
 var binaryMath = map[string]binaryFunc{
 	"Add": {f: func(a, b float64) float64 { return a + b }, i: func(a, b int64) int64 { return a + b }},
 	"Sub": {f: func(a, b float64) float64 { return a - b }, i: func(a, b int64) int64 { return a - b }},

@@ -50,7 +50,7 @@ func foldMatMul(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	return []*constant{out}, nil
 }
 
-// matMulShape is the shape of a matrix product by numpy's rules.
+// matMulShape returns the shape of a matrix product by NumPy's rules.
 func matMulShape(a, b []int) ([]int, error) {
 	if len(a) == 0 || len(b) == 0 {
 		return nil, fmt.Errorf("shapes %v and %v, expected at least one axis each", a, b)

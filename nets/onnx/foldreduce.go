@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// reduction is a function over some axes: fold starts at zero and takes in one number after the other; last sees the
-// count.
+// reduction is a function over some axes. fold starts with zero and is called with one number after the other; last is
+// called with the result and the number of elements.
 type reduction struct {
-	since int // opset from which axes are an input
+	since int // opset from which on the axes are an input
 	zero  float64
 	fold  func(sum, v float64) float64
 	last  func(sum float64, count int) float64
@@ -17,7 +17,7 @@ type reduction struct {
 
 func done(sum float64, _ int) float64 { return sum }
 
-// reductions holds the operators of that form. ReduceLogSumExp is computed as it is written: constants are small.
+// reductions maps operators to their reductions. ReduceLogSumExp is computed without a shift: constants are small.
 var reductions = map[string]reduction{
 	"ReduceSum":  {13, 0, binaryAdd, done},
 	"ReduceMean": {18, 0, binaryAdd, func(s float64, n int) float64 { return s / float64(n) }},
@@ -33,8 +33,8 @@ var reductions = map[string]reduction{
 		func(s float64, _ int) float64 { return math.Log(s) }},
 }
 
-// reduceTo returns the axes of a reduction and the shapes of its result with and without them; no axes at all mean that
-// the input is handed through.
+// reduceTo returns the axes of a reduction and the shapes of its result with and without these axes. nil axes mean that
+// the result is the input.
 func reduceTo(n *node, shape []int, c *constant) (axes, kept, out []int, err error) {
 	axes, err = axesOf(n, c, reductions[n.op].since)
 	if err != nil {
@@ -81,7 +81,7 @@ func foldReduce(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 		sums[i] = r.zero
 	}
 	if x.len() > 0 {
-		// Strides of 0 along the axes lead each element to its sum.
+		// Strides of 0 along the reduced axes map each element to its sum.
 		walk(x.shape, [][]int{broadcastStrides(kept, x.shape)}, func(i int, at []int) {
 			sums[at[0]] = r.fold(sums[at[0]], x.at(i))
 		})

@@ -20,7 +20,7 @@ func foldReshape(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	return []*constant{in[0].reshaped(shape...)}, nil
 }
 
-// reshapeTo resolves the target of a Reshape: 0 keeps an axis, -1 is what is left.
+// reshapeTo returns the shape that the target of a Reshape stands for: 0 keeps an axis, -1 takes what is left.
 func reshapeTo(from, target []int, allowZero bool) ([]int, error) {
 	out, rest, known := slices.Clone(target), -1, 1
 	for i, d := range target {
@@ -75,7 +75,7 @@ func flattenTo(n *node, shape []int) ([]int, error) {
 	return []int{product(shape[:axis]), product(shape[axis:])}, nil
 }
 
-// axesOf returns the axes of a node: an attribute before the opset, input i from then on; nil where none are given.
+// axesOf returns the axes of a node: an attribute before opset since, and then the input c; nil if there are none.
 func axesOf(n *node, c *constant, since int) ([]int, error) {
 	if n.opset < since {
 		return n.ints("axes"), nil
@@ -208,7 +208,7 @@ func (t *constant) expanded(shape []int) *constant {
 	return t.copied(shape, func(f func(dst, src, n, step int)) { strided(shape, strides, 0, f) })
 }
 
-// tilesOf returns how often each axis is repeated, and the result's shape.
+// tilesOf returns the number of repetitions of each axis, and the shape of the result.
 func tilesOf(shape []int, c *constant) (reps, out []int, err error) {
 	if c.i64 == nil || len(c.shape) != 1 || c.len() != len(shape) {
 		return nil, nil, fmt.Errorf("repeats of shape %v for shape %v", c.shape, shape)
@@ -236,7 +236,7 @@ func foldTile(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	if err := t.room(x.elem, product(shape)); err != nil {
 		return nil, err
 	}
-	// As [r0, s0, r1, s1, ...] the repeats have stride 0.
+	// In the form [r0, s0, r1, s1, ...] the repetitions have stride 0.
 	var split, strides []int
 	for i, s := range stridesOf(x.shape) {
 		split, strides = append(split, reps[i], x.shape[i]), append(strides, 0, s)
@@ -244,7 +244,7 @@ func foldTile(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	return []*constant{x.copied(shape, func(f func(dst, src, n, step int)) { strided(split, strides, 0, f) })}, nil
 }
 
-// foldDropout is the identity with a mask of ones.
+// foldDropout returns the input, and a mask of ones.
 func foldDropout(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	if err := wantInputs(in, 1, 3); err != nil {
 		return nil, err

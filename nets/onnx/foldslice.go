@@ -38,7 +38,7 @@ func foldConcat(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	return []*constant{out}, nil
 }
 
-// into copies n elements from src to another constant of the same type.
+// into copies n elements from src on to another constant of the same type.
 func (t *constant) into(out *constant, dst, src, n int) {
 	switch {
 	case t.f32 != nil:
@@ -65,10 +65,10 @@ func concatTo(n *node, shapes [][]int) (axis int, shape []int, err error) {
 	return axis, shape, err
 }
 
-// cut is the part of an axis that a Slice takes: count elements from start on, step apart.
+// cut is the part of an axis that a Slice takes: count elements, step apart, from start on.
 type cut struct{ axis, start, step, count int }
 
-// cutsOf returns what a Slice takes of each axis it names: attributes before opset 10, inputs from then on.
+// cutsOf returns the parts of axes that a Slice takes: attributes before opset 10, inputs from then on.
 func cutsOf(n *node, shape []int, in []*constant) ([]cut, error) {
 	var starts, ends, axes, steps []int
 	if n.opset < 10 {
@@ -120,7 +120,7 @@ func cutsOf(n *node, shape []int, in []*constant) ([]cut, error) {
 		if starts[i] == math.MinInt {
 			start = low
 		}
-		if ends[i] < -size { // also what counts as the beginning for a negative step
+		if ends[i] < -size { // with a negative step this stands for the start
 			end = low
 		}
 		count := 0
@@ -155,8 +155,8 @@ func (t *constant) cut(cuts ...cut) *constant {
 	return t.copied(shape, func(f func(dst, src, n, step int)) { strided(shape, strides, offset, f) })
 }
 
-// splitsOf returns the sizes of the parts of a Split: an attribute before opset 13, an input from then on, equal parts
-// without.
+// splitsOf returns the sizes of the parts of a Split: an attribute before opset 13, an input from then on. If neither
+// is given the parts are equal.
 func splitsOf(n *node, size int, c *constant) ([]int, error) {
 	var sizes []int
 	if n.opset < 13 {
@@ -211,14 +211,14 @@ func foldSplit(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	return out, nil
 }
 
-// padding is what a Pad adds before and after each axis; negative numbers cut off.
+// padding is the number of elements that a Pad adds before and behind each axis. Negative numbers cut elements off.
 type padding struct {
 	before, after []int
 	mode          string
 	value         float64
 }
 
-// paddingOf returns what a Pad does: attributes before opset 11, inputs from then on, axes from opset 18.
+// paddingOf returns the padding of a Pad: attributes before opset 11, inputs from then on, and axes from opset 18 on.
 func paddingOf(n *node, shape []int, in []*constant) (padding, error) {
 	p := padding{mode: n.str("mode", "constant"), value: n.float("value", 0)}
 	pads, rank := n.ints("pads"), len(shape)
@@ -274,7 +274,7 @@ func (p padding) shape(shape []int) ([]int, error) {
 	return out, err
 }
 
-// index returns where element i of a padded axis comes from, -1 for the value.
+// index returns the index of the element that is copied to position i of a padded axis, -1 for the padding value.
 func (p padding) index(i, axis, size int) int {
 	i -= p.before[axis]
 	if i >= 0 && i < size {

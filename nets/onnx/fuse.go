@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// program is what a file became: instructions in order, and the values that are asked for.
+// program is an imported network: instructions in order, and the values that are its results.
 type program struct {
 	insts   []*inst
 	results []*value
@@ -12,14 +12,14 @@ type program struct {
 	changed bool
 }
 
-// newProgram keeps the instructions that the results need and rewrites them as layers that the graph builder has.
+// newProgram returns the instructions that the results need, rewritten as layers of the graph builder.
 func newProgram(insts []*inst, results []*value) *program {
 	p := &program{insts: insts, results: results}
 	p.fuse()
 	return p
 }
 
-// fuse applies rules until none finds anything.
+// fuse applies the rules until none applies any more.
 func (p *program) fuse() {
 	rules := []func(*inst) bool{
 		p.simpleReshape, p.simpleTranspose, p.prefixConcat, p.transposedReduce, p.transposedElementwise,
@@ -28,7 +28,7 @@ func (p *program) fuse() {
 		p.channelFactor, p.linearFactor, p.globalPool, p.shuffle,
 	}
 	p.count()
-	for range 100 { // each round finds what the one before made possible; there are few
+	for range 100 { // a round may make further rules apply; few rounds are needed
 		p.changed = false
 		for _, rule := range rules {
 			for _, i := range p.insts {
@@ -44,7 +44,7 @@ func (p *program) fuse() {
 	}
 }
 
-// count finds who reads what, and drops what nobody reads.
+// count finds the readers of each value, and removes instructions whose values nobody reads.
 func (p *program) count() {
 	needed := map[*value]bool{}
 	for _, v := range p.results {
@@ -72,7 +72,7 @@ func (p *program) single(v *value) bool {
 	return len(p.uses[v]) == 1 && !slices.Contains(p.results, v)
 }
 
-// replace lets everything that reads one value read another.
+// replace makes all readers of one value read another.
 func (p *program) replace(from, to *value) {
 	for _, i := range p.uses[from] {
 		for j, v := range i.in {
@@ -93,13 +93,14 @@ func (p *program) replace(from, to *value) {
 	}
 }
 
-// drop removes an instruction whose value is that of another.
+// drop removes an instruction whose value equals the value to.
 func (p *program) drop(i *inst, to *value) {
 	p.replace(i.out, to)
 	i.out = nil
 }
 
-// become turns an instruction into another with the same value, taking in others whose values nobody else reads.
+// become changes an instruction to another kind with the same value. It removes the instructions in taken, which have
+// become part of it and whose values nobody else reads.
 func (p *program) become(i *inst, kind string, a any, in []*value, taken ...*inst) {
 	for _, t := range taken {
 		if t != nil && t != i {
@@ -109,7 +110,7 @@ func (p *program) become(i *inst, kind string, a any, in []*value, taken ...*ins
 	i.kind, i.a, i.in = kind, a, in
 }
 
-// by returns the instruction of a kind that computes a value, nil where it is another.
+// by returns the instruction that computes a value if it is of the given kind, otherwise nil.
 func by(v *value, kind string) *inst {
 	if v.inst == nil || v.inst.out != v || v.inst.kind != kind {
 		return nil
@@ -117,7 +118,7 @@ func by(v *value, kind string) *inst {
 	return v.inst
 }
 
-// unaryBy returns the instruction that computes a value by a function of one number.
+// unaryBy returns the instruction that computes a value if it is the given function of one variable, otherwise nil.
 func unaryBy(v *value, fn string) *inst {
 	if i := by(v, "Unary"); i != nil && i.a.(*unaryAttrs).fn == fn {
 		return i
@@ -151,7 +152,7 @@ func (p *program) simpleTranspose(i *inst) bool {
 		p.uses[i.in[0]] = append(p.uses[i.in[0]], i)
 		return true
 	}
-	// Where only axes of size 1 move, it is a reshape.
+	// A transpose that moves only axes of size 1 is a reshape.
 	var large []int
 	for _, a := range perm {
 		if i.in[0].shape[a] != 1 {
@@ -165,7 +166,7 @@ func (p *program) simpleTranspose(i *inst) bool {
 	return false
 }
 
-// transposedReduce reduces before a transpose, which then has less to move.
+// transposedReduce moves a reduction in front of a transpose, which then has fewer elements to move.
 func (p *program) transposedReduce(i *inst) bool {
 	if i.kind != "Reduce" {
 		return false
@@ -184,7 +185,7 @@ func (p *program) transposedReduce(i *inst) bool {
 	return true
 }
 
-// swap exchanges a transpose with the instruction after it, which becomes the transpose.
+// swap exchanges a transpose with the instruction behind it, which becomes the transpose.
 func (p *program) swap(tr, i *inst, kind string, a any, in []*value) {
 	perm := tr.a.(*transposeAttrs).perm
 	back := inverse(perm)
@@ -201,7 +202,7 @@ func (p *program) swap(tr, i *inst, kind string, a any, in []*value) {
 
 var elementwiseKinds = []string{"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max"}
 
-// transposedElementwise moves a transpose behind arithmetic, so that it meets the one that undoes it.
+// transposedElementwise moves a transpose behind arithmetic, so that it can meet a transpose that undoes it.
 func (p *program) transposedElementwise(i *inst) bool {
 	if i.kind != "Unary" && !slices.Contains(elementwiseKinds, i.kind) {
 		return false
@@ -247,9 +248,8 @@ func (p *program) transposedElementwise(i *inst) bool {
 	return true
 }
 
-// prefixConcat finds a concatenation whose first inputs are all inputs of another one, and lets it begin with the
-// result of that other instead. Networks whose layers read all layers before them have such concatenations (Huang et
-// al., CVPR 2017).
+// prefixConcat finds a concatenation that starts with all inputs of another one, and replaces these by the result of
+// the other one. Networks whose layers read all layers before them have such concatenations (Huang et al., CVPR 2017).
 func (p *program) prefixConcat(i *inst) bool {
 	if i.kind != "Concat" {
 		return false

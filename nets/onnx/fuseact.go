@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// simpleClip turns other instructions that bound numbers into clips, and two clips in a row into one.
+// simpleClip turns other instructions that limit numbers into clips, and two successive clips into one.
 func (p *program) simpleClip(i *inst) bool {
 	lo, hi := math.Inf(-1), math.Inf(1)
 	switch {
@@ -43,7 +43,7 @@ func (p *program) simpleClip(i *inst) bool {
 	return false
 }
 
-// withScalar splits the inputs of an operation of two into a value and a number.
+// withScalar returns the inputs of a binary operation as a value and a number, if one of them is a number.
 func withScalar(i *inst) (x *value, v float64, ok bool) {
 	if len(i.in) != 2 {
 		return nil, 0, false
@@ -56,7 +56,7 @@ func withScalar(i *inst) (x *value, v float64, ok bool) {
 	return nil, 0, false
 }
 
-// square turns powers and products that are x² into squares.
+// square turns powers of 2, 1/2 and -1 into squares, square roots and reciprocals, and products x·x into squares.
 func (p *program) square(i *inst) bool {
 	switch i.kind {
 	case "Pow":
@@ -79,8 +79,8 @@ func (p *program) square(i *inst) bool {
 	return false
 }
 
-// factors takes a product apart: values that are multiplied, the number they are multiplied with, and the instructions
-// that do.
+// factors returns the factors of a product: the values and the number that are multiplied, and the instructions that
+// multiply them.
 func (p *program) factors(v *value, top bool) (values []*value, number float64, taken []*inst) {
 	number = 1
 	i := v.inst
@@ -108,7 +108,7 @@ func (p *program) factors(v *value, top bool) (values []*value, number float64, 
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-3*math.Abs(b) }
 
-// scaledBy returns s where v is x·s.
+// scaledBy returns s if v is x·s.
 func (p *program) scaledBy(v, x *value) (s float64, taken []*inst, ok bool) {
 	if v == x {
 		return 1, nil, true
@@ -117,7 +117,7 @@ func (p *program) scaledBy(v, x *value) (s float64, taken []*inst, ok bool) {
 	return number, taken, len(values) == 1 && values[0] == x && len(taken) > 0
 }
 
-// plus returns the value that a number is added to.
+// plus returns x and the number if v is x plus a number.
 func (p *program) plus(v *value) (x *value, number float64, i *inst) {
 	if i = by(v, "Add"); i == nil || !p.single(v) {
 		return nil, 0, nil
@@ -129,7 +129,7 @@ func (p *program) plus(v *value) (x *value, number float64, i *inst) {
 	return x, number, i
 }
 
-// gated finds activations that are a product of x with a function of x.
+// gated finds activations that are a product of x and a function of x.
 func (p *program) gated(i *inst) bool {
 	if i.kind != "Mul" && i.kind != "Div" {
 		return false

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// layerNorm finds (x - mean) / √(mean of its squares + eps) over the last axes.
+// layerNorm finds (x - mean) / √(mean of (x - mean)² + eps) over the last axes.
 func (p *program) layerNorm(i *inst) bool {
 	if i.kind != "Div" || i.in[0].c != nil || i.in[1].c != nil {
 		return false
@@ -49,7 +49,7 @@ func (p *program) layerNorm(i *inst) bool {
 	return true
 }
 
-// layerNormParams takes a factor and a summand of the last axes into a layer norm.
+// layerNormParams makes a factor or a summand of the last axes a parameter of the layer norm before it.
 func (p *program) layerNormParams(i *inst) bool {
 	if i.kind != "Mul" && i.kind != "Add" {
 		return false
@@ -81,7 +81,7 @@ func (p *program) layerNormParams(i *inst) bool {
 	return false
 }
 
-// has tells whether an instruction has a parameter.
+// has tells whether an instruction has the parameter of that name.
 func has(i *inst, suffix string) bool { return i.param(suffix) != nil }
 
 func (i *inst) param(suffix string) *param {
@@ -93,7 +93,7 @@ func (i *inst) param(suffix string) *param {
 	return nil
 }
 
-// padded takes padding with zeros into the convolution or pooling behind it.
+// padded makes zero padding a part of the convolution or pooling behind it.
 func (p *program) padded(i *inst) bool {
 	if i.kind != "Conv" && i.kind != "AvgPool" && i.kind != "MaxPool" {
 		return false
@@ -135,7 +135,7 @@ func (p *program) padded(i *inst) bool {
 	return true
 }
 
-// notNegative tells whether a value is known to have no negative numbers.
+// notNegative tells whether a value is certain to have no negative elements.
 func notNegative(v *value) bool {
 	i := v.inst
 	if i == nil || i.out != v {
@@ -155,7 +155,7 @@ func notNegative(v *value) bool {
 	return false
 }
 
-// perChannel returns the numbers of a constant along one axis of a shape, if it is constant along all others.
+// perChannel returns the elements of a constant along one axis of a shape, if it does not vary along the others.
 func perChannel(c *value, shape []int, axis int) (func() []float64, bool) {
 	if !c.isParam() || c.rank() > len(shape) {
 		return nil, false
@@ -175,8 +175,8 @@ func perChannel(c *value, shape []int, axis int) (func() []float64, bool) {
 	}, true
 }
 
-// channelFactor takes arithmetic with a number per channel into the convolution or batch norm before it. Where there is
-// none, a product and a sum become one layer.
+// channelFactor makes arithmetic with one number per channel a part of the convolution or batch norm before it. Without
+// such a layer, a product and a sum become a layer of their own.
 func (p *program) channelFactor(i *inst) bool {
 	if !slices.Contains([]string{"Add", "Sub", "Mul", "Div"}, i.kind) || len(i.out.shape) < 3 {
 		return false
@@ -229,7 +229,7 @@ func (p *program) channelFactor(i *inst) bool {
 	return false
 }
 
-// linearFactor takes arithmetic with a number per neuron into the linear layer before it.
+// linearFactor makes arithmetic with one number per neuron a part of the linear layer before it.
 func (p *program) linearFactor(i *inst) bool {
 	if !slices.Contains([]string{"Add", "Sub", "Mul", "Div"}, i.kind) {
 		return false
@@ -257,10 +257,10 @@ func (p *program) linearFactor(i *inst) bool {
 	return false
 }
 
-// step is scale·x + shift with a number per channel each, nil for none.
+// step is the function scale·x + shift, with one number per channel each; nil means no scale or no shift.
 type step struct{ scale, shift func() []float64 }
 
-// linearStep makes a step of an operation with numbers, which are the left operand where turned is set.
+// linearStep returns the step for an operation with numbers, which are its left operand if turned is set.
 func linearStep(kind string, numbers func() []float64, turned bool) step {
 	mapped := func(f func(float64) float64) func() []float64 {
 		return func() []float64 {
@@ -294,7 +294,7 @@ func numbersOr(f func() []float64, otherwise float64, channels int) []float64 {
 	return f()
 }
 
-// after returns the step that does g first.
+// after returns the step that computes f of g.
 func (f step) after(g step) step {
 	out := step{scale: g.scale, shift: f.shift}
 	if f.scale != nil {
@@ -319,7 +319,7 @@ func (f step) after(g step) step {
 	return out
 }
 
-// params returns the step as weight and bias.
+// params returns the step's scale and shift as weight and bias.
 func (f step) params(channels int, from ...string) []*param {
 	return []*param{
 		{suffix: "weight", from: from[0], shape: []int{channels},
@@ -338,7 +338,7 @@ func toFloat32(v []float64) []float32 {
 	return out
 }
 
-// afterLayer returns the weight and the bias of a layer with the step behind it.
+// afterLayer returns the weight and the bias of a layer that includes the step behind it.
 func (f step) afterLayer(layer *inst, channels int) []*param {
 	w, b := layer.param("weight"), layer.param("bias")
 	weight := *w
@@ -378,7 +378,7 @@ func (f step) afterLayer(layer *inst, channels int) []*param {
 	return []*param{&weight, bias}
 }
 
-// afterNorm returns the parameters of a batch norm, or of a scale and shift, with the step behind it.
+// afterNorm returns the parameters of a batch norm, or of a scale and shift, that includes the step behind it.
 func (f step) afterNorm(layer *inst, channels int) []*param {
 	w, b := layer.param("weight"), layer.param("bias")
 	weight, bias := *w, *b
@@ -428,7 +428,8 @@ func (p *program) globalPool(i *inst) bool {
 	return true
 }
 
-// shuffle finds a channel shuffle: channels in groups, groups exchanged with their members, and back.
+// shuffle finds a channel shuffle: a reshape of the channels into groups, a transpose of groups and members, and a
+// reshape back.
 func (p *program) shuffle(i *inst) bool {
 	if i.kind != "Reshape" || len(i.out.shape) != 4 {
 		return false

@@ -18,10 +18,10 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// beside is what lies in the folder of the files that are fuzzed.
+// beside is the folder of the fuzzed files.
 var beside = fstest.MapFS{"w.bin": {Data: make([]byte, 20)}}
 
-// models are valid small files, with most of what a file can have between them.
+// models returns small valid files, which together contain most of what a file can contain.
 func models() []*pb.ModelProto {
 	all := []*pb.ModelProto{small(), external(), tokens(), convolutional()}
 	table := variants()
@@ -33,14 +33,14 @@ func models() []*pb.ModelProto {
 	return all
 }
 
-// external has a weight in another file.
+// external returns a network whose weight is in another file.
 func external() *pb.ModelProto {
 	m := small()
 	m.Graph.Initializer[1] = externalTensor("conv.bias", "w.bin", "offset", "4", "length", "16")
 	return m
 }
 
-// tokens is a network of one block of attention over the pixels, with the shapes computed in the file.
+// tokens returns a network of one attention block over the pixels, whose shapes are computed in the file.
 func tokens() *pb.ModelProto {
 	m := small()
 	g := m.Graph
@@ -74,7 +74,7 @@ func tokens() *pb.ModelProto {
 	return m
 }
 
-// convolutional is a network of other layers that pictures go through.
+// convolutional returns a network of other layers for images.
 func convolutional() *pb.ModelProto {
 	m := small()
 	g := m.Graph
@@ -102,8 +102,8 @@ func convolutional() *pb.ModelProto {
 	return m
 }
 
-// TestDamagedModelsRunOrAreRefused: what is read from a valid file with one wrong field can be compiled and run, or is
-// refused in one of these steps, and gives a value for each sample.
+// TestDamagedModelsRunOrAreRefused: a valid file with one wrong field is either refused when it is read, compiled or
+// run, or it gives a value for each sample.
 func TestDamagedModelsRunOrAreRefused(t *testing.T) {
 	for i, m := range models() {
 		rng, ran := rand.New(rand.NewPCG(uint64(i), 2)), 0
@@ -129,8 +129,8 @@ func TestDamagedModelsRunOrAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever the bytes are, there is a network or an error. They are blind, or where seed is not 0 a valid file
-// with one wrong field.
+// FuzzRead: any bytes give a network or an error. If seed is not 0 the bytes are replaced by a valid file with one
+// wrong field.
 func FuzzRead(f *testing.F) {
 	all := models()
 	for i, m := range all {

@@ -18,7 +18,7 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// sloped is a network with the gradient of the sum of its logits with respect to its input and to one of its layers.
+// sloped is a network that also returns the gradient of the sum of its logits by its input and by one of its layers.
 type sloped struct {
 	*onnx.Network
 	layer string
@@ -53,7 +53,7 @@ func (s sloped) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// TestGradientsOfLayers: the gradient at a layer of each network is that of central differences, in float64.
+// TestGradientsOfLayers: the gradient by a layer of each network agrees with central differences, in float64.
 func TestGradientsOfLayers(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(sharedtest.Path(t, "onnx", "zoo"), "*.onnx"))
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestGradientsOfLayers(t *testing.T) {
 		net, err := onnx.Open(file, onnx.Options{})
 		require.NoError(t, err)
 		layer := ""
-		for _, l := range net.Layers() { // the first whose value is a feature map, or tokens
+		for _, l := range net.Layers() { // takes the first layer whose value is a feature map, or tokens
 			if l.Tap != "" && layer == "" && len(l.Output) >= 2 {
 				layer = l.Tap
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// samplesFirst fails unless a value is one of the images, with samples along its first axis.
+// samplesFirst fails unless a value depends on the images and has its samples along the first axis.
 func samplesFirst(v *value, n int) error {
 	switch {
 	case v.c != nil || !v.batch.is:
@@ -19,8 +19,8 @@ func samplesFirst(v *value, n int) error {
 	return nil
 }
 
-// findHead leaves off what follows the logits and finds the linear layer that they come from. n is the batch of the
-// program.
+// findHead removes what follows the logits, such as a softmax, and finds the linear layer that computes them. samples
+// is the batch size of the program.
 func (n *Network) findHead(samples int) error {
 	p := n.program
 	logits := p.results[0]
@@ -63,7 +63,7 @@ walk:
 	if head != nil && (product(head.in[0].shape) != samples*head.in[0].shape[len(head.in[0].shape)-1] &&
 		head.kind == "Linear" ||
 		samplesFirst(head.in[0], samples) != nil || product(head.out.shape) != product(logits.shape)) {
-		head = nil // it is applied to several positions of an image
+		head = nil // not a head: it is applied to several positions of an image
 	}
 	if head != nil {
 		x := flat(head.in[0])
@@ -110,14 +110,14 @@ walk:
 	return nil
 }
 
-// onePixel tells whether a convolution is a linear layer: it has one pixel to see.
+// onePixel tells whether a convolution equals a linear layer because its input has one pixel.
 func onePixel(i *inst) bool {
 	w, x := i.a.(*windowAttrs), i.in[0]
 	return len(i.params) > 0 && product(w.kernel) == 1 && w.groups == 1 && product(x.shape[2:]) == 1 &&
 		slices.Max(w.begin) == 0 && slices.Max(w.end) == 0
 }
 
-// NeedHead returns an error that is [nets.ErrNoHead] unless the logits are linear in the features.
+// NeedHead returns an error, which wraps [nets.ErrNoHead], unless the logits are linear in the features.
 func (n *Network) NeedHead() error {
 	if n.head == nil {
 		return fmt.Errorf("onnx: %s: %w: its logits are computed by %s", n.name, nets.ErrNoHead,

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// floats is an initialiser of float32.
+// floats returns an initialiser of float32.
 func floats(name string, values []float32, shape ...int64) *pb.TensorProto {
 	return &pb.TensorProto{Name: name, DataType: 1, Dims: shape, FloatData: values}
 }
@@ -54,7 +54,7 @@ func ramp(n int) []float32 {
 	return x
 }
 
-// small is a network of a convolution, a ReLU, pooling and a linear layer.
+// small returns a network of a convolution, a ReLU, pooling and a linear layer.
 func small() *pb.ModelProto {
 	return &pb.ModelProto{
 		IrVersion: 8, OpsetImport: []*pb.OperatorSetIdProto{{Version: 17}},
@@ -93,13 +93,13 @@ func externalTensor(name, location string, extra ...string) *pb.TensorProto {
 	return x
 }
 
-// TestHostileFiles: each gives one clear error that names the file.
+// TestHostileFiles: each file is refused with one clear error that names the file.
 func TestHostileFiles(t *testing.T) {
 	folder := fstest.MapFS{"w.bin": {Data: make([]byte, 20)}}
 	initializer := func(i int, x *pb.TensorProto) func(*pb.GraphProto) {
 		return func(g *pb.GraphProto) { g.Initializer[i] = x }
 	}
-	before := func(nodes ...*pb.NodeProto) func(*pb.GraphProto) { // put between the pooling and the rest
+	before := func(nodes ...*pb.NodeProto) func(*pb.GraphProto) { // inserts nodes between the pooling and the rest
 		return func(g *pb.GraphProto) {
 			g.Node = append(g.Node, nodes...)
 			g.Node[3].Input[0] = nodes[len(nodes)-1].Output[0]
@@ -217,7 +217,8 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-// TestUnsupportedNodesAreAllListed, the ones that only others need left out.
+// TestUnsupportedNodesAreAllListed: the error lists all nodes that are not supported, except those that no output
+// needs.
 func TestUnsupportedNodesAreAllListed(t *testing.T) {
 	m := small()
 	g := m.Graph
@@ -249,8 +250,8 @@ func TestOutputsThatAreNotComputedAreToldOf(t *testing.T) {
 		`reader (Relu): it reads output 1 of node "two" (GlobalMaxPool), which is not computed`)
 }
 
-// TestNamesOfLayersBindNothingElse: a summand of its own that is named as the bias of a convolution without one is not
-// that bias.
+// TestNamesOfLayersBindNothingElse: an initialiser with the name of the bias of a convolution that has none is not
+// taken for that bias.
 func TestNamesOfLayersBindNothingElse(t *testing.T) {
 	build := func(name string) *pb.ModelProto {
 		m := small()
@@ -272,13 +273,13 @@ func TestNamesOfLayersBindNothingElse(t *testing.T) {
 	require.Equal(t, list("conv.weight", "conv.bias_2", "fc.weight", "fc.bias"), names)
 }
 
-// TestExternalDataStaysInTheFolder also where a link leads out of it.
+// TestExternalDataStaysInTheFolder: external data outside of the folder is refused, even if a link leads there.
 func TestExternalDataStaysInTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	inner := filepath.Join(dir, "inner")
 	require.NoError(t, os.Mkdir(inner, 0o777))
 	raw := make([]byte, 20)
-	raw[7] = 0x3f // element 0 from offset 4 is 0.5
+	raw[7] = 0x3f // makes element 0, from offset 4 on, 0.5
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "outside"), raw, 0o666))
 	require.NoError(t, os.WriteFile(filepath.Join(inner, "w.bin"), raw, 0o666))
 	if err := os.Symlink(filepath.Join("..", "outside"), filepath.Join(inner, "link")); err != nil {

@@ -21,7 +21,7 @@ func open(t testing.TB, m *pb.ModelProto, o onnx.Options) *onnx.Network {
 	return net
 }
 
-// requireSame fails unless a network gives what the small one gives, for batches of one and of three.
+// requireSame fails unless a network has the results of the small one, for batches of one and of three.
 func requireSame(t testing.TB, net *onnx.Network, tolerance float64) {
 	t.Helper()
 	batch := nettest.Batch(3, []int{2, 6, 5}, 0, 1)
@@ -42,9 +42,9 @@ func ofInt(name string, v int64) *pb.AttributeProto {
 	return &pb.AttributeProto{Name: name, Type: pb.AttributeProto_INT, I: v}
 }
 
-// TestElementTypes: weights of every type of floating-point number, as bytes and as numbers.
+// TestElementTypes reads weights of every floating-point type, stored as bytes and as numbers.
 func TestElementTypes(t *testing.T) {
-	half := func(v float32) uint16 { // of multiples of 1/8 below 1
+	half := func(v float32) uint16 { // for multiples of 1/8 below 1
 		if v == 0 {
 			return 0
 		}
@@ -107,7 +107,7 @@ func TestElementTypes(t *testing.T) {
 	}
 }
 
-// variants are other ways to write the small network.
+// variants returns other ways to write the small network.
 func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 	return map[string]func(m *pb.ModelProto, g *pb.GraphProto){
 		"softmax behind the logits": func(_ *pb.ModelProto, g *pb.GraphProto) {
@@ -182,7 +182,7 @@ func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 				Type: pb.AttributeProto_FLOAT, F: 0})
 		},
 		"padding before a convolution": func(_ *pb.ModelProto, g *pb.GraphProto) {
-			// The kernel in a larger one of zeros, the image in a frame of zeros.
+			// The kernel lies in a larger one of zeros, and the image in a frame of zeros.
 			w := make([]float32, 4*2*4*4)
 			for i, v := range g.Initializer[0].FloatData {
 				w[i/9*16+i%9/3*4+i%3] = v
@@ -226,7 +226,7 @@ func variants() map[string]func(m *pb.ModelProto, g *pb.GraphProto) {
 	}
 }
 
-// TestVariants: each of them is the same network.
+// TestVariants: each variant is read as the same network.
 func TestVariants(t *testing.T) {
 	for name, change := range variants() {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-// TestBatchesThatCannotBeFreed are errors, not wrong numbers.
+// TestBatchesThatCannotBeFreed: a fixed batch size that cannot be changed leads to an error, not to wrong numbers.
 func TestBatchesThatCannotBeFreed(t *testing.T) {
 	m := small()
 	m.Graph.Input[0] = info("x", 2, 2, 6, 5)

@@ -15,7 +15,8 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// TestLight: the nine classics that ONNX ships with constant weights, whose softmax is left off here, give its outputs.
+// TestLight: the nine classic networks that ONNX ships with constant weights give ONNX's outputs, up to their softmax,
+// which goline leaves off.
 func TestLight(t *testing.T) {
 	if testing.Short() {
 		t.Skip("networks of up to 144 million weights")

@@ -1,6 +1,7 @@
 package onnx
 
-// lowerings holds the operators that may read what is computed from images. Each turns a node into instructions.
+// lowerings maps the operators that may read values computed from images to functions that turn a node into
+// instructions.
 var lowerings map[string]lowering
 
 func init() {

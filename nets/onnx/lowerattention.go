@@ -7,7 +7,8 @@ import (
 )
 
 // lowerAttention computes softmax(scale·Q·Kᵀ + mask)·V (operator Attention-23; Vaswani et al., NeurIPS 2017, section
-// 3.2.1) for Q, K, V [batch, heads, tokens, size] or [batch, tokens, heads·size]. What a cache holds is not expressed.
+// 3.2.1) for Q, K, V [batch, heads, tokens, size] or [batch, tokens, heads·size]. Attention with a cache is not
+// supported.
 func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 	if err := wantInputs(in, 3, 7); err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 	if heads%kvHeads != 0 || v.shape[1] != kvHeads {
 		return nil, fmt.Errorf("inputs of shapes %v, %v, %v", in[0].shape, in[1].shape, in[2].shape)
 	}
-	if heads != kvHeads { // several heads of the queries share one of the keys
+	if heads != kvHeads { // several query heads share a key head
 		share := func(x *value) *value {
 			s := x.shape
 			x = c.reshape(x, s[0], s[1], 1, s[2], s[3])
@@ -109,7 +110,7 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 	return c.result(y)
 }
 
-// masked adds a mask to scores: a summand, or true where a key counts.
+// masked adds a mask to scores. The mask is a summand, or a boolean that is true where a key counts.
 func (c *chain) masked(scores, m *value, e elem) *value {
 	if c.err != nil {
 		return nil
@@ -129,7 +130,7 @@ func (c *chain) masked(scores, m *value, e elem) *value {
 		m.static = static
 	}
 	if last := len(m.shape) - 1; last >= 0 && m.c != nil && m.shape[last] != 1 && m.shape[last] < scores.shape[3] {
-		// A mask of fewer keys leaves out the rest.
+		// A mask with fewer keys excludes the other keys.
 		wide := slices.Clone(m.shape)
 		wide[last] = scores.shape[3]
 		out := newConstant(e, wide...)

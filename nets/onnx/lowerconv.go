@@ -62,7 +62,7 @@ func (t *tracer) conv(n *node, x, w, bias *value, a *windowAttrs, shape []int) (
 	return t.add(n, "Conv", x.elem, shape, x.batch, a, args...)
 }
 
-// lowerConv1D makes a convolution over one axis one over two, of which the first has one pixel.
+// lowerConv1D turns a convolution over one axis into one over two axes, of which the first has length one.
 func lowerConv1D(t *tracer, n *node, x, w, bias *value, a *windowAttrs, shape []int) ([]*value, error) {
 	c := &chain{t: t, n: n}
 	a = &windowAttrs{

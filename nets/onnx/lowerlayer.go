@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// paramOf makes a parameter of a constant.
+// paramOf returns a constant as a parameter.
 func paramOf(suffix string, v *value) *param {
 	return &param{suffix: suffix, from: v.name, shape: slices.Clone(v.c.shape), values: v.c.float32s}
 }

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// unaryAttrs tells a function of one number: fn as in ONNX, with its parameters.
+// unaryAttrs describes a function of one variable: fn is its name in ONNX, the other fields are its parameters.
 type unaryAttrs struct {
 	fn          string
 	alpha, beta float64
 }
 
-// activations holds the operators of one number with the names and the defaults of their attributes.
+// activations maps operators of one input to the names and the defaults of their attributes.
 var activations = map[string]struct {
 	alpha, beta               string
 	defaultAlpha, defaultBeta float64
@@ -99,7 +99,7 @@ func (c *chain) where(m, a, b *value) *value {
 
 var compares = map[string]bool{"Equal": true, "Less": true, "LessOrEqual": true, "And": true, "Or": true, "Xor": true}
 
-// binary adds an elementwise operation of two values, one of which is computed from images.
+// binary adds an elementwise operation on two values, at least one of which is computed from images.
 func (t *tracer) binary(n *node, op string, a, b *value) (*value, error) {
 	in, shape, batch, err := t.elementwise(a, b)
 	if err != nil {
@@ -123,7 +123,7 @@ func (t *tracer) binary(n *node, op string, a, b *value) (*value, error) {
 	return v, err
 }
 
-// truncate adds the rounding towards zero.
+// truncate adds rounding towards zero.
 func (t *tracer) truncate(n *node, x *value) (*value, error) {
 	c := &chain{t: t, n: n}
 	return c.binary("Mul", c.unary(x, "Sign"), c.unary(c.unary(x, "Abs"), "Floor")), c.err
@@ -200,7 +200,7 @@ func lowerClip(t *tracer, n *node, in []*value) ([]*value, error) {
 	return one(t.unary(n, in[0], "Clip", lo, hi))
 }
 
-// lowerClipValues clips to bounds that are computed: max first, then min.
+// lowerClipValues clips to computed bounds: max first, then min.
 func lowerClipValues(t *tracer, n *node, in []*value) ([]*value, error) {
 	c := &chain{t: t, n: n}
 	x := in[0]

@@ -67,7 +67,7 @@ func lowerGemm(t *tracer, n *node, in []*value) ([]*value, error) {
 	return c.result(y)
 }
 
-// turned transposes a matrix, constants included.
+// turned transposes a matrix, which may be a constant.
 func (c *chain) turned(v *value) *value {
 	if c.err != nil {
 		return nil
@@ -81,7 +81,7 @@ func (c *chain) turned(v *value) *value {
 	return c.transpose(v, 1, 0)
 }
 
-// linearWeight makes the weight [out, in] of a linear layer of a matrix.
+// linearWeight returns the weight [out, in] of a linear layer, made from a constant matrix.
 func linearWeight(b *value, turn bool, alpha float64) *param {
 	p := &param{suffix: "weight", from: b.name, shape: slices.Clone(b.shape)}
 	if turn {
@@ -120,7 +120,7 @@ func (t *tracer) matMul(n *node, a, b *value) (*value, error) {
 		return nil, err
 	}
 	rank := len(shape)
-	// Axes of the operands in the result: leading ones are aligned from the right.
+	// place returns where the samples of an operand lie in the result, whose leading axes are aligned from the right.
 	place := func(v *value, own int) batching {
 		p := v.batch
 		if !p.is {
@@ -186,7 +186,7 @@ func lowerMatMul(t *tracer, n *node, in []*value) ([]*value, error) {
 	return one(t.matMul(n, a, b))
 }
 
-// lowerEinsum brings a sum of products of one or two operands, without repeated labels in one, to a matrix product.
+// lowerEinsum turns a sum of products of one or two operands into a matrix product. An operand must not repeat a label.
 func lowerEinsum(t *tracer, n *node, in []*value) ([]*value, error) {
 	equation := strings.ReplaceAll(n.str("equation", ""), " ", "")
 	left, out, explicit := strings.Cut(equation, "->")

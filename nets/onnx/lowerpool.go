@@ -35,7 +35,7 @@ func lowerPool(t *tracer, n *node, in []*value) ([]*value, error) {
 	return []*value{v, index}, err
 }
 
-// lowerLpPool computes (Σ |x|^p)^(1/p) by average pooling.
+// lowerLpPool computes (Σ |x|^p)^(1/p) with average pooling.
 func lowerLpPool(t *tracer, n *node, in []*value) ([]*value, error) {
 	if err := wantInputs(in, 1, 1); err != nil {
 		return nil, err

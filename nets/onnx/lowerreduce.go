@@ -14,7 +14,7 @@ type reduceAttrs struct {
 	axes []int
 }
 
-// reduce adds a reduction that keeps its axes.
+// reduce adds a reduction that keeps its axes with length one.
 func (t *tracer) reduce(n *node, x *value, fn string, axes []int) (*value, error) {
 	if err := x.apart(axes...); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func lowerSoftmax(t *tracer, n *node, in []*value) ([]*value, error) {
 		}
 		return one(t.add(n, n.op, x.elem, x.shape, x.batch, &axisAttrs{axis}, x))
 	}
-	// Before opset 13 the axes from that one on count as one.
+	// Before opset 13, the given axis and all axes behind it count as one axis.
 	c := &chain{t: t, n: n}
 	for a := axis; a < x.rank(); a++ {
 		if err := x.apart(a); err != nil {

@@ -13,7 +13,7 @@ func (c *chain) transpose(x *value, perm ...int) *value {
 	return c.do(func() (*value, error) { return c.t.transpose(c.n, x, perm) })
 }
 
-// alias gives a value another element type.
+// alias returns a value with another element type.
 func (t *tracer) alias(n *node, x *value, e elem) (*value, error) {
 	return t.add(n, "Reshape", e, x.shape, x.batch, nil, x)
 }
@@ -114,7 +114,7 @@ func lowerShape(_ *tracer, n *node, in []*value) ([]*value, error) {
 	return []*value{v}, nil
 }
 
-// reshape adds a reshape of row-major elements to a shape for the tracer's batch.
+// reshape adds a reshape to a shape that is meant for the tracer's batch. Elements keep their row-major order.
 func (t *tracer) reshape(n *node, x *value, shape []int) (*value, error) {
 	b, err := t.reshapeBatching(x.shape, x.batch, shape)
 	if err != nil {
@@ -143,7 +143,7 @@ func lowerReshape(t *tracer, n *node, in []*value) ([]*value, error) {
 		shape, err = flattenTo(n, x.shape)
 	case "Squeeze":
 		if axes, e := axesOf(n, c, 13); e == nil && axes == nil && x.batch.is {
-			// All axes of size 1, whatever the batch.
+			// Without axes, all axes of size 1 are removed, whatever the batch size is.
 			shape = slices.Clone(x.shape)
 			for i := len(shape) - 1; i >= 0; i-- {
 				if shape[i] == 1 {
@@ -182,7 +182,7 @@ func lowerReshape(t *tracer, n *node, in []*value) ([]*value, error) {
 	return one(t.reshape(n, x, shape))
 }
 
-// moveAxes reshapes where only axes of size 1 come or go, so that the samples' axis is the same one.
+// moveAxes adds a reshape that only adds or removes axes of size 1, so that the samples keep their axis.
 func (t *tracer) moveAxes(n *node, x *value, shape []int) (*value, error) {
 	b := x.batch
 	if b.is && x.shape[b.axis] > 1 {

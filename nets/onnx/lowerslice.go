@@ -50,7 +50,7 @@ func lowerConcat(t *tracer, n *node, in []*value) ([]*value, error) {
 	return one(t.add(n, "Concat", in[0].elem, shape, b, &axisAttrs{axis}, parts...))
 }
 
-// slice adds one cut after the other; what takes all of an axis is left out.
+// slice adds one cut after the other. Cuts that take a whole axis are left out.
 func (t *tracer) slice(n *node, x *value, cuts []cut) (*value, error) {
 	var err error
 	whole := true
@@ -60,7 +60,7 @@ func (t *tracer) slice(n *node, x *value, cuts []cut) (*value, error) {
 		}
 		if t.freed && x.batch.is && c.axis == x.batch.axis && c.start == 0 && c.step == 1 &&
 			c.count == x.batch.outer*x.batch.per {
-			continue // all of the file's one sample
+			continue // takes the only sample that the file has
 		}
 		if err := x.apart(c.axis); err != nil {
 			return nil, err
@@ -166,7 +166,7 @@ func lowerPad(t *tracer, n *node, in []*value) ([]*value, error) {
 	if !slices.ContainsFunc(slices.Concat(p.before, p.after), func(v int) bool { return v != 0 }) {
 		return one(t.alias(n, x, x.elem))
 	}
-	// Negative pads cut off first.
+	// Negative padding is cut off first.
 	var cuts []cut
 	for a := range shape {
 		low, high := max(-p.before[a], 0), max(-p.after[a], 0)
@@ -213,7 +213,7 @@ func lowerGather(t *tracer, n *node, in []*value) ([]*value, error) {
 		return nil, err
 	}
 	if x.batch.is && x.batch.axis == axis && len(index) == x.shape[axis] {
-		// Everything in order: an exporter's way to reshape.
+		// All elements in order: some exporters write a reshape this way.
 		all := true
 		for i, v := range index {
 			all = all && i == v
@@ -235,7 +235,7 @@ func lowerGather(t *tracer, n *node, in []*value) ([]*value, error) {
 	if product(shape) == 0 {
 		return []*value{constantValue(newConstant(x.elem, shape...))}, nil
 	}
-	// Indices that are a range are a slice.
+	// Indices with a constant step are a slice.
 	step := 1
 	if len(index) > 1 {
 		step = index[1] - index[0]

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// readable turns the name that an exporter gives to a node or its output into one such as PyTorch has for the module:
-// "/layer1/layer1.0/conv1/Conv_output_0" becomes "layer1.0.conv1". What has no such structure stays as it is.
+// readable turns the name that an exporter gives to a node or its output into the module's name in PyTorch:
+// "/layer1/layer1.0/conv1/Conv_output_0" becomes "layer1.0.conv1". A name without such a structure stays as it is.
 func readable(name, op string) string {
 	name = strings.TrimSuffix(name, "_output_0")
 	if !strings.HasPrefix(name, "/") {
@@ -27,7 +27,7 @@ func readable(name, op string) string {
 	return strings.Join(path, ".")
 }
 
-// namer gives every layer, parameter and node a name of its own.
+// namer holds the names that are taken, to give every layer, parameter and node a name of its own.
 type namer map[string]bool
 
 func (n namer) unique(name string) string {
@@ -42,7 +42,8 @@ func (n namer) unique(name string) string {
 	return try
 }
 
-// uniqueLayer returns a free name for a layer such that the names of its parameters, which begin with it, are free too.
+// uniqueLayer returns a free name for a layer, such that the names of its parameters, which start with it, are free,
+// too.
 func (n namer) uniqueLayer(name string, params []*param) string {
 	base := n.unique(name)
 	for i := 2; ; i++ {
@@ -61,8 +62,8 @@ func (n namer) uniqueLayer(name string, params []*param) string {
 	return base
 }
 
-// layerName names an instruction with parameters after the initialiser of its weight, if that has a name of PyTorch's
-// form, and otherwise after its node.
+// layerName returns a name for an instruction with parameters: that of its weight's initialiser if it has the form of a
+// PyTorch name, otherwise that of its node.
 func layerName(i *inst) string {
 	for _, p := range i.params {
 		if base, ok := strings.CutSuffix(p.from, "."+p.suffix); ok && !strings.Contains(base, "::") {
@@ -75,7 +76,7 @@ func layerName(i *inst) string {
 	return readable(i.out.name, i.node.op)
 }
 
-// nodeName names an instruction's value.
+// nodeName returns a name for the value of an instruction.
 func nodeName(i *inst) string {
 	if i.out.name != "" {
 		return readable(i.out.name, i.node.op)

@@ -12,8 +12,8 @@ import (
 
 // Network is a classifier from an ONNX file. It is a [nets.Classifier].
 //
-// Its graph taps the features, the logits and the prediction, and every value that several layers read, named after the
-// file's nodes; see [Network.Layers].
+// Its graph taps the features, the logits and the prediction, and every value that several layers read. The names are
+// those of the file's nodes; see [Network.Layers].
 type Network struct {
 	name          string
 	input         []int
@@ -50,7 +50,7 @@ func (n *Network) allocate() error {
 			if err := add(i.base+"."+p.suffix, p.shape, p.values(), p.buffer); err != nil {
 				return err
 			}
-			p.values = nil // what it was made of is needed no more
+			p.values = nil // frees what the values were made of
 		}
 		for _, v := range i.in {
 			if name := n.names.operands[v]; n.names.params[v] && n.index[name] == nil {
@@ -63,17 +63,17 @@ func (n *Network) allocate() error {
 	return nil
 }
 
-// Name is the file's name.
+// Name returns the file's name.
 func (n *Network) Name() string { return n.name }
 
-// Classes is the number of classes, K, which is the number of logits.
+// Classes returns the number of classes, K, which is the number of logits.
 func (n *Network) Classes() int { return n.classes }
 
-// FeatureDim is the number of penultimate neurons, D; 0 where no features are known.
+// FeatureDim returns the number of penultimate neurons, D; 0 if the network has no features.
 func (n *Network) FeatureDim() int { return n.dim }
 
-// Head returns weight [classes, features] and bias [classes] of the last layer, zeros where the file has no bias. Both
-// are nil where the network has no linear last layer; see [Network.NeedHead].
+// Head returns the weight [classes, features] and the bias [classes] of the last layer; the bias is zero if the file
+// has none. Both are nil if the network has no linear last layer; see [Network.NeedHead].
 func (n *Network) Head() (weight, bias *graph.Param) {
 	if n.head == nil {
 		return nil, nil
@@ -81,17 +81,17 @@ func (n *Network) Head() (weight, bias *graph.Param) {
 	return n.index[n.head.base+".weight"], n.index[n.head.base+".bias"]
 }
 
-// Preprocessing is the preprocessing that [Options] gave.
+// Preprocessing returns the preprocessing that [Options] or the file gave, the zero value if neither did.
 func (n *Network) Preprocessing() nets.Preprocessing { return n.preprocessing }
 
-// InputShape is the shape of one image, in the file's order of axes.
+// InputShape returns the shape of one image, in the file's order of axes.
 func (n *Network) InputShape() []int { return slices.Clone(n.input) }
 
-// Params returns the parameters, in the order in which layers use them. They have the names of PyTorch's state dict
-// where the file has such names, and otherwise names after the file's nodes.
+// Params returns the parameters, in the order in which layers use them. They have their names in PyTorch's state dict
+// if the file has such names, and otherwise names after the file's nodes.
 func (n *Network) Params() []*graph.Param { return n.params }
 
-// Outputs names the features, where there are any, and the logits.
+// Outputs returns the names of the features, if there are any, and of the logits.
 func (n *Network) Outputs() []string {
 	if n.dim == 0 {
 		return []string{nets.Logits}
@@ -99,7 +99,7 @@ func (n *Network) Outputs() []string {
 	return []string{nets.Features, nets.Logits}
 }
 
-// Notes says what was done with the file beside reading it, one sentence each.
+// Notes returns what was changed when the file was read, one sentence each, such as a softmax that was left off.
 func (n *Network) Notes() []string { return slices.Clone(n.notes) }
 
 // Build adds the network to a graph, for images x [batch, InputShape...].

@@ -11,18 +11,19 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Options says how to read a file. The zero value is a good choice for most.
+// Options says how to read a file. The zero value suits most files that say how to preprocess images.
 type Options struct {
-	// Features and Logits name a tensor or a node of the file, whose value is taken for the penultimate activations and
-	// for the logits; "" means that they are found.
+	// Features and Logits name a tensor or a node of the file whose value is taken as the penultimate activations and
+	// as the logits; "" means that they are found automatically.
 	Features, Logits string
-	// Preprocessing is how images are brought to the network's input. It may be left out where batches come prepared.
+	// Preprocessing says how to turn images into the network's input. The zero value takes what the file says, if it
+	// does. It may be left out where batches are already preprocessed.
 	Preprocessing nets.Preprocessing
-	// Input is the shape of one image, for a file that leaves it free: without the batch, in the file's order of axes.
+	// Input is the shape of one image, for a file that does not fix it: without the batch, in the file's order of axes.
 	Input []int
 }
 
-// Open reads a file. External data is read from its folder, and from nowhere else.
+// Open reads a file. External data is read from the file's folder only.
 func Open(path string, o Options) (*Network, error) {
 	data, err := fsfile.ReadRegular(path)
 	if err != nil {
@@ -41,8 +42,8 @@ func Open(path string, o Options) (*Network, error) {
 	return n, nil
 }
 
-// Read makes a network of the bytes of a file. folder holds the file's external data; nil means that there is none. The
-// name becomes the network's.
+// Read makes a network from the bytes of a file. folder holds the file's external data; nil means that there is none.
+// name becomes the network's name.
 func Read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	n, err := read(data, folder, name, o)
 	if err != nil {
@@ -92,7 +93,7 @@ func read(data []byte, folder fs.FS, name string, o Options) (*Network, error) {
 	return n, n.allocate()
 }
 
-// output returns the tensor to take for the logits.
+// output returns the name of the tensor to take as the logits.
 func (n *Network) output(g *graphDef, name string) (string, error) {
 	if name != "" {
 		return tensorNamed(g, name)
@@ -111,7 +112,7 @@ func (n *Network) note(format string, args ...any) {
 	n.notes = append(n.notes, fmt.Sprintf(format, args...))
 }
 
-// tensorNamed returns the tensor of that name, or the first output of the node of that name.
+// tensorNamed returns the tensor of the given name, or else the first output of the node of that name.
 func tensorNamed(g *graphDef, name string) (string, error) {
 	var byNode string
 	for _, node := range g.nodes {
@@ -128,7 +129,7 @@ func tensorNamed(g *graphDef, name string) (string, error) {
 	return byNode, nil
 }
 
-// prune drops the nodes that the outputs do not need, so that what is not understood there does not matter.
+// prune removes the nodes that the outputs do not need, so that unsupported operators in them do not matter.
 func (g *graphDef) prune() {
 	needed := map[string]bool{}
 	for _, o := range g.outputs {
@@ -152,7 +153,7 @@ func (g *graphDef) prune() {
 	g.inputs = slices.DeleteFunc(g.inputs, func(i input) bool { return !needed[i.name] })
 }
 
-// reads adds the names that a node reads, the graphs in it included.
+// reads adds the names that a node reads to names, including those that its subgraphs read.
 func (n *node) reads(names map[string]bool) {
 	for _, in := range n.in {
 		names[in] = true
@@ -170,7 +171,7 @@ func (n *node) reads(names map[string]bool) {
 	}
 }
 
-// trace walks through the file.
+// trace turns the file's nodes into instructions and returns its results.
 func (n *Network) trace(f *file, o Options) ([]*value, *tracer, error) {
 	if len(f.graph.inputs) != 1 {
 		return nil, nil, fmt.Errorf("it has %d inputs %q, expected one of images", len(f.graph.inputs),
@@ -220,7 +221,7 @@ func inputNames(g *graphDef) []string {
 	return names
 }
 
-// dimensions returns the input's shape, the batch first, -1 where the file leaves that free.
+// dimensions returns the input's shape, the batch first, with -1 where the file does not fix a length.
 func (n *Network) dimensions(in input, given []int) ([]int, error) {
 	if !in.elem.known() {
 		return nil, fmt.Errorf("elements of %v", in.elem)

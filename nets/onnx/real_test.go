@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// TestDenseNetEqualsTheCheckpoint: the same network by way of ONNX and by way of its checkpoint.
+// TestDenseNetEqualsTheCheckpoint: the network read from ONNX equals the one read from its PyTorch checkpoint.
 func TestDenseNetEqualsTheCheckpoint(t *testing.T) {
 	imported, err := onnx.Open(sharedtest.Path(t, "onnx", "cifar10_densenet_bc_100_12.onnx"), onnx.Options{})
 	require.NoError(t, err)
@@ -32,7 +32,7 @@ func TestDenseNetEqualsTheCheckpoint(t *testing.T) {
 	}
 }
 
-// TestRealNetworksLoad with the sizes that they are published with.
+// TestRealNetworksLoad reads published networks and checks their sizes.
 func TestRealNetworksLoad(t *testing.T) {
 	for _, c := range []struct {
 		file         string

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// broadcast returns the shape of an elementwise result by numpy's rules.
+// broadcast returns the shape of an elementwise result by NumPy's rules.
 func broadcast(shapes ...[]int) ([]int, error) {
 	rank := 0
 	for _, s := range shapes {
@@ -33,7 +33,7 @@ func broadcast(shapes ...[]int) ([]int, error) {
 	return out, nil
 }
 
-// axisIn brings an axis that may count from the end into [0, rank).
+// axisIn returns an axis in [0, rank). A negative axis counts from the end.
 func axisIn(axis, rank int) (int, error) {
 	if axis < -rank || axis >= rank {
 		return 0, fmt.Errorf("axis %d of %d axes", axis, rank)
@@ -44,7 +44,7 @@ func axisIn(axis, rank int) (int, error) {
 	return axis, nil
 }
 
-// axesIn is axisIn for several different axes, sorted.
+// axesIn is axisIn for several axes, which must differ, and sorts them.
 func axesIn(axes []int, rank int) ([]int, error) {
 	out := make([]int, len(axes))
 	for i, a := range axes {
@@ -71,7 +71,7 @@ func stridesOf(shape []int) []int {
 	return out
 }
 
-// broadcastStrides returns the strides by which a tensor of the given shape is read as one of shape to.
+// broadcastStrides returns the strides with which a tensor of the given shape is read as one of shape to.
 func broadcastStrides(shape, to []int) []int {
 	own, out := stridesOf(shape), make([]int, len(to))
 	for i, d := range shape {
@@ -82,8 +82,8 @@ func broadcastStrides(shape, to []int) []int {
 	return out
 }
 
-// strided calls f for each run along the last axis of a shape read with the given strides: n elements from offset src
-// with the given step go to dst.
+// strided calls f for each run along the last axis of a shape that is read with the given strides: n elements, step
+// apart from offset src on, go to dst.
 func strided(shape, strides []int, offset int, f func(dst, src, n, step int)) {
 	if len(shape) == 0 {
 		f(0, offset, 1, 1)
@@ -115,7 +115,7 @@ func strided(shape, strides []int, offset int, f func(dst, src, n, step int)) {
 	}
 }
 
-// offsets returns, for each element of a shape, the offset that the strides give it.
+// offsets returns, for each element of a shape, its offset by the given strides.
 func offsets(shape, strides []int) []int {
 	out := make([]int, product(shape))
 	strided(shape, strides, 0, func(dst, src, n, step int) {
@@ -126,7 +126,7 @@ func offsets(shape, strides []int) []int {
 	return out
 }
 
-// walk calls f for each element of a shape in order, with the offsets that several strides give it.
+// walk calls f for each element of a shape in order, with its offsets by several sets of strides.
 func walk(shape []int, strides [][]int, f func(i int, at []int)) {
 	size := product(shape)
 	index, at := make([]int, len(shape)), make([]int, len(strides))

@@ -14,20 +14,19 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// PreprocessingKey is the metadata property under which a file says how images are prepared for it: JSON, as
+// PreprocessingKey is the metadata property in which a file says how to preprocess its images: JSON, as
 // [nets.Preprocessing] writes it.
 const PreprocessingKey = "goline.preprocessing"
 
-// Options returns how the file was read. Preprocessing is what the file says itself where the caller left it out.
+// Options returns the options with which the file was read. If the caller left Preprocessing out, it is the file's own.
 func (n *Network) Options() Options {
 	o := n.options
 	o.Preprocessing = n.preprocessing
 	return o
 }
 
-// File returns the ONNX file that the network was read from, with external data in it, so that [Read] needs nothing
-// else. A file that is no longer what [Open] read is an error. Values that parameters were given since then are not in
-// the file.
+// File returns the ONNX file that the network was read from, including its external data, so that [Read] needs no
+// folder. It is an error if the file on disk has changed since [Open]. New values of parameters are not in the file.
 func (n *Network) File() ([]byte, error) {
 	data, err := n.source()
 	if err != nil {
@@ -36,7 +35,7 @@ func (n *Network) File() ([]byte, error) {
 	return data, nil
 }
 
-// fromPath returns the file at a path, which must have the bytes that it had.
+// fromPath returns a function that reads the file at a path again, and fails unless it still has the given bytes.
 func fromPath(path string, data []byte) func() ([]byte, error) {
 	sum := sha256.Sum256(data)
 	return func() ([]byte, error) {
@@ -56,7 +55,7 @@ func fromPath(path string, data []byte) func() ([]byte, error) {
 	}
 }
 
-// whole returns a file with its external data in it, the bytes as they are where there is none.
+// whole returns a file with its external data included. Without external data it returns the bytes as they are.
 func whole(data []byte, folder fs.FS) ([]byte, error) {
 	m := &pb.ModelProto{}
 	if err := proto.Unmarshal(data, m); err != nil {
@@ -77,7 +76,7 @@ func whole(data []byte, folder fs.FS) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
-// inliner brings external data into the tensors that name it.
+// inliner replaces references to external data by the data.
 type inliner struct {
 	folder  external
 	changed bool
@@ -127,7 +126,7 @@ func (in *inliner) tensor(t *pb.TensorProto) error {
 	return nil
 }
 
-// preprocessingOf returns what the caller says of the images or, where that is nothing, the file.
+// preprocessingOf returns the preprocessing that the caller gives or, if the caller gives none, that of the file.
 func preprocessingOf(f *file, o Options, input []int) (p nets.Preprocessing, err error) {
 	p = o.Preprocessing
 	if text, ok := f.metadata[PreprocessingKey]; ok && p == (nets.Preprocessing{}) {
@@ -144,8 +143,8 @@ func preprocessingOf(f *file, o Options, input []int) (p nets.Preprocessing, err
 	return p, p.Fits(input)
 }
 
-// Metadata returns the metadata properties of an ONNX file, whatever its graph may hold: those of [ExportOptions] for a
-// file that [Export] wrote.
+// Metadata returns the metadata properties of an ONNX file, even of one whose graph cannot be read. For a file that
+// [Export] wrote they are those of [ExportOptions].
 func Metadata(data []byte) (map[string]string, error) {
 	m := &pb.ModelProto{}
 	if err := proto.Unmarshal(data, m); err != nil {

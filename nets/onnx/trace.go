@@ -6,79 +6,79 @@ import (
 	"slices"
 )
 
-// value is what a name of the file stands for: a constant, or what an instruction
-// computes.
+// value is the value of a name in the file: a constant, or the result of an instruction.
 type value struct {
 	name    string
 	elem    elem
 	shape   []int
-	c       *constant // nil unless the value is known
-	static  bool      // it is known from the file alone, whatever the batch size
-	depends *constant // which of a constant's elements depend on the batch size; nil if that is not followed
-	init    bool      // it is an initialiser of the file, as it stands there or with its axes moved
-	inst    *inst     // what computes it, nil for constants and inputs
+	c       *constant // the elements, nil if they are not known before images come
+	static  bool      // c follows from the file alone, whatever the batch size
+	depends *constant // which elements of c depend on the batch size; nil if not followed
+	init    bool      // c is an initialiser of the file, perhaps transposed
+	inst    *inst     // instruction that computes the value, nil for constants and inputs
 	batch   batching
-	unknown bool   // a node before it is not supported
-	missing string // or only this output of that node is not supported
+	unknown bool   // it depends on a node that is not supported
+	missing string // why this output alone of its node is not supported, "" if it is
 }
 
-// batching tells where the samples of a batch lie in a value: on one axis, of size outer·samples·per. The zero value
+// batching says where the samples of a batch lie in a value: along one axis, of size outer·samples·per. The zero value
 // means that the value does not depend on the samples.
 type batching struct {
 	is               bool
 	axis, outer, per int
 }
 
-// inst is one instruction of an import: a layer, or arithmetic.
+// inst is an instruction of an imported network: a layer, or arithmetic.
 type inst struct {
 	kind string
 	node *node
-	ops  []string // operators of the file that became this
+	ops  []string // the file's operators from which the instruction was made
 	in   []*value
 	out  *value
-	a    any // attributes of the kind
+	a    any // attributes of that kind
 
-	base   string // name of the layer, where it has parameters
+	base   string // name of the layer, if it has parameters
 	params []*param
 }
 
 // param is a parameter of an instruction.
 type param struct {
-	suffix string // "weight", say
-	from   string // initialiser it was taken from, "" if from several or none
+	suffix string // last part of the name, "weight" for example
+	from   string // initialiser from which it was made, "" if from several or none
 	shape  []int
 	values func() []float32
 	buffer bool
 }
 
-// lowering turns one node, whose inputs are given, nil where an optional one is left out, into values.
+// lowering turns a node into instructions and returns its outputs. in holds its inputs, nil where an optional one is
+// left out.
 type lowering func(t *tracer, n *node, in []*value) ([]*value, error)
 
-// folding computes a node whose inputs are all constants.
+// folding computes the outputs of a node whose inputs are all constants.
 type folding func(t *tracer, n *node, in []*constant) ([]*constant, error)
 
-// tracer walks through a file for a batch of n samples. Where each value holds its samples is known afterwards, so that
-// what it found serves every other batch size.
+// tracer goes through the nodes of a file for a batch of n samples. It finds out where the samples lie in each value,
+// so its result serves every other batch size, too.
 type tracer struct {
 	f       *file
 	n       int  // samples in the batch
-	freed   bool // the file fixes a batch of 1, which its shapes speak of, while n is another
+	freed   bool // the file fixes a batch of 1 in its shapes, and n is another number
 	insts   []*inst
-	work    int // what folding may still compute, in units of four bytes
+	work    int // how much folding may still compute, in units of four bytes
 	refused []Unsupported
 	depth   int
 	visited int
 }
 
-// probe is the batch size that files which leave it free, or fix it at 1, are walked through for. Axes of this size are
-// rare.
+// probe is the batch size for which a file is traced if it does not fix its batch, or fixes it at 1. Axes of this
+// length are rare.
 const probe = 5
 
-// foldWork bounds what folding computes, in units of four bytes: a gigabyte, beside four times what the file holds
-// itself.
+// foldWork limits what folding computes, in units of four bytes: a gigabyte, in addition to four times the size of the
+// file's own tensors.
 const foldWork = 1 << 28
 
-// units is the memory of n elements in units of four bytes.
+// units returns the memory of n elements in units of four bytes.
 func units(e elem, n int) int {
 	if e.isFloat() && e != elemFloat64 {
 		return n
@@ -95,7 +95,7 @@ type Unsupported struct {
 // UnsupportedError lists as Nodes every node of a file that cannot be expressed, at least one, in the file's order.
 type UnsupportedError struct{ Nodes []Unsupported }
 
-// Error lists the nodes, one a line.
+// Error lists the nodes, one per line.
 func (e *UnsupportedError) Error() string {
 	text := fmt.Sprintf("%d nodes cannot be expressed:", len(e.Nodes))
 	if len(e.Nodes) == 1 {
@@ -107,14 +107,14 @@ func (e *UnsupportedError) Error() string {
 	return text
 }
 
-// unsupported is the error of a node that is well formed but not expressed here.
+// unsupported is the error of a node that is valid but not supported. Its text is the reason.
 type unsupported string
 
 func (u unsupported) Error() string { return string(u) }
 
 func unsupportedf(format string, args ...any) error { return unsupported(fmt.Sprintf(format, args...)) }
 
-// scope maps names to values. Graphs inside nodes see the scope outside.
+// scope maps names to values. A graph inside a node also sees the names of the outer scope.
 type scope struct {
 	outer  *scope
 	values map[string]*value
@@ -129,7 +129,7 @@ func (s *scope) get(name string) *value {
 	return nil
 }
 
-// graph walks through a graph whose inputs are in the scope, and returns its outputs.
+// graph traces a graph whose inputs are in the scope, and returns its outputs.
 func (t *tracer) graph(g *graphDef, s *scope) ([]*value, error) {
 	for name, c := range g.inits {
 		s.values[name] = &value{name: name, elem: c.elem, shape: c.shape, c: c, static: true, init: true}
@@ -169,7 +169,7 @@ func (t *tracer) nodes(nodes []*node, s *scope) error {
 	return nil
 }
 
-// node adds what one node computes to the scope.
+// node traces a node and adds its outputs to the scope.
 func (t *tracer) node(n *node, in []*value, s *scope) error {
 	out, err := t.compute(n, in, s)
 	var u unsupported
@@ -234,7 +234,7 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 			return nil, unsupported(v.missing)
 		}
 		if v.unknown {
-			return nil, nil // its cause is listed already
+			return nil, nil // the node that causes it is listed already
 		}
 		known = known && v.c != nil
 		static = static && v.static
@@ -271,7 +271,7 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 	return lower(t, n, in)
 }
 
-// spend counts what folding computes, in units of four bytes.
+// spend subtracts from the work that folding may do, in units of four bytes, and fails when it is used up.
 func (t *tracer) spend(n int) error {
 	if n < 0 || n > t.work {
 		return fmt.Errorf("constants of more than %d bytes in all are computed", 4*foldWork)
@@ -280,7 +280,7 @@ func (t *tracer) spend(n int) error {
 	return nil
 }
 
-// function puts in the nodes of a function for its call.
+// function traces the nodes of a function in place of a call of it.
 func (t *tracer) function(n *node, fn *function, in []*value) ([]*value, error) {
 	if t.depth++; t.depth > maxDepth {
 		return nil, fmt.Errorf("functions call one another more than %d deep", maxDepth)
@@ -312,7 +312,7 @@ func (t *tracer) function(n *node, fn *function, in []*value) ([]*value, error) 
 		}
 		args := make([]*value, len(bound.in))
 		for i, name := range bound.in {
-			args[i] = s.get(name) // nil for an optional input of the function that the call leaves out
+			args[i] = s.get(name) // nil if the call leaves out an optional input
 		}
 		if err := t.node(&bound, args, s); err != nil {
 			return nil, fmt.Errorf("%s: %w", bound.describe(), err)
@@ -327,7 +327,7 @@ func (t *tracer) function(n *node, fn *function, in []*value) ([]*value, error) 
 	return out, nil
 }
 
-// branch follows the branch of an If whose condition is known.
+// branch traces one branch of an If, whose condition must be known.
 func (t *tracer) branch(n *node, in []*value, s *scope) ([]*value, error) {
 	if len(in) != 1 || in[0] == nil {
 		return nil, fmt.Errorf("%d inputs, expected a condition", len(in))
@@ -374,7 +374,7 @@ func one(v *value, err error) ([]*value, error) {
 	return []*value{v}, nil
 }
 
-// constantValue wraps a constant that may depend on the batch size.
+// constantValue returns a value for a constant that may depend on the batch size.
 func constantValue(c *constant) *value { return &value{elem: c.elem, shape: c.shape, c: c} }
 
 // literal returns a scalar constant of an element type.

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// windowAttrs is the geometry of a sliding window over the spatial axes.
+// windowAttrs is the geometry of a sliding window; each slice has one element per spatial axis.
 type windowAttrs struct {
 	kernel, stride, dilation, begin, end []int
 	groups                               int
 	ceil, includePad, columnMajor        bool
 }
 
-// windowOf reads the geometry of a convolution or a pooling of x [batch, channels, spatial...].
+// windowOf returns the geometry of a convolution or a pooling of x [batch, channels, spatial...].
 func windowOf(n *node, x *value, kernel []int) (*windowAttrs, error) {
 	spatial := x.rank() - 2
 	if spatial < 1 {
@@ -71,7 +71,7 @@ func windowOf(n *node, x *value, kernel []int) (*windowAttrs, error) {
 	return w, nil
 }
 
-// extent is the number of pixels that the window spans.
+// extent returns the number of pixels from the first to the last of the window along axis i.
 func (w *windowAttrs) extent(i int) int { return (w.kernel[i]-1)*w.dilation[i] + 1 }
 
 // over returns the spatial shape of the result.
@@ -84,7 +84,7 @@ func (w *windowAttrs) over(spatial []int) ([]int, error) {
 				w.end[i])
 		}
 		out[i] = room/w.stride[i] + 1
-		// The last window may hang over the end, but not start beyond the image and its beginning.
+		// The last window may reach beyond the end, but it must start inside the image or the padding before it.
 		if w.ceil && room%w.stride[i] != 0 && out[i]*w.stride[i] < size+w.begin[i] {
 			out[i]++
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// formula returns n values 1.5 sin(0.37 i), computed in float64.
+// formula returns the n values 1.5 sin(0.37 i), computed in float64.
 func formula(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -30,7 +30,7 @@ func formula(n int) []float32 {
 	return x
 }
 
-// outputs runs a network on a batch and returns copies of what it gives.
+// outputs runs a network on a batch and returns copies of its outputs.
 func outputs(t testing.TB, net graph.Model, o graph.Options, batch graph.Batch) map[string][]float64 {
 	t.Helper()
 	p, err := graph.Compile(net, o)
@@ -63,7 +63,7 @@ func requireNear(t testing.TB, want []float32, got []float64, tolerance float64,
 	require.LessOrEqual(t, worst, tolerance*most, what)
 }
 
-// TestZoo: networks of today's families from both of PyTorch's exporters give the features and logits of PyTorch.
+// TestZoo: networks of today's families, written by both of PyTorch's exporters, give PyTorch's features and logits.
 func TestZoo(t *testing.T) {
 	dir := os.Getenv("GOLINE_ONNX_ZOO")
 	if dir == "" {
