@@ -11,9 +11,9 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// attention adds scaled dot-product attention with several heads (Vaswani et al., NeurIPS 2017, section 3.2): of the
-// queries, keys and values qkv [..., tokens, 3·dim] it is [..., tokens, dim]. What added holds is added to the products
-// of queries and keys [..., heads, tokens, tokens].
+// attention adds scaled dot-product attention with several heads (Vaswani et al., NeurIPS 2017, section 3.2). qkv [...,
+// tokens, 3·dim] holds queries, keys and values; the result is [..., tokens, dim]. The nodes in added are added to the
+// products of queries and keys [..., heads, tokens, tokens].
 func attention(b *graph.Builder, qkv *G.Node, heads int, added ...*G.Node) *G.Node {
 	if b.Err() != nil {
 		return nil
@@ -56,7 +56,7 @@ func attention(b *graph.Builder, qkv *G.Node, heads int, added ...*G.Node) *G.No
 	})
 }
 
-// counted returns 0 to n-1.
+// counted returns 0, 1, ..., n-1.
 func counted(n int) []int {
 	out := make([]int, n)
 	for i := range out {

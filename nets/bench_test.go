@@ -13,13 +13,13 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// BenchmarkFeatures runs the whole graph of a network from pixels to features and logits, in every precision and in
-// micro-batches of several sizes. Its names are keys and values, as benchstat compares them: goline bench tells more of
-// a single network.
+// BenchmarkFeatures runs the whole graph of a network, from pixels to features and logits, in every precision and with
+// micro-batches of several sizes. Its names consist of keys and values, which benchstat can compare. goline bench tells
+// more about a single network.
 func BenchmarkFeatures(b *testing.B) {
 	for _, n := range []struct {
 		name           string
-		classes, batch int // images that one worker runs at once, 0 for several numbers
+		classes, batch int // batch: images that a worker runs at once, 0 to try several numbers
 		images         int
 	}{
 		{"densenet-bc-100-12", 10, 0, 64}, {"wrn-16-2", 10, 0, 64}, {"resnet-cifar-8-16", 10, 0, 64},

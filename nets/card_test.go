@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestCardsRunEveryFamily: logits and the gradient by the input are the processor's, and no network needs anything that
-// cards have no kernel for.
+// TestCardsRunEveryFamily: the card computes the logits and the input gradient of the processor, and every operation of
+// the networks has a kernel for cards.
 func TestCardsRunEveryFamily(t *testing.T) {
 	card := emu.Use(t)
 	eachVariant(t, func(t *testing.T, net *nets.Network) {

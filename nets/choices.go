@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Interpolation is how resizing finds new pixels, each as Pillow does for 8-bit pictures.
+// Interpolation is the way in which resizing computes new pixels. Each way does what Pillow does for 8-bit pictures.
 type Interpolation uint8
 
-// The interpolations. Bilinear and bicubic widen with the reduction factor (antialias); bicubic has a = -0.5 (Keys
-// 1981). Nearest takes the pixel under the centre of the new one.
+// The interpolations. Bilinear and bicubic use a window that grows with the reduction factor (antialiasing); bicubic
+// has a = -0.5 (Keys 1981). Nearest takes the pixel under the centre of the new pixel.
 const (
 	Bilinear Interpolation = iota
 	Bicubic
 	Nearest
 )
 
-// Channels is an order of colours.
+// Channels is the order of colours in a network's input.
 type Channels uint8
 
 // The orders of colours.
@@ -26,7 +26,7 @@ const (
 	BGR
 )
 
-// Layout is an order of the axes of a batch of images.
+// Layout is the order of the axes in a batch of images.
 type Layout uint8
 
 // The orders of axes: channels before or behind height and width.
@@ -35,7 +35,7 @@ const (
 	NHWC
 )
 
-// choices are the names of an enumeration's values, from 0 on.
+// choices lists the names of an enumeration's values, from value 0 on.
 type choices []string
 
 var (
@@ -54,7 +54,7 @@ func (c choices) name(kind string, v uint8) string {
 	return fmt.Sprintf("%s(%d)", kind, v)
 }
 
-// value returns the value of that name.
+// value returns the value of the given name. An unknown name is an error.
 func (c choices) value(name string) (uint8, error) {
 	i := slices.Index(c, name)
 	if i < 0 {
@@ -76,7 +76,7 @@ func (i Interpolation) known() bool { return int(i) < len(interpolations) }
 func (c Channels) known() bool      { return int(c) < len(channelOrders) }
 func (l Layout) known() bool        { return int(l) < len(layouts) }
 
-// colours names the channels in order.
+// colours returns the names of the channels in order.
 func (c Channels) colours() []string {
 	if c == BGR {
 		return []string{"blue", "green", "red"}
@@ -84,7 +84,8 @@ func (c Channels) colours() []string {
 	return []string{"red", "green", "blue"}
 }
 
-// Split returns what the lengths of one image's axes in this layout mean: the shape without the batch, of three axes.
+// Split returns the channels, height and width of an image whose axes, without the batch, have the given lengths and
+// are in this layout.
 func (l Layout) Split(shape []int) (channels, height, width int) {
 	if l == NHWC {
 		return shape[2], shape[0], shape[1]

@@ -6,28 +6,29 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// ErrNoHead is wrapped by the errors of functions that need a last layer linear in the features, for a network without
-// one, such as SqueezeNet, whose logits are pooled from feature maps.
+// ErrNoHead is wrapped by errors of functions that need a last layer that is linear in the features. Some networks have
+// none: SqueezeNet, for example, pools its logits from feature maps.
 var ErrNoHead = errors.New("the network has no linear last layer")
 
-// Classifier is an image classifier whose logits are linear in its penultimate features. [*Network] is one; any other
-// type that satisfies it can be trained, loaded, fitted, scored, explained and saved all the same. A classifier without
-// such a last layer serves where logits are enough: its Head returns nil, its FeatureDim 0, and it taps no features;
-// functions that need them fail with [ErrNoHead].
+// Classifier is an image classifier whose logits are linear in its penultimate features. [*Network] is one, and any
+// other type that satisfies the interface can be trained, loaded, fitted, scored, explained and saved as well. A
+// classifier without such a last layer can be used where logits are enough: its Head returns nil, its FeatureDim 0, and
+// it taps no features. Functions that need features fail with [ErrNoHead].
 //
-// Its graph taps the nodes [Features], [Logits] and [Prediction]. Its methods return the same at each call: parameters
-// are identified by their names, and keep their memory for as long as the classifier is in use.
+// Its graph taps the nodes [Features], [Logits] and [Prediction]. Its methods return the same result at each call.
+// Parameters are identified by their names, and keep their memory as long as the classifier is in use.
 type Classifier interface {
 	graph.Model
-	// Name identifies the architecture, for example "densenet-bc-100-12". What is saved of the classifier bears it.
+	// Name identifies the architecture, for example "densenet-bc-100-12". Files saved from the classifier hold this
+	// name.
 	Name() string
-	// Classes is the number of classes, K.
+	// Classes returns the number of classes, K.
 	Classes() int
-	// FeatureDim is the number of penultimate neurons, D.
+	// FeatureDim returns the number of penultimate neurons, D.
 	FeatureDim() int
-	// Head returns weight [classes, features] and bias [classes] of the last layer, two of Params.
+	// Head returns the weight [classes, features] and the bias [classes] of the last layer, which are two of Params.
 	Head() (weight, bias *graph.Param)
-	// Preprocessing is how images are brought to the network's input.
+	// Preprocessing returns how to turn images into the network's input.
 	Preprocessing() Preprocessing
 }
 

@@ -10,10 +10,10 @@ import (
 
 // convNeXt describes a ConvNeXt (Liu et al., CVPR 2022, section 2).
 type convNeXt struct {
-	channels, blocks []int // of each stage
+	channels, blocks []int // for each stage
 }
 
-// nextEps is what layer norms of ConvNeXt add to the variance.
+// nextEps is the eps of ConvNeXt's layer norms, which is added to the variance.
 const nextEps = 1e-6
 
 func (c convNeXt) build(b *graph.Builder, x *G.Node) *G.Node {
@@ -32,8 +32,8 @@ func (c convNeXt) build(b *graph.Builder, x *G.Node) *G.Node {
 	return layerNorm(b, b.GlobalAvgPool(x), "classifier.0", nextEps)
 }
 
-// branch adds what a block adds to its input: a depthwise convolution of 7×7, and two linear layers of each pixel's
-// channels.
+// branch adds the part of a block that is added to its input: a depthwise 7×7 convolution and two linear layers on the
+// channels of each pixel.
 func (c convNeXt) branch(b *graph.Builder, x *G.Node, name string, channels int) *G.Node {
 	scale := b.Param(name+".layer_scale", channels, 1, 1)
 	cfg := depthwise(channels, 7, 1)

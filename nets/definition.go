@@ -13,16 +13,15 @@ import (
 // Definition describes an image classifier by the function that computes its features; [Define] makes a [Network] of
 // it.
 type Definition struct {
-	// Name identifies the architecture. What is saved of a network bears it, so another architecture needs another
-	// name.
+	// Name identifies the architecture. Files saved from a network hold it, so another architecture needs another name.
 	Name string
 	// Classes is the number of classes, at least 1.
 	Classes int
 	// Input is the shape of one image, [channels, height, width].
 	Input []int
-	// Preprocessing is how images are brought to the input. It may be left out where batches come prepared.
+	// Preprocessing says how to turn images into the input. It may be left out where batches are already preprocessed.
 	Preprocessing Preprocessing
-	// Head names the last layer, whose parameters are Head.weight and Head.bias; "" means "fc".
+	// Head is the name of the last layer, whose parameters are Head.weight and Head.bias; "" means "fc".
 	Head string
 	// Build adds the layers from images [batch, Input...] to features [batch, dim]. Build does not add the linear layer
 	// to the logits, which follows the features. Its calls state the sizes of parameters, as [graph.Declare] says, and
@@ -30,12 +29,13 @@ type Definition struct {
 	// each graph that the network becomes part of, and must ask for the same parameters each time.
 	Build func(b *graph.Builder, x *G.Node) *G.Node
 
-	// sets those values that are not zero in a network without weights; nil where all are zero
+	// fill sets the values that are not zero in a network without weights; nil where all are zero.
 	fill func(p *graph.Param)
 }
 
-// Define returns the network with all parameters zero, in the order in which Build asks for them, the head's last. An
-// error of Build, or a definition that is not complete, is an error, and so are more than 2^30 parameter values.
+// Define returns the network with all parameters zero. The parameters are in the order in which Build asks for them,
+// with those of the head last. It is an error if Build fails, if the definition is incomplete, or if there are more
+// than 2^30 parameter values.
 func Define(d Definition) (*Network, error) {
 	n, err := describe(d)
 	if err != nil {

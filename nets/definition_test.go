@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// own describes a small network with a layer of each kind that has parameters, and an operation of its own.
+// own describes a small network with a layer of each kind that has parameters, and a self-made operation.
 func own() nets.Definition {
 	return nets.Definition{
 		Name: "own", Classes: 3, Input: []int{2, 6, 8}, Head: "classifier",
@@ -119,7 +119,7 @@ func TestDefineRefuses(t *testing.T) {
 	}
 }
 
-// TestBuildMustStandByItsSizes: a function that asks for other parameters than the first time is found out.
+// TestBuildMustStandByItsSizes: a Build that asks for other parameters than the first time is an error.
 func TestBuildMustStandByItsSizes(t *testing.T) {
 	calls := 0
 	d := own()
@@ -152,8 +152,8 @@ func TestPreprocessingOf(t *testing.T) {
 	require.False(t, ok, "it was left out")
 }
 
-// TestWhatIsDefinedCompiles: networks of random layers, for inference and for training, have features of the declared
-// size.
+// TestWhatIsDefinedCompiles: networks of random layers compile for inference and for training, and their features have
+// the declared size.
 func TestWhatIsDefinedCompiles(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(rt, name) }

@@ -20,8 +20,8 @@ type DenseNetBCConfig struct {
 }
 
 // DenseNetBC returns the network with all parameters zero, named as in the checkpoints of the DICE and LINe authors:
-// conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2}, trans{1,2}.{bn1,conv1}, bn1, fc. It takes [batch, 3, 32, 32].
-// It errors for a configuration that describes no such network, or one of more than 2^30 parameter values.
+// conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2}, trans{1,2}.{bn1,conv1}, bn1, fc. It takes [batch, 3, 32, 32]. It
+// is an error if the configuration describes no such network, or one of more than 2^30 parameter values.
 func DenseNetBC(cfg DenseNetBCConfig) (*Network, error) {
 	d, err := cfg.definition()
 	if err != nil {

@@ -81,7 +81,7 @@ func TestDenseNetBCRefuses(t *testing.T) {
 	}
 }
 
-// image is one feature map stack in the most literal form: [channel][row][column].
+// image is a stack of feature maps in the plainest form: [channel][row][column].
 type image [][][]float64
 
 func newImage(channels, size int) image {
@@ -204,7 +204,8 @@ func TestDenseNetFollowsThePaper(t *testing.T) {
 		}
 		double, single := runAll(t, net, graph.Options{Dtype: G.Float64}, b), runAll(t, net, graph.Options{}, b)
 		for name, want := range map[string][]float64{nets.Features: features, nets.Logits: logits} {
-			// Scales and shifts of batch norm are rounded to float32 only in the program in float32.
+			// In float64 nothing is rounded to float32. The program in float32 also rounds the scales and shifts of
+			// batch norm.
 			require.InDeltaSlice(t, want, double[name], 1e-12, name)
 			require.InDeltaSlice(t, want, single[name], 1e-5, name)
 		}
@@ -232,8 +233,8 @@ func runAll(t testing.TB, m graph.Model, o graph.Options, b graph.Batch) map[str
 	return out
 }
 
-// sloped is a network with the gradient of a sum of its logits, each times its class plus one, with respect to the
-// input.
+// sloped is a network that also returns the gradient, with respect to the input, of the sum of its logits, each times
+// its class plus one.
 type sloped struct{ *nets.Network }
 
 func (s sloped) Build(b *graph.Builder, x *G.Node) error {

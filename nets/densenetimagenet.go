@@ -10,7 +10,7 @@ import (
 
 // denseNet describes a DenseNet-BC for ImageNet (Huang et al., CVPR 2017, table 1).
 type denseNet struct {
-	first, growth int // channels of the first convolution and those that each layer adds
+	first, growth int // channels of the first convolution, and channels that each layer adds
 	layers        []int
 }
 
@@ -37,7 +37,7 @@ func (d denseNet) build(b *graph.Builder, x *G.Node) *G.Node {
 	return b.GlobalAvgPool(b.ReLU(b.BatchNorm(x, "features.norm5", bnEps)))
 }
 
-// denseNetImageNet returns torchvision's DenseNet of that name.
+// denseNetImageNet returns the DenseNet that torchvision calls by that name.
 func denseNetImageNet(name string, first, growth int, layers ...int) architecture {
 	return imageNet(name, "classifier", ImageNet(), denseNet{first, growth, layers}.build)
 }

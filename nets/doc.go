@@ -1,5 +1,5 @@
-// Package nets holds image classifiers as functions that add nodes to a graph, with parameters named as in the PyTorch
-// checkpoints they are published with, and the preprocessing they expect.
+// Package nets holds image classifiers: functions that add nodes to a graph, with parameters named as in the networks'
+// published PyTorch checkpoints, and the preprocessing that the networks expect.
 //
 // [New] and [Open] know architectures by name: those of the CIFAR literature and torchvision's for ImageNet, whose
 // published files load as they are. [Define] makes a network of one's own from one function, and whatever else

@@ -11,7 +11,8 @@ import (
 // efficientNet describes an EfficientNet (Tan & Le, ICML 2019, table 1).
 type efficientNet struct {
 	first, last int // channels of the first and of the last convolution
-	// rows lists factor of expansion, kernel, stride of the first block, channels and blocks.
+	// rows lists, for each row of blocks: expansion factor, kernel size, stride of the first block, channels, number of
+	// blocks.
 	rows [][5]int
 }
 

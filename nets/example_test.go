@@ -30,7 +30,7 @@ func ExampleNew() {
 	// nets: network "densenet-bc-101-12": depth 101, expected 6n+4 with n ≥ 1
 }
 
-// Networks for ImageNet take images of other sizes, too.
+// A network for ImageNet also takes images of another size.
 func ExampleDefinitionOf() {
 	d, err := nets.DefinitionOf("mobilenet_v2", 1000)
 	if err != nil {
@@ -48,8 +48,8 @@ func ExampleDefinitionOf() {
 	// [3 192 192] 1280
 }
 
-// An own network is one function from images to features. Sizes stand where the layers are, names are those of a
-// PyTorch state dict, and the last layer comes behind it.
+// A self-made network is a function from images to features. Each layer states its size, and its name is that of a
+// PyTorch state dict. Define adds the last layer.
 func ExampleDefine() {
 	net, err := nets.Define(nets.Definition{
 		Name: "mine", Classes: 10, Input: []int{3, 32, 32}, Preprocessing: nets.CIFAR(),

@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// SmallVariants returns a small network of each family with names of torchvision's or the CIFAR literature's.
+// SmallVariants returns a small network of each family of torchvision's and the CIFAR literature's networks.
 func SmallVariants() []Definition {
 	small := func(name, head string, height, width int, build func(b *graph.Builder, x *G.Node) *G.Node) Definition {
 		return Definition{Name: name, Classes: 3, Input: []int{3, height, width}, Head: head, Build: build}

@@ -21,7 +21,7 @@ func exportedFile(t *testing.T, net graph.Model, outputs ...string) []byte {
 	return data.Bytes()
 }
 
-// TestFamiliesComeBackFromONNX: what is exported of a network is imported as the same network.
+// TestFamiliesComeBackFromONNX: a network that is exported and imported again is the same network.
 func TestFamiliesComeBackFromONNX(t *testing.T) {
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		back, err := onnx.Read(exportedFile(t, net, nets.Logits), nil, "back", onnx.Options{})
@@ -36,7 +36,8 @@ func TestFamiliesComeBackFromONNX(t *testing.T) {
 	})
 }
 
-// TestFamiliesRunInONNXRuntime: a network of each family gives there what it gives here, for batches of five and two.
+// TestFamiliesRunInONNXRuntime: ONNX Runtime gives the results of goline for a network of each family, with batches of
+// five and two.
 func TestFamiliesRunInONNXRuntime(t *testing.T) {
 	python := peertest.Python(t, "numpy", "onnx", "onnxruntime")
 	var runs []*nettest.ONNXRun

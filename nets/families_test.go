@@ -28,9 +28,9 @@ func eachVariant(t *testing.T, test func(t *testing.T, net *nets.Network)) {
 	}
 }
 
-// checkInputGradient compares the gradient by some pixels with central differences through the whole network.
+// checkInputGradient compares the gradient with respect to some pixels with central differences through the network.
 func checkInputGradient(t *testing.T, net *nets.Network, pixels int) {
-	const h = 1.0 / (1 << 20) // exact in float32 on the grid below, and too small to meet many kinks of ReLU
+	const h = 1.0 / (1 << 20) // exact in float32 on the grid below, and so small that few kinks of ReLU are crossed
 	b := nettest.Batch(1, net.InputShape(), 0, 2)
 	for i, v := range b.X {
 		b.X[i] = float32(int(v*8)) / 8
@@ -74,7 +74,7 @@ func TestFamiliesHaveGradients(t *testing.T) {
 	eachVariant(t, func(t *testing.T, net *nets.Network) { checkInputGradient(t, net, 30) })
 }
 
-// TestFamiliesInBothPrecisions: and the same bits whatever the batch.
+// TestFamiliesInBothPrecisions: both precisions agree, and the bits do not depend on the batch.
 func TestFamiliesInBothPrecisions(t *testing.T) {
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		b := nettest.Batch(5, net.InputShape(), 0, 1)
@@ -87,8 +87,8 @@ func TestFamiliesInBothPrecisions(t *testing.T) {
 	})
 }
 
-// TestFamiliesTrain: each trained parameter gets a gradient from a step of training, and steps along them lower the
-// loss.
+// TestFamiliesTrain: a step of training gives each trained parameter a gradient, and steps along the gradients lower
+// the loss.
 func TestFamiliesTrain(t *testing.T) {
 	eachVariant(t, func(t *testing.T, net *nets.Network) {
 		const n = 6
@@ -121,8 +121,8 @@ func TestFamiliesTrain(t *testing.T) {
 	})
 }
 
-// TestSwinIndex: what the state dict holds beside the weights follows from the window, and nothing trains or
-// initialises it.
+// TestSwinIndex: the index that the state dict holds beside the weights follows from the window size, and it is neither
+// trained nor initialised.
 func TestSwinIndex(t *testing.T) {
 	net, err := nets.New("swin_t", 2)
 	require.NoError(t, err)

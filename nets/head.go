@@ -7,16 +7,16 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Head is the final linear layer of a classifier, l = W z + b: all that methods which start at penultimate features z
-// need of a network.
+// Head is the final linear layer of a classifier, l = W z + b. Methods that start from penultimate features z need
+// nothing else of a network.
 type Head struct {
 	Classes, FeatureDim int       // K and D, at least 1 each
 	Weight              []float32 // W, shape [class, feature], row-major
 	Bias                []float32 // b, shape [class]
 }
 
-// HeadOf returns the final layer of a classifier, by copy. For a classifier without one, FeatureDim is 0 and Validate
-// fails.
+// HeadOf returns a copy of the final layer of a classifier. For a classifier without one, FeatureDim is 0 and Validate
+// returns an error.
 func HeadOf(c Classifier) Head {
 	w, b := c.Head()
 	if w == nil || b == nil {
@@ -26,8 +26,8 @@ func HeadOf(c Classifier) Head {
 		Bias: slices.Clone(b.Float32s())}
 }
 
-// Validate errors with [ErrNoHead] if there is no layer, and if there are no classes or features, a length does not
-// match them, or a value is not finite.
+// Validate returns an error if there is no layer ([ErrNoHead]), if there are no classes or no features, if a length
+// does not match these, or if a value is not finite.
 func (h Head) Validate() error {
 	switch {
 	case h.Classes > 0 && h.FeatureDim == 0:

@@ -6,13 +6,13 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// bnEps is what PyTorch's BatchNorm2d adds to the variance by default.
+// bnEps is the default eps of PyTorch's BatchNorm2d, which is added to the variance.
 const bnEps = 1e-5
 
-// conv3x3 describes a convolution of 3×3 that keeps the size of its input, divided by the stride.
+// conv3x3 describes a 3×3 convolution that keeps the size of its input, divided by the stride.
 func conv3x3(out, stride int) graph.ConvConfig { return convSame(out, 3, stride) }
 
-// conv1x1 describes a convolution of single pixels.
+// conv1x1 describes a 1×1 convolution.
 func conv1x1(out, stride int) graph.ConvConfig { return convSame(out, 1, stride) }
 
 // convSame describes a convolution with a square kernel of odd size that keeps the size of its input, divided by the
@@ -24,19 +24,20 @@ func convSame(out, kernel, stride int) graph.ConvConfig {
 	}
 }
 
-// convNorm adds what torchvision calls Conv2dNormActivation: convolution name.0, batch norm name.1 and an activation.
+// convNorm adds the layers of torchvision's Conv2dNormActivation: convolution name.0, batch norm name.1 and an
+// activation.
 func convNorm(b *graph.Builder, x *G.Node, name string, cfg graph.ConvConfig, eps float64, a graph.Activation) *G.Node {
 	return b.Activate(b.BatchNorm(b.Conv(x, name+".0", cfg), name+".1", eps), a)
 }
 
-// depthwise describes a convolution of each of the channels by itself.
+// depthwise describes a convolution that keeps the channels apart, with the size as in convSame.
 func depthwise(channels, kernel, stride int) graph.ConvConfig {
 	cfg := convSame(channels, kernel, stride)
 	cfg.Groups = channels
 	return cfg
 }
 
-// patches describes a convolution of squares that do not overlap.
+// patches describes a convolution whose windows are squares of the given side that do not overlap.
 func patches(out, side int) graph.ConvConfig {
 	return graph.ConvConfig{Out: out, Kernel: [2]int{side, side}, Stride: [2]int{side, side}, Bias: true}
 }

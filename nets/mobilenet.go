@@ -8,26 +8,28 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// inverted is a row of blocks whose shortcuts join their narrow ends (Sandler et al., CVPR 2018, section 3): 1×1
-// convolution to more channels, depthwise convolution, 1×1 convolution to fewer without an activation.
+// inverted is an inverted residual block, whose shortcut joins its narrow ends (Sandler et al., CVPR 2018, section 3):
+// a 1×1 convolution to more channels, a depthwise convolution, and a 1×1 convolution to fewer channels without an
+// activation.
 type inverted struct {
-	expanded int // channels between the convolutions
+	expanded int // channels in the middle
 	kernel   int // of the depthwise convolution
 	out      int
 	stride   int
-	squeeze  int // channels in the middle of squeeze and excitation; 0 for none
+	squeeze  int // channels between the two layers of squeeze and excitation; 0 for none
 	a        graph.Activation
 }
 
-// inside says how the parts of blocks differ from one family to another.
+// inside holds the differences between the blocks of the families.
 type inside struct {
 	eps         float64 // of batch norm
 	gateA, gate graph.Activation
-	// flat tells that the last convolution and its norm lie beside the layers before it, not in one of their own.
+	// flat says that the last convolution and its norm have names beside those of the layers before, not below a name
+	// of their own.
 	flat bool
 }
 
-// block adds an inverted residual block to x with the given channels. Its layers are called name.0, name.1 and so on.
+// block adds an inverted residual block to x, which has in channels. Its layers are called name.0, name.1 and so on.
 func (n inside) block(b *graph.Builder, x *G.Node, name string, in int, c inverted) *G.Node {
 	layer := 0
 	next := func() string {
@@ -53,8 +55,8 @@ func (n inside) block(b *graph.Builder, x *G.Node, name string, in int, c invert
 	return y
 }
 
-// excite adds squeeze and excitation (Hu et al., CVPR 2018): each channel of x times a gate in 0 to 1 that two 1×1
-// convolutions, name.fc1 and name.fc2, make of the means of all channels.
+// excite adds squeeze and excitation (Hu et al., CVPR 2018): each channel of x is multiplied by a gate from 0 to 1. Two
+// 1×1 convolutions, name.fc1 and name.fc2, compute the gates from the means of all channels.
 func (n inside) excite(b *graph.Builder, x *G.Node, name string, channels, squeeze int) *G.Node {
 	if b.Err() != nil {
 		return nil
@@ -70,7 +72,7 @@ func (n inside) excite(b *graph.Builder, x *G.Node, name string, channels, squee
 // mobileNetV2 describes MobileNetV2 (Sandler et al., CVPR 2018, table 2).
 type mobileNetV2 struct {
 	first, last int // channels of the first and of the last convolution
-	// rows lists factor of expansion, channels, blocks and stride of the first.
+	// rows lists, for each row of blocks: expansion factor, channels, number of blocks, stride of the first.
 	rows [][4]int
 }
 
@@ -103,7 +105,7 @@ func mobileNet2() architecture {
 
 // mobileNetV3 describes MobileNetV3 (Howard et al., ICCV 2019, tables 1 and 2).
 type mobileNetV3 struct {
-	first, last, hidden int // channels of the first and of the last convolution, neurons of the layer before the head
+	first, last, hidden int // channels of the first and the last convolution, neurons of the layer before the head
 	blocks              []inverted
 }
 

@@ -13,11 +13,11 @@ import (
 const (
 	Features   = "features"   // penultimate activations after pooling: [batch, features]
 	Logits     = graph.Logits // [batch, classes]
-	Prediction = "prediction" // argmax of the logits, the first of equals: [batch] of int
+	Prediction = "prediction" // argmax of the logits, the first of equal ones: [batch] of int
 )
 
-// Network is an image classifier: an architecture with its parameters. Its last layer is linear on the features.
-// It is a [Classifier]. [Define] makes one of a function, [New] and [Open] of a name.
+// Network is an image classifier: an architecture with its parameters. Its last layer is linear in the features. It is
+// a [Classifier]. [Define] makes one from a function, [New] and [Open] from a name.
 type Network struct {
 	d      Definition
 	dim    int
@@ -38,11 +38,11 @@ func (n *Network) FeatureDim() int { return n.dim }
 // InputShape returns [channels, height, width].
 func (n *Network) InputShape() []int { return slices.Clone(n.d.Input) }
 
-// Preprocessing returns how images are brought to the network's input.
+// Preprocessing returns how to turn images into the network's input.
 func (n *Network) Preprocessing() Preprocessing { return n.d.Preprocessing }
 
-// WithPreprocessing returns the network, with the same parameters, for images that are prepared in another way. It
-// errors where images cannot be prepared in this way, or then do not fit the input; see [Preprocessing.Check] and
+// WithPreprocessing returns the network, with the same parameters, for images that are preprocessed in another way. It
+// is an error if p is not a possible preprocessing or does not fit the input; see [Preprocessing.Check] and
 // [Preprocessing.Fits].
 func (n *Network) WithPreprocessing(p Preprocessing) (*Network, error) {
 	if err := p.Check(); err != nil {
@@ -64,10 +64,11 @@ func (n *Network) Head() (weight, bias *graph.Param) {
 	return n.index[n.d.Head+".weight"], n.index[n.d.Head+".bias"]
 }
 
-// Outputs names the features and the logits.
+// Outputs returns the names of the features and the logits.
 func (n *Network) Outputs() []string { return []string{Features, Logits} }
 
-// Build adds the network to a graph, for images x [batch, channels, height, width]: features, logits and prediction.
+// Build adds the network to a graph, for images x [batch, channels, height, width]. It taps features, logits and
+// prediction.
 func (n *Network) Build(b *graph.Builder, x *G.Node) error {
 	z := b.Tap(Features, n.d.Build(b, x))
 	if z != nil && z.Dims() != 2 {
@@ -86,8 +87,8 @@ func (n *Network) size() (values int) {
 	return values
 }
 
-// allocate makes the parameters of a network that has been described: all zero, except buffers that follow from sizes,
-// such as an index.
+// allocate makes the parameters of a described network: all zero, except buffers that follow from sizes, such as an
+// index.
 func (n *Network) allocate() *Network {
 	n.params, n.index = make([]*graph.Param, len(n.specs)), make(map[string]*graph.Param, len(n.specs))
 	for i, s := range n.specs {

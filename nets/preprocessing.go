@@ -8,25 +8,26 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Preprocessing says how a network wants its images: how to bring them to size and how to normalise them. The zero
-// value of a field but Std means that nothing is done about it, or what most networks want; Std has no such value and
-// must be set, so that no image goes unnormalised by oversight. The whole zero value stands for a preprocessing that is
-// not known.
+// Preprocessing says how to prepare images for a network: how to resize and how to normalise them. For each field
+// except Std, the zero value means that a step is left out, or the most usual choice. Std has no such value and must be
+// set, so that images are not left unnormalised by oversight. The zero value of the whole struct stands for an unknown
+// preprocessing.
 //
 // The steps are those of torchvision for PIL images, in this order: Resize or ResizeTo, Crop, Channels, division by
-// 255, Mean and Std, Layout. [Preset] names usual ones, and [ParsePreprocessing] reads JSON files. Values can be
-// compared with ==.
+// 255, Mean and Std, Layout. [Preset] returns usual ones by name, and [ParsePreprocessing] reads JSON files. Values can
+// be compared with ==.
 type Preprocessing struct {
-	// Resize is the target length in pixels of the shorter side, which keeps the proportions (torchvision Resize(n)).
+	// Resize is the length in pixels to which the shorter side is resized, keeping the proportions (torchvision
+	// Resize(n)).
 	Resize int
-	// ResizeTo is the [height, width] in pixels that images are stretched to (torchvision Resize([h, w])); not beside
-	// Resize.
+	// ResizeTo is the [height, width] in pixels to which images are stretched (torchvision Resize([h, w])). It cannot
+	// be combined with Resize.
 	ResizeTo [2]int
-	// Interpolation is how resizing finds the new pixels.
+	// Interpolation is the way in which resizing computes new pixels.
 	Interpolation Interpolation
-	// Crop is the side in pixels of the central square cut out after resizing (torchvision CenterCrop).
+	// Crop is the side in pixels of the central square that is cut out after resizing (torchvision CenterCrop).
 	Crop int
-	// Channels is the order in which the network takes the colours.
+	// Channels is the order of colours in the network's input.
 	Channels Channels
 	// Mean and Std normalise each channel after division by 255: x = (v/255 - mean) / std. They are in the order of
 	// Channels.
@@ -35,8 +36,8 @@ type Preprocessing struct {
 	Layout Layout
 }
 
-// PreprocessingOf returns how a model wants its images prepared, and whether that is known. A [Classifier], or any
-// other model with a method Preprocessing, tells it, unless the method returns the zero value.
+// PreprocessingOf returns how to prepare images for a model, and whether that is known. It asks the method
+// Preprocessing of a [Classifier] or another model that has it; the zero value means that it is not known.
 func PreprocessingOf(m graph.Model) (Preprocessing, bool) {
 	p, ok := m.(interface{ Preprocessing() Preprocessing })
 	if !ok {
@@ -46,8 +47,9 @@ func PreprocessingOf(m graph.Model) (Preprocessing, bool) {
 	return q, q != Preprocessing{}
 }
 
-// Check fails unless images can be prepared in this way: sizes are not negative, Resize and ResizeTo are not both set,
-// choices are among the named ones, mean and standard deviation are finite, and the latter is positive.
+// Check returns an error unless images can be prepared in this way: sizes must not be negative, Resize and ResizeTo
+// must not both be set, choices must be among the named ones, mean and standard deviation must be finite, and the
+// latter positive.
 func (p Preprocessing) Check() error {
 	switch {
 	case p.Resize < 0 || p.Crop < 0:
@@ -76,8 +78,8 @@ func (p Preprocessing) Check() error {
 	return nil
 }
 
-// Fits fails where images are brought to a fixed size that is not the size of the input. input is the shape of one
-// image in the order of Layout. A preprocessing that is not known fits any input.
+// Fits returns an error if images get a fixed size that differs from that of the input. input is the shape of one image
+// in the order of Layout. An unknown preprocessing fits any input.
 func (p Preprocessing) Fits(input []int) error {
 	if len(input) != 3 {
 		return fmt.Errorf("input of shape %v, expected the three axes of %s behind the batch", input, p.Layout)
@@ -94,7 +96,7 @@ func (p Preprocessing) Fits(input []int) error {
 	}
 }
 
-// Size returns the size in pixels that every image has in the end, 0 where it depends on the image.
+// Size returns the size in pixels that every prepared image has, 0 if it depends on the image.
 func (p Preprocessing) Size() (height, width int) {
 	if p.Crop != 0 {
 		return p.Crop, p.Crop
@@ -102,7 +104,7 @@ func (p Preprocessing) Size() (height, width int) {
 	return p.ResizeTo[0], p.ResizeTo[1]
 }
 
-// String describes the preprocessing in one line, leaving out what is not done: "resize 256 bicubic, crop 224, mean
+// String describes the preprocessing in one line, without steps that are left out: "resize 256 bicubic, crop 224, mean
 // 0.485 0.456 0.406, std 0.229 0.224 0.225". Different preprocessings have different descriptions.
 func (p Preprocessing) String() string {
 	if p == (Preprocessing{}) {
@@ -141,7 +143,7 @@ func (p Preprocessing) String() string {
 	return strings.Join(steps, ", ")
 }
 
-// ones is the standard deviation that changes nothing.
+// ones is a standard deviation that changes nothing.
 var ones = [3]float32{1, 1, 1}
 
 func numbers(v [3]float32) string { return fmt.Sprintf("%v %v %v", v[0], v[1], v[2]) }

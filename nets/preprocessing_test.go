@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// preprocessing draws any that passes Check.
+// preprocessing draws a preprocessing that passes Check.
 func preprocessing(t *rapid.T) nets.Preprocessing {
 	size := rapid.IntRange(0, 1000)
 	p := nets.Preprocessing{
@@ -37,7 +37,8 @@ func preprocessing(t *rapid.T) nets.Preprocessing {
 	return p
 }
 
-// TestPreprocessingJSON: what is written is read back, bit for bit, and described differently from everything else.
+// TestPreprocessingJSON: a written preprocessing is read back bit by bit, and different ones have different
+// descriptions.
 func TestPreprocessingJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, other := preprocessing(t), preprocessing(t)
@@ -200,7 +201,7 @@ func TestPreprocessingFits(t *testing.T) {
 		"input of shape [5 7], expected the three axes of NHWC behind the batch")
 }
 
-// Any bytes give a preprocessing that can be written and read again, or an error.
+// FuzzPreprocessingJSON: any bytes give an error, or a preprocessing that can be written and read again.
 func FuzzPreprocessingJSON(f *testing.F) {
 	f.Add([]byte(`{"resize":[224,160],"channels":"BGR","layout":"NHWC","interpolation":"nearest","mean":[0.1,2,-3e5]}`))
 	f.Add([]byte(`{"resize":256,"crop":224,"std":[0.229,0.224,0.225]}`))

@@ -14,8 +14,9 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// ParsePreprocessing returns the preset of that name, or reads the JSON file at that path; a file that is called like a
-// preset is ./NAME. The file holds one object. A key that is missing means that nothing is done, or the first choice:
+// ParsePreprocessing returns the preset of that name, or reads the JSON file at that path. (For a file with the name of
+// a preset, write ./NAME.) The file holds one object. If a key is missing, its step is left out, or the first choice is
+// taken:
 //
 //	{
 //	  "resize": 256,                    the shorter side; [256, 320] stretches to a height and a width
@@ -27,8 +28,8 @@ import (
 //	  "layout": "NHWC"                  NCHW or NHWC
 //	}
 //
-// Whatever else the file holds is an error that names the file and the key. An argument that is neither gives an error
-// that lists the presets.
+// Other content of the file is an error that names the file and the key. An argument that is neither a preset nor a
+// file is an error that lists the presets.
 func ParsePreprocessing(arg string) (Preprocessing, error) {
 	if p, err := Preset(arg); err == nil {
 		return p, nil
@@ -48,10 +49,10 @@ func ParsePreprocessing(arg string) (Preprocessing, error) {
 	return p, nil
 }
 
-// maxPreprocessingFile bounds the size of a file in bytes.
+// maxPreprocessingFile is the largest size of a file in bytes.
 const maxPreprocessingFile = 1 << 20
 
-// readSmall reads a regular file.
+// readSmall reads a regular file of at most that size.
 func readSmall(path string) ([]byte, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:
@@ -65,7 +66,7 @@ func readSmall(path string) ([]byte, error) {
 	return fsfile.ReadRegular(path)
 }
 
-// preprocessingJSON is a preprocessing in a file.
+// preprocessingJSON is the content of a preprocessing file.
 type preprocessingJSON struct {
 	Resize        any         `json:"resize,omitempty"`
 	Interpolation string      `json:"interpolation,omitempty"`
@@ -76,8 +77,8 @@ type preprocessingJSON struct {
 	Layout        string      `json:"layout,omitempty"`
 }
 
-// MarshalJSON writes the keys that [ParsePreprocessing] describes, without those that have no effect. A preprocessing
-// that does not pass [Preprocessing.Check] is an error.
+// MarshalJSON writes the keys that [ParsePreprocessing] describes, without those that have no effect. It is an error if
+// the preprocessing does not pass [Preprocessing.Check].
 func (p Preprocessing) MarshalJSON() ([]byte, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (p Preprocessing) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what [ParsePreprocessing] describes, with the same errors but for the file's name.
+// UnmarshalJSON reads the object that [ParsePreprocessing] describes, with the same errors except for the file's name.
 func (p *Preprocessing) UnmarshalJSON(data []byte) error {
 	fields, err := objectOf(data)
 	if err != nil {
@@ -129,7 +130,7 @@ func (p *Preprocessing) UnmarshalJSON(data []byte) error {
 // preprocessingKeys lists the keys of the file.
 var preprocessingKeys = []string{"resize", "interpolation", "crop", "channels", "mean", "std", "layout"}
 
-// set sets the field that a key of the file stands for.
+// set sets the field of a key.
 func (p *Preprocessing) set(key string, value json.RawMessage) (err error) {
 	switch key {
 	case "resize":
@@ -160,7 +161,7 @@ func (p *Preprocessing) set(key string, value json.RawMessage) (err error) {
 	return err
 }
 
-// length reads a positive number of pixels.
+// length parses a positive number of pixels.
 func length(value json.RawMessage) (int, error) {
 	n := 0
 	if err := json.Unmarshal(value, &n); err != nil || n < 1 {
@@ -169,7 +170,7 @@ func length(value json.RawMessage) (int, error) {
 	return n, nil
 }
 
-// triple reads one number for each channel.
+// triple parses one number for each channel.
 func triple(value json.RawMessage, positive bool) ([3]float32, error) {
 	what := "three numbers"
 	if positive {
@@ -184,7 +185,7 @@ func triple(value json.RawMessage, positive bool) ([3]float32, error) {
 	return [3]float32{*v[0], *v[1], *v[2]}, nil
 }
 
-// choose reads the name of a choice.
+// choose parses the name of a choice.
 func choose(value json.RawMessage, from choices, to *uint8) (err error) {
 	var name *string
 	if err := json.Unmarshal(value, &name); err != nil || name == nil {
@@ -194,7 +195,7 @@ func choose(value json.RawMessage, from choices, to *uint8) (err error) {
 	return err
 }
 
-// abridge shows the beginning of a value.
+// abridge returns the start of a value, for errors.
 func abridge(value json.RawMessage) string {
 	const shown = 60
 	if len(value) > shown {
@@ -203,13 +204,13 @@ func abridge(value json.RawMessage) string {
 	return string(value)
 }
 
-// field is a key of a JSON object with its value.
+// field is a key of a JSON object and its value.
 type field struct {
 	key   string
 	value json.RawMessage
 }
 
-// objectOf splits one JSON object into its fields, whose keys are distinct.
+// objectOf returns the fields of a JSON object. Keys that occur twice are an error.
 func objectOf(data []byte) ([]field, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {

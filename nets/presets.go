@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// CIFAR is the preprocessing of the LINe authors for CIFAR-10 and CIFAR-100 networks.
+// CIFAR returns the preprocessing of the LINe authors for CIFAR-10 and CIFAR-100 networks.
 func CIFAR() Preprocessing {
 	return Preprocessing{
 		Resize: 32, Crop: 32,
@@ -15,8 +15,8 @@ func CIFAR() Preprocessing {
 	}
 }
 
-// FashionMNIST is the preprocessing for networks on Fashion-MNIST, 28×28 pixels with the grey value in all channels:
-// the mean and the standard deviation are those of its training pixels.
+// FashionMNIST returns the preprocessing for networks on Fashion-MNIST: 28×28 pixels with the grey value in all
+// channels, and the mean and standard deviation of its training pixels.
 func FashionMNIST() Preprocessing {
 	return Preprocessing{
 		Resize: 28, Crop: 28,
@@ -25,8 +25,8 @@ func FashionMNIST() Preprocessing {
 	}
 }
 
-// ImageNet is the preprocessing of most networks for ImageNet-1k at 224×224 pixels: torchvision's ImageClassification
-// as it is by default, that of its first weights for ResNet, VGG, DenseNet and MobileNet.
+// ImageNet returns the preprocessing of most networks for ImageNet-1k at 224×224 pixels: torchvision's
+// ImageClassification with its defaults, which its first weights for ResNet, VGG, DenseNet and MobileNet use.
 func ImageNet() Preprocessing {
 	return Preprocessing{
 		Resize: 256, Crop: 224,
@@ -58,27 +58,27 @@ func presets() []preset {
 	bicubic.Interpolation = Bicubic
 	return []preset{
 		{"imagenet", imageNet},
-		// torchvision's EfficientNet-B0 (EfficientNet_B0_Weights.IMAGENET1K_V1), and networks of timm with crop_pct
-		// 0.875.
+		// That of torchvision's EfficientNet-B0 (EfficientNet_B0_Weights.IMAGENET1K_V1), and of timm's networks with
+		// crop_pct 0.875.
 		{"imagenet-bicubic", bicubic},
-		// Inception v3 in TensorFlow's range of -1 to 1, with the sizes of torchvision's
-		// Inception_V3_Weights.IMAGENET1K_V1. The module of torchvision takes preset imagenet's mean and std and
-		// changes the range itself (transform_input).
+		// That of Inception v3, in TensorFlow's range of -1 to 1, with the sizes of torchvision's
+		// Inception_V3_Weights.IMAGENET1K_V1. Torchvision's module itself takes the mean and std of preset imagenet and
+		// changes the range by itself (transform_input).
 		{"inception", Preprocessing{Resize: 342, Crop: 299, Mean: grey(0.5), Std: grey(0.5)}},
-		// Vision transformers of the original weights (Dosovitskiy et al. 2021) in timm: crop_pct 0.9.
+		// That of vision transformers with the original weights (Dosovitskiy et al. 2021) in timm: crop_pct 0.9.
 		{"vit", Preprocessing{Resize: 248, Crop: 224, Interpolation: Bicubic, Mean: grey(0.5), Std: grey(0.5)}},
-		// CLIP's image encoders (Radford et al. 2021) at 224 pixels.
+		// That of CLIP's image encoders (Radford et al. 2021) at 224 pixels.
 		{"clip", Preprocessing{
 			Resize: 224, Crop: 224, Interpolation: Bicubic,
 			Mean: [3]float32{0.48145466, 0.4578275, 0.40821073},
 			Std:  [3]float32{0.26862954, 0.26130258, 0.27577711},
 		}},
-		// EfficientNet-Lite0: (v - 127) / 128. TensorFlow's own pipeline cuts the centre out first and then resizes it
-		// to 224.
+		// That of EfficientNet-Lite0: (v - 127) / 128. TensorFlow's own pipeline instead cuts out the centre first and
+		// then resizes it to 224.
 		{"efficientnet-lite", Preprocessing{Resize: 256, Crop: 224, Mean: grey(127.0 / 255), Std: grey(128.0 / 255)}},
 		{"cifar10", CIFAR()},
 		{"cifar100", CIFAR()},
-		// As OpenOOD's TestStandard prepares images for the networks that it publishes.
+		// That of OpenOOD's TestStandard, for the networks that OpenOOD publishes.
 		{"openood-cifar10", Preprocessing{
 			Resize: 32, Crop: 32,
 			Mean: [3]float32{0.4914, 0.4822, 0.4465},
@@ -102,8 +102,8 @@ func Presets() []string {
 	return names
 }
 
-// Preset returns the preprocessing of that name, one of [Presets]. The preset cifar100 has the values of cifar10, as
-// the LINe authors' networks do. A name that is unknown is an error that lists the known ones.
+// Preset returns the preprocessing of the given name, one of [Presets]. The preset cifar100 has the values of cifar10,
+// as the LINe authors' networks do. An unknown name is an error that lists the known ones.
 func Preset(name string) (Preprocessing, error) {
 	all := presets()
 	i := slices.IndexFunc(all, func(p preset) bool { return p.name == name })

@@ -62,7 +62,8 @@ func TestDenseNetMatchesPyTorch(t *testing.T) {
 	}
 }
 
-// TestNamesAreTheCheckpoints: every one of the 596 tensors has its place, in order, but for batch norm's step counters.
+// TestNamesAreTheCheckpoints: the network has every one of the 596 tensors of the checkpoint, in its order, except
+// batch norm's step counters.
 func TestNamesAreTheCheckpoints(t *testing.T) {
 	for file, classes := range map[string]int{checkpoint10: 10, checkpoint100: 100} {
 		path := sharedtest.Path(t, "checkpoints", file)

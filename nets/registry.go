@@ -10,11 +10,11 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// family is a set of architectures whose names differ in numbers.
+// family is a set of architectures with numbers in their names.
 type family struct {
 	pattern *regexp.Regexp
-	usage   string // the pattern as a person writes it
-	// define describes the network; numbers are those of the name, 0 for one that is left out.
+	usage   string // the pattern in readable form
+	// define describes the network for the numbers in the name, 0 for one that is left out.
 	define func(numbers []float64, classes int) (Definition, error)
 }
 
@@ -42,8 +42,8 @@ func families() []family {
 	}
 }
 
-// Names lists the known architectures, with capital words where a name has numbers to fill in:
-// "densenet-bc-DEPTH-GROWTH[-rREDUCTION]". All others are complete names: "resnet50".
+// Names returns the known architectures. Names with capital words, such as "densenet-bc-DEPTH-GROWTH[-rREDUCTION]", are
+// patterns in which numbers take the words' places; all others, such as "resnet50", are complete names.
 func Names() []string {
 	var out []string
 	for _, f := range families() {
@@ -55,10 +55,10 @@ func Names() []string {
 	return out
 }
 
-// maxNumber bounds the numbers in a name.
+// maxNumber is the largest number in a name.
 const maxNumber = 10_000
 
-// ErrUnknown is the cause when [New], [Open] or [Size] are given a name that is not one of [Names].
+// ErrUnknown is the cause of errors of [New], [Open] and [Size] about a name that is not one of [Names].
 var ErrUnknown = errors.New("unknown network")
 
 // New returns an architecture by name, for example "densenet-bc-100-12", with all parameters zero.
@@ -71,7 +71,8 @@ func New(name string, classes int) (*Network, error) {
 	return n.allocate(), nil
 }
 
-// Size returns the number of parameter values, buffers included, that New would allocate. Its errors are those of New.
+// Size returns the number of parameter values, including buffers, that [New] would allocate. Its errors are those of
+// New.
 func Size(name string, classes int) (int, error) {
 	n, err := named(name, classes)
 	if err != nil {
@@ -80,7 +81,7 @@ func Size(name string, classes int) (int, error) {
 	return n.size(), nil
 }
 
-// named returns the network of that name without its parameters.
+// named returns the network of the given name without its parameters.
 func named(name string, classes int) (*Network, error) {
 	d, err := definitionOf(name, classes)
 	if err != nil {
@@ -124,9 +125,9 @@ func definitionOf(name string, classes int) (Definition, error) {
 	return Definition{}, fmt.Errorf("nets: %w %q, expected one of %s", ErrUnknown, name, strings.Join(Names(), ", "))
 }
 
-// Open returns an architecture with the weights of a file, whose format is detected (see package weights). The number
-// of classes is that of the file's last layer. Errors name the path and, for weights that do not fit, every tensor in
-// question; one about an unknown name wraps [ErrUnknown].
+// Open returns an architecture with the weights in a file, whose format is detected (see package weights). The number
+// of classes is that of the file's last layer. Errors name the path and, if the weights do not fit, all tensors that do
+// not. An error about an unknown name wraps [ErrUnknown].
 func Open(name, path string) (*Network, error) {
 	n, err := named(name, 1)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestNewRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "0 classes")
 }
 
-// named puts numbers in the place of a name's capital words; an optional part is left out.
+// named replaces a name's capital words by numbers. An optional part is left out.
 func named(usage string, numbers ...int) string {
 	usage, _, _ = strings.Cut(usage, "[")
 	return regexp.MustCompile(`[A-Z]+`).ReplaceAllStringFunc(usage, func(string) string {
@@ -53,8 +53,8 @@ func named(usage string, numbers ...int) string {
 	})
 }
 
-// TestSizeIsWhatNewAllocates, for some networks of each family; the largest numbers a name can have are refused before
-// memory is taken for them.
+// TestSizeIsWhatNewAllocates checks Size for some networks of each family. The largest numbers that a name can have
+// must be refused before memory is allocated.
 func TestSizeIsWhatNewAllocates(t *testing.T) {
 	for _, usage := range nets.Names() {
 		if !strings.Contains(usage, "-DEPTH-") {
@@ -78,7 +78,7 @@ func TestSizeIsWhatNewAllocates(t *testing.T) {
 	}
 }
 
-// sizeIsWhatNewAllocates returns whether there is a network of that name, and checks it.
+// sizeIsWhatNewAllocates checks Size and New for a name, and returns whether there is such a network.
 func sizeIsWhatNewAllocates(t *testing.T, name string) bool {
 	net, err := nets.New(name, 5)
 	if err != nil {
@@ -98,7 +98,7 @@ func sizeIsWhatNewAllocates(t *testing.T, name string) bool {
 	return true
 }
 
-// stateOf returns a network's parameters as they are saved.
+// stateOf returns a network's parameters in the form in which they are saved.
 func stateOf(t testing.TB, net *nets.Network) *weights.StateDict {
 	t.Helper()
 	sd := &weights.StateDict{}
@@ -125,7 +125,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOpenFindsTheHead: the number of classes is read from a last layer of any name.
+// TestOpenFindsTheHead: the number of classes is that of the last layer, whatever its name is.
 func TestOpenFindsTheHead(t *testing.T) {
 	for _, name := range []string{"mobilenet_v3_small", "resnet20"} {
 		want, err := nets.New(name, 7)
@@ -168,7 +168,7 @@ func TestOpenRefuses(t *testing.T) {
 	_, err = nets.Open("densenet-bc-10-4", cut)
 	require.ErrorContains(t, err, cut)
 
-	// Where the last layer does not tell the number of classes, that is one mismatch among others.
+	// If the number of classes cannot be read from the last layer, that is reported with all other mismatches.
 	for name, shape := range map[string][]int{"no last layer": nil, "a vector": {63}, "no classes": {0, 9}} {
 		sd := &weights.StateDict{}
 		for _, p := range nettest.DenseNetBC(t, 10, 4, 7, 1).Params() {

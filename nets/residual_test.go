@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// trained counts the parameters that are not buffers.
+// trained returns the number of parameter values that are not in buffers.
 func trained(n *nets.Network) int {
 	count := 0
 	for _, p := range n.Params() {
@@ -26,10 +26,10 @@ func TestResidualNetworksHaveTheKnownSizes(t *testing.T) {
 		features int
 		want     int
 	}{
-		// He et al., table 6: 0.27 M for 269,722 with shortcuts without parameters; two projections with batch norm add
-		// 2,752.
+		// He et al., table 6, says 0.27 M: 269,722 with shortcuts without parameters. Two projections with batch norm
+		// add 2,752.
 		{"resnet-cifar-20-16", 64, 272_474},
-		// With those shortcuts, named as published: 0.27 M and 1.7 M in table 6.
+		// With shortcuts without parameters, and the published names: 0.27 M and 1.7 M in table 6.
 		{"resnet20", 64, 269_722},
 		{"resnet110", 64, 1_727_962},
 		// Zagoruyko and Komodakis, table 5: 2.2 M and 2.7 M.
@@ -67,7 +67,7 @@ func TestResidualNetworksRefuse(t *testing.T) {
 	} {
 		require.ErrorContains(t, f(), "0 classes")
 	}
-	for _, f := range []func() error{ // which end before they have added 2^50 layers
+	for _, f := range []func() error{ // must end before 2^50 layers are added
 		func() error {
 			_, err := nets.SmallResNet(nets.SmallResNetConfig{Depth: 6*(math.MaxInt>>13) + 2, Width: 1000, Classes: 2})
 			return err

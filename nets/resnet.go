@@ -13,13 +13,12 @@ type residual struct {
 	blocks     [4]int
 	planes     int  // feature maps of the first stage, doubled in each further one
 	bottleneck bool // blocks of 1×1, 3×3 and 1×1 convolutions, whose output has four times the feature maps
-	// groups of the 3×3 convolution in a bottleneck, and feature maps in each of them where planes are 64 (Xie et al.,
-	// CVPR 2017, and Zagoruyko & Komodakis, BMVC 2016): 1 and 64 in the plain network.
+	// Groups of the 3×3 convolution in a bottleneck, and feature maps in each of them where planes is 64 (Xie et al.,
+	// CVPR 2017, and Zagoruyko & Komodakis, BMVC 2016). In the plain network they are 1 and 64.
 	groups, width int
-	// small is the form for 32×32 images: the first convolution has a kernel of 3×3 and stride 1, and no pooling
-	// follows.
+	// small is the form for 32×32 images: the first convolution is 3×3 with stride 1, and no pooling follows it.
 	small    bool
-	shortcut string // what the layers of a shortcut that changes shape are called
+	shortcut string // name of the layers of a shortcut that changes the shape
 }
 
 func (r residual) build(b *graph.Builder, x *G.Node) *G.Node {
@@ -68,12 +67,12 @@ func (r residual) branch(b *graph.Builder, x *G.Node, name string, planes, strid
 	return b.BatchNorm(b.Conv(x, name+".conv3", conv1x1(4*planes, 1)), name+".bn3", bnEps)
 }
 
-// pool3x3 describes the maximum over windows of 3×3 that halves the size.
+// pool3x3 describes max pooling over 3×3 windows that halves the size.
 func pool3x3() graph.PoolConfig {
 	return graph.PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}
 }
 
-// resNet returns torchvision's network of that name.
+// resNet returns the network that torchvision calls by that name.
 func resNet(name string, bottleneck bool, groups, width int, blocks ...int) architecture {
 	r := residual{
 		blocks: [4]int(blocks), planes: 64, bottleneck: bottleneck, groups: groups, width: width,
@@ -82,7 +81,7 @@ func resNet(name string, bottleneck bool, groups, width int, blocks ...int) arch
 	return imageNet(name, "fc", ImageNet(), r.build)
 }
 
-// openOOD is ResNet-18 for 32×32 images as OpenOOD trains and publishes it (openood/networks/resnet18_32x32.py).
+// openOOD returns ResNet-18 for 32×32 images as OpenOOD trains and publishes it (openood/networks/resnet18_32x32.py).
 func openOOD() architecture {
 	r := residual{blocks: [4]int{2, 2, 2, 2}, planes: 64, small: true, shortcut: "shortcut"}
 	return architecture{"resnet18-openood", func(name string, classes int) Definition {

@@ -8,9 +8,9 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// optionA describes a residual network for 32×32 images as its paper has it (He et al., CVPR 2016, section 4.2): three
-// stages, and shortcuts without parameters, option A. Names of layers are those of the published checkpoints
-// (github.com/akamaster/pytorch_resnet_cifar10).
+// optionA describes a residual network for 32×32 images as in its paper (He et al., CVPR 2016, section 4.2): three
+// stages, and shortcuts without parameters (the paper's option A). The names of layers are those of the published
+// checkpoints (github.com/akamaster/pytorch_resnet_cifar10).
 type optionA struct {
 	blocks int // in each stage
 	planes int // feature maps of the first stage, doubled in each further one
@@ -37,8 +37,8 @@ func (o optionA) build(b *graph.Builder, x *G.Node) *G.Node {
 	return b.GlobalAvgPool(x)
 }
 
-// subsampled adds every second row and column of x [batch, channels, height, width], with as many channels of zeros
-// before and after its own as pad says.
+// subsampled adds every second row and column of x [batch, channels, height, width], with pad channels of zeros before
+// its channels and pad behind them.
 func subsampled(b *graph.Builder, x *G.Node, pad int) *G.Node {
 	for axis := 2; axis <= 3; axis++ {
 		full := x

@@ -14,10 +14,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestRoofline counts, for a batch of 64 on a card, the floating-point operations and the bytes of every kernel of a
-// forward pass, and from them the least time that an H100 (SXM: 67 TFLOP/s of float32, 3.35 TB/s) could take: the table
-// of docs/cuda.md. Bytes are those of each input and the output once. What a tile computes beyond the rows of a product
-// counts as time, not as work. The last line is for TF32, 495 TFLOP/s on tensor cores.
+// TestRoofline computes the table of docs/cuda.md. For a batch of 64 on a card it counts the floating-point operations
+// and the bytes of every kernel of a forward pass, and from them the least time that an H100 (SXM: 67 TFLOP/s of
+// float32, 3.35 TB/s) could take. Bytes are those of each input and of the output, once. What a tile computes beyond
+// the rows of a product counts as time but not as work. The last line is for TF32, 495 TFLOP/s on tensor cores.
 func TestRoofline(t *testing.T) {
 	racetest.OneGoroutine(t)
 	const flopRate, tensorRate, byteRate, batch = 67e12, 495e12, 3.35e12, 64
@@ -41,7 +41,7 @@ func TestRoofline(t *testing.T) {
 				continue
 			}
 			kind := s.Kind
-			work := 1.0 // computed for each operation that is wanted
+			work := 1.0 // floating-point operations, computed over needed ones
 			if c, ok := s.Attributes.(graph.ConvStep); ok {
 				w := s.Inputs[1].Shape
 				kind = fmt.Sprintf("convolution %d×%d", w[2], w[3])

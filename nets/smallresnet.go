@@ -14,13 +14,13 @@ type SmallResNetConfig struct {
 	Depth   int // number of layers with weights on the longest path: 6n + 2 for n blocks in each of the three stages
 	Width   int // feature maps of the first stage, doubled in each further one; the paper has 16
 	Classes int // at least 1
-	// Fashion makes the input that of Fashion-MNIST, 28×28 with its mean and standard deviation, instead of CIFAR's.
+	// Fashion selects the input of Fashion-MNIST, 28×28 with its mean and standard deviation, instead of CIFAR's.
 	Fashion bool
 }
 
 // SmallResNet returns the network with all parameters zero, named as torchvision names those of its residual networks:
-// conv1, bn1, layer{1,2,3}.i.{conv1,bn1,conv2,bn2,downsample.0,downsample.1}, fc. It takes [batch, 3, 32, 32] or, for
-// Fashion, [batch, 3, 28, 28]. It errors for a configuration that describes no such network, or one of more than 2^30
+// conv1, bn1, layer{1,2,3}.i.{conv1,bn1,conv2,bn2,downsample.0,downsample.1}, fc. It takes [batch, 3, 32, 32] or, with
+// Fashion, [batch, 3, 28, 28]. It is an error if the configuration describes no such network, or one of more than 2^30
 // parameter values.
 func SmallResNet(cfg SmallResNetConfig) (*Network, error) {
 	d, err := cfg.definition()

@@ -16,7 +16,7 @@ type swin struct {
 	blocks, heads []int
 }
 
-// swinEps is what layer norms of Swin add to the variance.
+// swinEps is the eps of Swin's layer norms, which is added to the variance.
 const swinEps = 1e-5
 
 func (w swin) build(b *graph.Builder, x *G.Node) *G.Node {
@@ -41,8 +41,8 @@ func (w swin) build(b *graph.Builder, x *G.Node) *G.Node {
 	return b.Do(func() (*G.Node, error) { return graph.ReduceMean(x, false, 1, 2) })
 }
 
-// merge adds a layer that makes one pixel with twice the channels of each 2×2: of their channels, column by column. A
-// row or column of zeros makes odd sizes even.
+// merge adds a layer that turns each 2×2 pixels into one with twice the channels, computed from the channels of all
+// four, column by column. A row or column of zeros makes odd sizes even.
 func (w swin) merge(b *graph.Builder, x *G.Node, name string, dim int) *G.Node {
 	if b.Err() != nil {
 		return nil
@@ -56,7 +56,7 @@ func (w swin) merge(b *graph.Builder, x *G.Node, name string, dim int) *G.Node {
 	return b.Do(func() (*G.Node, error) { return graph.Linear(x, weight, nil) })
 }
 
-// attend adds the attention of x [batch, height, width, dim] within windows that are shifted down and right by so many
+// attend adds the attention of x [batch, height, width, dim] within windows that are shifted down and right by shift
 // pixels. Along an axis that one window covers there is no shift.
 func (w swin) attend(b *graph.Builder, x *G.Node, name string, heads, shift int) *G.Node {
 	if b.Err() != nil {
@@ -89,8 +89,8 @@ func (w swin) attend(b *graph.Builder, x *G.Node, name string, heads, shift int)
 	return rolled(b, x, 2, -shifts[1], width)
 }
 
-// positions adds the bias [heads, window², window²] that tells pixels of a window by where they are from each other: a
-// row of relative_position_bias_table for each difference in height and width.
+// positions adds the bias [heads, window², window²] by the relative positions of two pixels in a window.
+// relative_position_bias_table has a row for each difference in height and width.
 func (w swin) positions(b *graph.Builder, name string, heads int) *G.Node {
 	span, area := 2*w.window-1, w.window*w.window
 	table := b.Param(name+".relative_position_bias_table", span*span, heads)
@@ -115,7 +115,7 @@ func (w swin) index() []int {
 	return out
 }
 
-// fill sets the index that the state dict holds.
+// fill sets the index that is stored in the state dict.
 func (w swin) fill(p *graph.Param) {
 	if strings.HasSuffix(p.Name, ".relative_position_index") {
 		for i, row := range w.index() {
@@ -124,13 +124,14 @@ func (w swin) fill(p *graph.Param) {
 	}
 }
 
-// mask returns what keeps pixels apart that only the shift around the edges brought into one window: -100 for them and
-// else 0, [windows, 1, window², window²].
+// mask returns the mask [windows, 1, window², window²] that separates pixels which are in one window only because the
+// shift wraps around the edges: -100 for these, 0 for others.
 func (w swin) mask(b *graph.Builder, rows, columns int, shifts [2]int) *G.Node {
 	area := w.window * w.window
 	name := fmt.Sprintf("mask of %d×%d windows", rows, columns)
 	return b.Constant(name, func() []float64 {
-		// region tells the parts of an axis apart that belong together: before the last window, and its two sides.
+		// region numbers the parts of an axis whose pixels belong together: those before the last window, and the two
+		// sides of the last window.
 		region := func(i, size, shift int) int {
 			switch {
 			case i < size-w.window:
@@ -160,7 +161,7 @@ func (w swin) mask(b *graph.Builder, rows, columns int, shifts [2]int) *G.Node {
 	}, rows*columns, 1, area, area)
 }
 
-// sizes returns the lengths of four axes.
+// sizes returns the lengths of the four axes of x.
 func sizes(x *G.Node) (n, height, width, channels int) {
 	s := x.Shape()
 	return s[0], s[1], s[2], s[3]
@@ -174,8 +175,8 @@ func padded(b *graph.Builder, x *G.Node, height, width int) *G.Node {
 	})
 }
 
-// rolled adds the first n elements of x along an axis after it has been turned back by shift elements: what leaves it
-// in front comes in behind.
+// rolled adds the first n elements of x along an axis, after rotating the axis by shift elements towards the front:
+// elements that leave it in front enter it at the end.
 func rolled(b *graph.Builder, x *G.Node, axis, shift, n int) *G.Node {
 	return b.Do(func() (*G.Node, error) {
 		size := x.Shape()[axis]

@@ -6,13 +6,13 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// architecture is a network with a name of its own.
+// architecture is a network with a complete name, without numbers to fill in.
 type architecture struct {
 	name   string
 	define func(name string, classes int) Definition
 }
 
-// imageNet returns an architecture of torchvision for images of 224×224.
+// imageNet returns an architecture of torchvision for 224×224 images.
 func imageNet(name, head string, p Preprocessing, build func(b *graph.Builder, x *G.Node) *G.Node) architecture {
 	return architecture{name, func(name string, classes int) Definition {
 		return Definition{
@@ -21,10 +21,10 @@ func imageNet(name, head string, p Preprocessing, build func(b *graph.Builder, x
 	}}
 }
 
-// architectures lists the networks with names of their own: those of the CIFAR literature, then torchvision's.
+// architectures lists the networks with complete names: those of the CIFAR literature, then torchvision's.
 //
-// Layers bear torchvision's names, so that its published files load, and the preprocessing is that of the weights
-// IMAGENET1K_V1. Built for training they have torchvision's dropout, but not the stochastic depth of EfficientNet,
+// Layers have torchvision's names, so that its published files can be loaded, and the preprocessing is that of the
+// weights IMAGENET1K_V1. For training they have torchvision's dropout, but not the stochastic depth of EfficientNet,
 // ConvNeXt and Swin, which leaves out whole branches at random.
 func architectures() []architecture {
 	var out []architecture
@@ -55,6 +55,7 @@ func architectures() []architecture {
 	)
 }
 
-// DefinitionOf returns what [New] makes of a name, to be changed and given to [Define]: another Input, say, for a
-// network that takes images of any size. An unknown name is an error that lists the known ones and wraps [ErrUnknown].
+// DefinitionOf returns the definition of the network that [New] makes for a name. It can be changed and given to
+// [Define], for example with another Input for a network that accepts any size. An unknown name is an error that lists
+// the known ones and wraps [ErrUnknown].
 func DefinitionOf(name string, classes int) (Definition, error) { return definitionOf(name, classes) }

@@ -22,9 +22,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// fillByFormula sets the parameters as those of the reference networks: with u = sin(0.618 i + crc32(name) mod 1000)
-// for flat index i, running means 0.1 u, running variances 1 + 0.5 u², biases 0.05 u, other vectors 1 + 0.1 u, and all
-// else √(2/fan in)·√2·u, in float64 before it is rounded.
+// fillByFormula sets the parameters to those of the reference networks. With u = sin(0.618 i + crc32(name) mod 1000)
+// for flat index i, running means are 0.1 u, running variances 1 + 0.5 u², biases 0.05 u, other vectors 1 + 0.1 u, and
+// all other parameters √(2/fan in)·√2·u. They are computed in float64 and then rounded.
 func fillByFormula(params []*graph.Param) {
 	for _, p := range params {
 		if strings.HasSuffix(p.Name, "relative_position_index") {
@@ -55,7 +55,7 @@ func fillByFormula(params []*graph.Param) {
 	}
 }
 
-// inputByFormula returns n images of the given shape that are normalised already.
+// inputByFormula returns n images of the given shape, already normalised.
 func inputByFormula(n int, shape []int) graph.Batch {
 	size := n
 	for _, d := range shape {
@@ -68,7 +68,7 @@ func inputByFormula(n int, shape []int) graph.Batch {
 	return b
 }
 
-// sized returns the network of a name for images of size × size, with weights by formula.
+// sized returns the network of the given name for images of size × size, with weights by formula.
 func sized(t testing.TB, name string, size int) *nets.Network {
 	t.Helper()
 	d, err := nets.DefinitionOf(name, 1000)
@@ -82,7 +82,7 @@ func sized(t testing.TB, name string, size int) *nets.Network {
 	return net
 }
 
-// relative returns the largest difference, in shares of the largest absolute value that is wanted.
+// relative returns the largest difference, divided by the largest absolute value in want.
 func relative(want, got []float64) float64 {
 	largest, worst := 0.0, 0.0
 	for i, w := range want {
@@ -119,21 +119,21 @@ func TestTorchvisionFixtures(t *testing.T) {
 	}
 }
 
-// golden is what testdata/networks.py writes of a network.
+// golden holds what testdata/networks.py has written about a network.
 type golden struct {
 	Params           []string // name and axes, separated by spaces
 	Size             int      // of the image in height and width
 	Features, Logits sampled
 }
 
-// sampled is a vector of which some elements are known, at equal distances from the first.
+// sampled is a vector of which every so many-th element is known, from the first on.
 type sampled struct {
 	Values  []float64
-	Largest float64 // absolute value of all
+	Largest float64 // largest absolute value of all elements
 	Length  int
 }
 
-// compare returns the largest difference of the known elements, in shares of the largest value.
+// compare returns the largest difference of the known elements, divided by the largest value.
 func (s sampled) compare(t *testing.T, got []float64) float64 {
 	t.Helper()
 	require.Len(t, got, s.Length)
@@ -159,8 +159,8 @@ func readGolden(t *testing.T) map[string]golden {
 	return all
 }
 
-// TestNetworksMatchPyTorch compares names and shapes of all parameters, features and logits with those of torchvision,
-// in both precisions for all but the largest.
+// TestNetworksMatchPyTorch compares the names and shapes of all parameters, the features and the logits with those of
+// torchvision. All but the largest networks are compared in both precisions.
 func TestNetworksMatchPyTorch(t *testing.T) {
 	all := readGolden(t)
 	for _, name := range nets.Names() {
@@ -191,7 +191,7 @@ func TestNetworksMatchPyTorch(t *testing.T) {
 			fillByFormula(net.Params())
 			for dtype, limit := range map[tensor.Dtype]float64{G.Float32: 1e-4, G.Float64: 1e-11} {
 				if dtype == G.Float64 && (testing.Short() || values > 30_000_000) {
-					continue // its kernels are plain Go
+					continue // float64 runs in plain Go and takes long
 				}
 				got := runAll(t, net, graph.Options{Dtype: dtype, Workers: 1}, inputByFormula(1, net.InputShape()))
 				features, logits := want.Features.compare(t, got[nets.Features]),

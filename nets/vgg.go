@@ -11,7 +11,7 @@ import (
 // vgg describes a network of 3×3 convolutions with batch norm (Simonyan & Zisserman, ICLR 2015).
 type vgg struct {
 	stages [][]int // channels of each convolution, stage by stage; pooling follows each stage
-	side   int     // pixels in height and width that images are averaged to before the linear layers
+	side   int     // height and width in pixels to which feature maps are averaged before the linear layers
 	hidden int     // neurons of the two layers before the head
 }
 
@@ -34,8 +34,8 @@ func (v vgg) build(b *graph.Builder, x *G.Node) *G.Node {
 	return b.Dropout(b.ReLU(b.Linear(x, "classifier.3", v.hidden)), "classifier.5", 0.5)
 }
 
-// adaptiveAvgPool brings x [batch, channels, height, width] to side × side pixels. Pixel i of a row is the mean of
-// pixels ⌊i·n/side⌋ to ⌈(i+1)·n/side⌉ of the n there are, as PyTorch's AdaptiveAvgPool2d has it; columns likewise.
+// adaptiveAvgPool averages x [batch, channels, height, width] to side × side pixels. As in PyTorch's AdaptiveAvgPool2d,
+// pixel i of a row is the mean of pixels ⌊i·n/side⌋ to ⌈(i+1)·n/side⌉, exclusive, of n; columns likewise.
 func adaptiveAvgPool(b *graph.Builder, x *G.Node, side int) *G.Node {
 	if b.Err() != nil {
 		return nil
@@ -54,7 +54,7 @@ func adaptiveAvgPool(b *graph.Builder, x *G.Node, side int) *G.Node {
 	return x
 }
 
-// adaptiveMeans returns the matrix [side, n] that takes n pixels to side means.
+// adaptiveMeans returns the matrix [side, n] that maps n pixels to side means.
 func adaptiveMeans(b *graph.Builder, n, side int) *G.Node {
 	return b.Constant(fmt.Sprintf("means of %d", n), func() []float64 {
 		out := make([]float64, side*n)

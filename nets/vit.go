@@ -44,14 +44,14 @@ func (v vit) build(b *graph.Builder, x *G.Node) *G.Node {
 	return reshape(b, first, batch, v.dim)
 }
 
-// attend adds a torch.nn.MultiheadAttention of x [batch, tokens, dim] with itself.
+// attend adds the self-attention of x [batch, tokens, dim], with the parameters of torch.nn.MultiheadAttention.
 func (v vit) attend(b *graph.Builder, x *G.Node, name string) *G.Node {
 	w, bias := b.Param(name+".in_proj_weight", 3*v.dim, v.dim), b.Param(name+".in_proj_bias", 3*v.dim)
 	qkv := b.Do(func() (*G.Node, error) { return graph.Linear(x, w, bias) })
 	return b.Linear(attention(b, qkv, v.heads), name+".out_proj", v.dim)
 }
 
-// perceptron adds linear layers name.0 and name.3 of x [..., dim] with GELU between.
+// perceptron adds the linear layers name.0 and name.3 to x [..., dim], with GELU between them.
 func perceptron(b *graph.Builder, x *G.Node, name string, hidden int) *G.Node {
 	if b.Err() != nil {
 		return nil

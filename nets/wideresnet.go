@@ -20,7 +20,7 @@ type WideResNetConfig struct {
 
 // WideResNet returns the network with all parameters zero, named as in the PyTorch checkpoints of outlier exposure
 // (Hendrycks et al., ICLR 2019): conv1, block{1,2,3}.layer.i.{bn1,conv1,bn2,conv2,convShortcut}, bn1, fc. It takes
-// [batch, 3, 32, 32]. It errors for a configuration that describes no such network, or one of more than 2^30 parameter
+// [batch, 3, 32, 32]. It is an error if the configuration describes no such network, or one of more than 2^30 parameter
 // values.
 func WideResNet(cfg WideResNetConfig) (*Network, error) {
 	d, err := cfg.definition()
@@ -62,7 +62,7 @@ func (c WideResNetConfig) build(b *graph.Builder, x *G.Node) *G.Node {
 			}
 			pre, shortcut := b.ReLU(b.BatchNorm(x, block+".bn1", bnEps)), x
 			if in != width {
-				pre = b.Tap(block+".pre", pre) // two convolutions read it
+				pre = b.Tap(block+".pre", pre) // tapped, because two convolutions read it
 			}
 			y := b.ReLU(b.BatchNorm(b.Conv(pre, block+".conv1", conv3x3(width, stride)), block+".bn2", bnEps))
 			y = b.Conv(b.Dropout(y, block+".dropout", c.Dropout), block+".conv2", conv3x3(width, 1))
