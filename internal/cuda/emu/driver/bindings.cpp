@@ -1,5 +1,5 @@
-// What Gorgonia's bindings to CUDA (gorgonia.org/cu) call beyond driver.cpp, so that Gorgonia's own machine runs on the emulated card:
-// contexts of its own, the default stream, copies that wait, and the few functions of cuBLAS and cuDNN.
+// The functions that Gorgonia's bindings to CUDA (gorgonia.org/cu) call and driver.cpp lacks, so that Gorgonia's own machine runs on the
+// emulated card: created contexts, the default stream, synchronous copies, and a few functions of cuBLAS and cuDNN.
 #include "state.h"
 
 static std::map<uintptr_t, int> created;
@@ -21,7 +21,7 @@ API CUresult cuCtxDestroy_v2(uintptr_t c) {
 API CUresult cuCtxGetCurrent(uintptr_t *c) { *c = current; return SUCCESS; }
 API CUresult cuCtxSynchronize() { BEGIN_IN_CONTEXT("cuCtxSynchronize") return SUCCESS; }
 
-API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n); // of driver.cpp
+API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n); // in driver.cpp
 API CUresult cuMemAllocManaged(CUdeviceptr *p, size_t n, unsigned) { return cuMemAlloc_v2(p, n); }
 API CUresult cuMemcpy(CUdeviceptr d, CUdeviceptr s, size_t n) {
 	BEGIN_IN_CONTEXT("cuMemcpy")
@@ -51,7 +51,7 @@ API CUresult cuModuleLoadData(module **m, const void *image) {
 	return SUCCESS;
 }
 
-// Matrices by columns, c = alpha op(a) op(b) + beta c.
+// Computes c = alpha op(a) op(b) + beta c. Matrices are stored column by column.
 API int cublasCreate_v2(void **h) { *h = malloc(1); return 0; }
 API int cublasDestroy_v2(void *h) { free(h); return 0; }
 API int cublasSgemm_v2(void *, int ta, int tb, int m, int n, int k, const float *alpha, const float *a, int lda, const float *b, int ldb, const float *beta, float *c, int ldc) {

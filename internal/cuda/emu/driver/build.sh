@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build.sh DIR [SOURCE.cu PTX]...: the emulated driver as DIR/libcuda.so.1, with more kernels from other sources than package cuda's.
-# Needs g++. Compiles each source of kernels on its own.
+# build.sh DIR [SOURCE.cu PTX]... builds the emulated driver as DIR/libcuda.so.1, with package cuda's kernels and those of the given sources.
+# Needs g++. Each source of kernels is compiled by itself.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../../kernels

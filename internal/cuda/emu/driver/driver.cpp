@@ -1,9 +1,9 @@
-// libcuda.so.1 on host memory: the part of the driver that package cuda calls, for tests on machines without a card. Device memory is
-// filled with NaN when it is allocated, lies between red zones that every launch must leave as they are, and is told from host memory
-// in copies. A module's kernels are those that its PTX names; what runs is the same source compiled by g++, see run.cpp. All work is
-// done when it is queued.
+// This is libcuda.so.1 in host memory: the functions of the driver that package cuda calls, for tests on machines without a card. Device
+// memory is filled with NaN when it is allocated. It lies between red zones, which no launch may change. Copies check which memory is the
+// device's and which the host's. A module has the kernels that its PTX names; the code that runs is the same source compiled by g++, see
+// run.cpp. All work is done at once when it is queued.
 //
-// Beside the driver's functions there are those of tests, emu_...: see package emu.
+// The functions emu_... are for tests: see package emu.
 #include "state.h"
 
 static const std::map<int, std::pair<const char *, const char *>> errors = {
@@ -20,7 +20,8 @@ API void emu_reset() { LOCKED failures.clear(); lost = 0; total = (size_t)8 << 3
 API void emu_set_memory(size_t bytes) { LOCKED total = bytes; }
 API void emu_set_devices(long n) { LOCKED devices = n; }
 API void emu_set_capability(long tenfold) { LOCKED capability = (int)tenfold; }
-// What is in use: bytes of device memory, blocks of it, bytes of pinned memory, streams, contexts, modules; and what happened so far.
+// Writes the counts of package emu's Used: what is in use (bytes and blocks of device memory, bytes of pinned memory, streams, contexts,
+// modules), and what has happened so far.
 API void emu_count(int64_t *out) {
 	LOCKED
 	int64_t host = 0;
@@ -48,9 +49,9 @@ API CUresult cuDeviceGetName(char *s, int n, int d) { snprintf(s, n, "emulated c
 API CUresult cuDeviceTotalMem_v2(size_t *b, int) { LOCKED *b = total; return SUCCESS; }
 API CUresult cuDeviceGetAttribute(int *v, int a, int) { 
 	switch (a) {
-	case 1: case 2: case 3: *v = 1024; break; // threads of a block
+	case 1: case 2: case 3: *v = 1024; break; // the most threads of a block
 	case 4: *v = 64; break;
-	case 5: *v = 2147483647; break; // blocks of a grid
+	case 5: *v = 2147483647; break; // the most blocks of a grid
 	case 6: case 7: *v = 65535; break;
 	case 10: *v = 32; break; // threads of a warp
 	case 16: *v = 132; break; // multiprocessors
@@ -70,13 +71,13 @@ API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
 	size_t whole = (n + 2 * zone + 255) / 256 * 256;
 	char *base = (char *)aligned_alloc(256, whole);
 	if (!base) return OUT_OF_MEMORY;
-	memset(base, 0xff, whole); // as float32 that is NaN
+	memset(base, 0xff, whole); // NaN, read as float32
 	*p = (CUdeviceptr)(base + zone);
 	blocks[*p] = {n, base}, used += n;
 	return SUCCESS;
 }
 API CUresult cuMemFree_v2(CUdeviceptr p) {
-	LOCKED // works on a lost context, too: the memory of this process is given back in any case
+	LOCKED // no check for a lost context: the memory of this process is freed in any case
 	auto b = blocks.find(p);
 	if (b == blocks.end()) return INVALID_VALUE;
 	used -= b->second.bytes;

@@ -1,5 +1,5 @@
-// Lets g++ compile the kernels' sources for the emulated driver. Blocks run on threads of the processor, each block on one: what is
-// __shared__ or built in is a variable of that thread.
+// Lets g++ compile the kernels' sources for the emulated driver. Each block runs on one thread of the processor, so __shared__ and built-in
+// variables are thread-local variables.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -22,7 +22,7 @@ inline unsigned long long atomicCAS(unsigned long long *p, unsigned long long ex
 }
 inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) { return (unsigned __int128)a * b >> 64; }
 
-// TF32: eleven bits of significand, rounded to nearest with ties away from zero; the product of fragments is that of the whole warp.
+// TF32 has eleven bits of significand, rounded to nearest with ties away from zero. A product of fragments is that of the whole warp.
 inline unsigned tf32(float v) {
 	unsigned u;
 	memcpy(&u, &v, sizeof u);

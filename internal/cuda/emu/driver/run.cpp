@@ -1,5 +1,5 @@
-// Runs kernels: blocks side by side on threads of the processor, the threads of a block one after the other, as fibers that change
-// places at barriers where the kernel has some.
+// Runs kernels. Blocks run in parallel on threads of the processor. The threads of a block run one after the other; if the kernel has
+// barriers they are fibers, which switch at each barrier.
 #include <atomic>
 #include <condition_variable>
 #include <signal.h>
@@ -11,7 +11,7 @@
 static std::map<std::string, host_kernel> &known() { static std::map<std::string, host_kernel> k; return k; }
 extern "C" void emu_register(const char *name, void (*call)(void **), int args) { known()[name] = {call, args}; }
 
-// A module's kernels are the entries of its PTX; g++ must have compiled each, with as many parameters.
+// A module's kernels are the entries of its PTX. Each must have been compiled by g++ with the same number of parameters.
 module *load_module(const char *ptx, std::string &why) {
 	std::string s(ptx);
 	auto loaded = new module;
@@ -99,8 +99,8 @@ extern "C" void emu_barrier() {
 	if (running) leave(*running);
 }
 
-// The fragments of a warp's threads, twice, so that one set is read while the next is written: a thread comes to the next but one
-// product only when all have come to the next.
+// The fragments of a warp's threads. There are two sets: one is read while the other is written. That is enough, because a thread reaches
+// the next product but one only when all threads have reached the next.
 struct warp { unsigned a[2][32][4], b[2][32][2], products[32]; };
 extern "C" void emu_mma(float *sum, const unsigned *a, const unsigned *b) {
 	static thread_local warp warps[32];
@@ -119,7 +119,7 @@ extern "C" void emu_mma(float *sum, const unsigned *a, const unsigned *b) {
 	}
 }
 
-// Runs the threads of a block, from barrier to barrier. It fails where some wait at one that others never reach.
+// Runs the threads of a block from barrier to barrier. It fails if some threads wait at a barrier that others never reach.
 static bool run_block(const function &f) {
 	unsigned n = blockDim.x;
 	if (!f.barrier) {
@@ -143,7 +143,7 @@ static bool run_block(const function &f) {
 	return true;
 }
 
-// One launch, whose blocks the caller and the crew take one by one.
+// A launch, whose blocks the caller and the crew (the threads below) run one by one.
 struct job {
 	const function *f;
 	grid g;
@@ -161,8 +161,8 @@ struct job {
 	}
 };
 
-// Threads that wait for launches, one at a time. A launch waits for those of them that have come before its blocks were all taken, not
-// for those that a busy machine has not woken yet.
+// The crew: threads that wait for launches and help with one at a time. A launch waits only for the threads that have taken part, not for
+// those that a busy machine has not woken yet.
 struct crew {
 	std::mutex m;
 	std::condition_variable start, end;
@@ -171,7 +171,7 @@ struct crew {
 	unsigned at_work = 0;
 	crew() {
 		unsigned n = std::thread::hardware_concurrency();
-		sigset_t all, before; // signals are for the program's own threads
+		sigset_t all, before; // the program's own threads handle signals
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 		for (unsigned i = 0; i + 1 < n && i < 7; i++) std::thread([this] { serve(); }).detach();
@@ -204,10 +204,10 @@ struct crew {
 };
 
 bool run_grid(const function &f, grid g, void **arguments) {
-	static crew *all = new crew; // its threads outlive the program's
+	static crew *all = new crew; // never freed: its threads run until the process ends
 	job j;
 	j.f = &f, j.g = g, j.arguments = arguments;
-	uint64_t threads = (uint64_t)g.x * g.y * g.z * g.threads, few = f.barrier ? 1024 : 16384; // not worth waking the crew for
+	uint64_t threads = (uint64_t)g.x * g.y * g.z * g.threads, few = f.barrier ? 1024 : 16384; // so few threads are not worth waking the crew
 	if (threads <= few) j.work();
 	else all->run(j);
 	return !j.bad;

@@ -1,4 +1,4 @@
-// What the parts of the emulated driver share: the state of the card, all of it under one lock, and the names of results.
+// Declarations that the parts of the emulated driver share: the state of the card, all of it under one lock, and the names of results.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -24,13 +24,13 @@ inline std::map<CUdeviceptr, block> blocks;
 inline std::map<void *, size_t> pinned;
 inline size_t used, total = (size_t)8 << 30;
 inline long streams, contexts, modules, devices = 1;
-inline long launches, uploads, uploaded, downloads, pageable; // so far; uploaded in bytes, pageable copies from or to memory that is not pinned
+inline long launches, uploads, uploaded, downloads, pageable; // counts so far; uploaded is in bytes, pageable counts copies from or to memory that is not pinned
 inline int capability = 90;   // ten times the compute capability
-inline int lost;              // the error that the context keeps, once it has one
-inline thread_local uintptr_t current; // a device's number and 1 for its primary context, an address for one that was created
+inline int lost;              // the error of a lost context, which it keeps for good; 0 before
+inline thread_local uintptr_t current; // the current context: a device's number plus 1 for its primary context, an address for a created context
 inline const size_t zone = 256;
 
-// Failures that tests ask for: the n-th next call of a function answers code.
+// Failures that tests ask for: after a number of further calls, a function returns code.
 struct failure { long after; int code; };
 inline std::map<std::string, failure> failures;
 inline CUresult planned(const char *call) {
@@ -44,7 +44,7 @@ inline CUresult planned(const char *call) {
 #define BEGIN(name) LOCKED if (CUresult r = planned(name)) return r;
 #define BEGIN_IN_CONTEXT(name) BEGIN(name) if (!current) return INVALID_CONTEXT; if (lost) return lost;
 
-// Package cuda gives all work to streams of its own. Others work on the default stream, 0, of contexts that they have created.
+// Package cuda queues all work on streams that it has created. Other users may use the default stream, 0, of contexts that they have created.
 inline bool usable(uintptr_t stream) { return stream || current > 1000; }
 
 inline bool on_device(CUdeviceptr p, size_t n) {
@@ -57,10 +57,10 @@ inline bool is_pinned(const void *p, size_t n) {
 }
 bool zones_intact();
 
-// A kernel: what g++ has compiled, and whether its threads wait for each other.
+// A kernel: the function that g++ has compiled, and whether it has barriers.
 struct host_kernel { void (*call)(void **); int args; };
 struct function { std::string name; host_kernel kernel; bool barrier; };
 struct module { std::map<std::string, function> functions; };
-module *load_module(const char *ptx, std::string &why); // NULL for a module that is refused, and why
+module *load_module(const char *ptx, std::string &why); // NULL if the module is refused; why says for what reason
 struct grid { unsigned x, y, z, threads; };
-bool run_grid(const function &f, grid g, void **arguments); // false where threads miss a barrier
+bool run_grid(const function &f, grid g, void **arguments); // false if threads miss a barrier
