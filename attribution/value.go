@@ -60,7 +60,7 @@ func (v ownDifferentiable) Gradient(logits []float64, class int, dst []float64) 
 	v.gradient(logits, class, dst)
 }
 
-// CheckValue returns an error for a value function that is unknown or needs more classes than there are. It
+// CheckValue returns an error for a value function that is unknown or needs more classes. It accepts nil.
 // accepts nil.
 func CheckValue(v ValueFunction, classes int) error {
 	if v, ok := v.(Value); ok {

@@ -128,8 +128,7 @@ func meanSquaredError(x, y []float64) float64 {
 	return total / float64(len(x))
 }
 
-// covered is the share of the players whose interval holds the true value, rounding aside. Neighbours mostly have the
-// same degrees of freedom, and so the same multiple of the standard error, which takes as long as many an estimate.
+// covered is the share of the players whose interval holds the true value; differences by rounding are tolerated.
 func covered(truth []float64, e *attribution.Estimate, level float64) float64 {
 	held, multiple := 0, 0.0
 	for i, v := range truth {

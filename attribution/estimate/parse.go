@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Parse reads an estimator's name as its Name method writes it, for example permutation, antithetic,
+// Parse returns the estimator with that name, as its Name method returns it, for example permutation, antithetic,
 // permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, odd-regression,
 // svarm-stratified, integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased,
 // gradient-activation, deeplift-rescale, conductance, closed-form, exact, top-35, recommended.
