@@ -10,23 +10,24 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// Hash identifies what a picture shows: dataset.ContentHash returns it.
+// Hash identifies a picture by its content; dataset.ContentHash computes it.
 type Hash = [sha256.Size]byte
 
-// sortedHashes returns hashes in ascending order, each once.
+// sortedHashes returns the hashes in ascending order without repetitions.
 func sortedHashes(hashes []Hash) []Hash {
 	out := slices.Clone(hashes)
 	slices.SortFunc(out, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
 	return slices.Compact(out)
 }
 
-// holds tells whether ascending hashes have one.
+// holds reports whether h is among the ascending hashes.
 func holds(sorted []Hash, h Hash) bool {
 	_, found := slices.BinarySearchFunc(sorted, h, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
 	return found
 }
 
-// calibration is what a detector knows of the held-out pictures that it was calibrated on.
+// calibration holds the held-out pictures that a detector was calibrated on, and the calibration made from their
+// scores.
 type calibration struct {
 	record   conformal.Record
 	pictures []Hash // ascending; empty where they are not known
@@ -40,7 +41,7 @@ func (c *calibration) calibrator() (*conformal.Calibrator, error) {
 	return c.made, c.err
 }
 
-// copied returns a copy of the detector after change has been applied to it. The copy compiles programs of its own.
+// copied returns a copy of the detector to which change has been applied. The copy compiles its own programs.
 func (d *Detector) copied(change func(*Detector)) *Detector {
 	out := &Detector{
 		net: d.net, preprocessing: d.preprocessing, options: d.options, contributions: d.contributions, mean: d.mean,
@@ -52,19 +53,19 @@ func (d *Detector) copied(change func(*Detector)) *Detector {
 	return out
 }
 
-// WithFitPictures returns a detector that also knows the hashes of the pictures that it was fitted to, so that these
-// are refused where held-out pictures are called for. [Fit] sees network input, not pictures, and cannot know the
-// hashes.
+// WithFitPictures returns a detector that also knows the hashes of the pictures that it was fitted to, so that it can
+// refuse these pictures where held-out ones are needed. [Fit] sees network input instead of pictures and therefore
+// cannot know the hashes.
 func (d *Detector) WithFitPictures(pictures []Hash) *Detector {
 	return d.copied(func(out *Detector) { out.fitPictures = sortedHashes(pictures) })
 }
 
-// FitPictures returns the hashes of the pictures that the detector was fitted to, each once in ascending order, none
+// FitPictures returns the hashes of the pictures that the detector was fitted to, each once, in ascending order; nil
 // where they are not known.
 func (d *Detector) FitPictures() []Hash { return slices.Clone(d.fitPictures) }
 
-// CalibrationPictures returns the hashes of the pictures that the detector was calibrated on, each once in ascending
-// order, none where they are not known.
+// CalibrationPictures returns the hashes of the pictures that the detector was calibrated on, each once, in ascending
+// order; nil where they are not known.
 func (d *Detector) CalibrationPictures() []Hash {
 	if d.calibration == nil {
 		return nil
@@ -72,7 +73,7 @@ func (d *Detector) CalibrationPictures() []Hash {
 	return slices.Clone(d.calibration.pictures)
 }
 
-// CheckHeldOut fails with a [FittedError] where the detector was fitted to some of the pictures.
+// CheckHeldOut returns a [FittedError] where the detector was fitted to some of the pictures.
 func (d *Detector) CheckHeldOut(pictures []Hash) error {
 	seen, first := 0, -1
 	for i, h := range pictures {
@@ -89,12 +90,12 @@ func (d *Detector) CheckHeldOut(pictures []Hash) error {
 	return nil
 }
 
-// Calibrate returns the detector with a calibration of the scores of held-out in-distribution pictures, as
-// [Detector.Score] gives them; neither the detector nor the network may have seen these pictures before. The
+// Calibrate returns a copy of the detector with a calibration by the scores of held-out in-distribution pictures,
+// which [Detector.Score] computed. Neither the detector nor the network may have seen these pictures before. The
 // calibration replaces an earlier one. pictures holds the pictures' hashes in the order of the scores, or is empty
-// where they are not known; a picture that the detector was fitted to is an error that wraps [ErrFitted] and gives its
-// index. Where the scores are too few to promise o.Alpha, the error is a [conformal.TooFewError]; other errors are
-// those of [conformal.NewCalibrator].
+// where they are not known. A picture that the detector was fitted to is an error that wraps [ErrFitted] and gives
+// the picture's index. Where there are too few scores for the false-alarm rate o.Alpha, the error is a
+// [conformal.TooFewError]. Other errors are those of [conformal.NewCalibrator].
 func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Options) (*Detector, error) {
 	if len(pictures) != 0 && len(pictures) != len(scores.Score) {
 		return nil, fmt.Errorf("line: calibrate: expected a picture for each of %d scores, got %d", len(scores.Score),
@@ -137,8 +138,8 @@ func (d *Detector) Calibrate(scores *Scores, pictures []Hash, o conformal.Option
 	}), nil
 }
 
-// CalibrationRecord returns what the detector was calibrated with: scores ascending, and options, which may be changed
-// to make another promise of the same scores by [conformal.NewCalibrator]. A detector without a calibration gives
+// CalibrationRecord returns the calibration's scores, ascending, and its options. [conformal.NewCalibrator] makes a
+// calibrator with other options from the same scores. For a detector without a calibration the error is
 // [ErrNotCalibrated].
 func (d *Detector) CalibrationRecord() (conformal.Record, error) {
 	if d.calibration == nil {
@@ -149,8 +150,8 @@ func (d *Detector) CalibrationRecord() (conformal.Record, error) {
 	return r, nil
 }
 
-// Calibrator returns what gives p-values and thresholds by the detector's calibration. A detector without one gives
-// [ErrNotCalibrated].
+// Calibrator returns the detector's calibrator, which gives p-values and thresholds. For a detector without a
+// calibration the error is [ErrNotCalibrated].
 func (d *Detector) Calibrator() (*conformal.Calibrator, error) {
 	if d.calibration == nil {
 		return nil, fmt.Errorf("line: %w", ErrNotCalibrated)
@@ -158,9 +159,9 @@ func (d *Detector) Calibrator() (*conformal.Calibrator, error) {
 	return d.calibration.calibrator()
 }
 
-// PValues returns the p-value of each score by the detector's calibration, in the order of the scores: for any α, at
-// most a share α of in-distribution pictures has a p-value of at most α. A detector without a calibration gives
-// [ErrNotCalibrated].
+// PValues returns the p-value of each score by the detector's calibration, in the order of the scores. For any α, at
+// most a share α of in-distribution pictures has a p-value of at most α. For a detector without a calibration the
+// error is [ErrNotCalibrated].
 func (d *Detector) PValues(s *Scores) ([]float64, error) {
 	c, err := d.Calibrator()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// hashes are n different ones.
+// hashes returns n different hashes.
 func hashes(n, from int) []line.Hash {
 	out := make([]line.Hash, n)
 	for i := range out {
@@ -25,7 +25,7 @@ func hashes(n, from int) []line.Hash {
 	return out
 }
 
-// heldOut scores n pictures.
+// heldOut returns the scores of n pictures that the detector was not fitted to.
 func heldOut(t testing.TB, det *line.Detector, n int, seed uint64) *line.Scores {
 	t.Helper()
 	s, err := det.Score(context.Background(), nettest.Stream(nettest.Batch(n, det.Network().InputShape(), 3, seed)))
@@ -76,7 +76,7 @@ func TestCalibrate(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, r.Scores[0], second.Scores[0], "a copy")
 
-	// The order of the scores leaves no trace.
+	// The result does not depend on the order of the scores.
 	slices.Reverse(scores.Score)
 	slices.Reverse(scores.Prediction)
 	reversed, err := plain.WithFitPictures(hashes(9, 100)).Calibrate(scores, hashes(40, 0),
@@ -85,7 +85,7 @@ func TestCalibrate(t *testing.T) {
 	require.Equal(t, read(t, path(t, det)), read(t, path(t, reversed)))
 }
 
-// path saves a detector.
+// path saves a detector and returns the file's path.
 func path(t testing.TB, det *line.Detector) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "det.npz")
@@ -93,7 +93,8 @@ func path(t testing.TB, det *line.Detector) string {
 	return out
 }
 
-// TestScoreImageIsJudgedByTheCalibration, per class too, and gives p-values.
+// TestScoreImageIsJudgedByTheCalibration: with a calibration ScoreImage decides by its thresholds, also those of
+// single classes, and returns p-values.
 func TestScoreImageIsJudgedByTheCalibration(t *testing.T) {
 	plain, _ := saved(t, line.DefaultOptions())
 	scores := heldOut(t, plain, 60, 7)
@@ -141,7 +142,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	require.ErrorIs(t, err, line.ErrNotCalibrated)
 }
 
-// TestDeployedDetectorsCalibrate: detectors of other methods too.
+// TestDeployedDetectorsCalibrate: detectors of other methods than LINe can be calibrated as well.
 func TestDeployedDetectorsCalibrate(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	samples := networkSamples(t, net, nettest.Batch(30, net.InputShape(), 3, 1))
@@ -161,7 +162,7 @@ func TestDeployedDetectorsCalibrate(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// TestStream yields what Collect collects.
+// TestStream: Stream yields the samples that Collect collects.
 func TestStream(t *testing.T) {
 	det, _ := saved(t, line.DefaultOptions())
 	prog, err := det.Compile(graph.Options{Batch: 2})

@@ -17,8 +17,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestCardsRunThePipeline: everything that the graph of LINe gives, with each of its parts on and off, is the
-// processor's, and so is what is fitted.
+// TestCardsRunThePipeline: a GPU (here an emulated one) gives the same outputs of LINe's graph as the processor, with
+// each of LINe's steps on and off, and fitting gives the same detector.
 func TestCardsRunThePipeline(t *testing.T) {
 	card := emu.Use(t)
 	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4,
@@ -64,8 +64,8 @@ func requireClose(t *testing.T, want, got []float32, what string) {
 	}
 }
 
-// TestCardMatchesPyTorch: features and logits of 64 images by the paper's network, and LINe's scores of them from
-// PyTorch's contributions, are PyTorch's within the bounds that hold for the processor.
+// TestCardMatchesPyTorch: features and logits of 64 images by the paper's network, and LINe's scores of them with the
+// contributions that PyTorch computed, agree with PyTorch within the same bounds as on the processor.
 func TestCardMatchesPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")
@@ -109,9 +109,9 @@ func TestCardMatchesPyTorch(t *testing.T) {
 		want  func() ([]float64, error)
 		bound float64
 	}{
-		// docs/results.md
+		// the bound of docs/results.md
 		{nets.Features, func() ([]float64, error) { return probe.Float64(nets.Features, n, features) }, 3e-6},
-		// docs/results.md
+		// the bound of docs/results.md
 		{nets.Logits, func() ([]float64, error) { return probe.Float64(nets.Logits, n, classes) }, 2e-5},
 		{line.Score, func() ([]float64, error) {
 			all, err := reference.Float64("line_pw90_pa90_clip1__cifar10_test", 5000)

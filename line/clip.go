@@ -14,10 +14,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// NewClipped is [New] for options with a ClipPercentile: limits are the upper bounds of the activations, of each neuron
-// [features], or with ClipPerClass of each class and neuron [classes, features], row-major. It errors for options
-// without a ClipPercentile, or with NoClipping, and for limits of another length or that are not finite. limits is
-// copied.
+// NewClipped is [New] for options with a ClipPercentile. limits are the upper bounds of the activations: one for each
+// neuron [features], or with ClipPerClass one for each class and neuron [classes, features], row-major. It returns an
+// error for options without a ClipPercentile or with NoClipping, and for limits that have another length or are not
+// finite. limits is copied.
 func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32,
 	o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
@@ -30,8 +30,9 @@ func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limi
 	return newDetector(ctx, net, c, slices.Clone(limits), o)
 }
 
-// ClipLimits returns the upper bound of each neuron's activations for images that the network predicts as the class,
-// [features]: the same for all classes unless the detector clips per class. It is nil where the detector does not clip.
+// ClipLimits returns the upper bound of each neuron's activations [features] for images that the network predicts as
+// the class. The bounds are the same for all classes unless the detector clips per class. The result is nil where the
+// detector does not clip.
 func (d *Detector) ClipLimits(class int) []float32 {
 	features := d.net.FeatureDim()
 	switch {
@@ -45,7 +46,7 @@ func (d *Detector) ClipLimits(class int) []float32 {
 	return slices.Clone(d.limits)
 }
 
-// limitShape is the shape of the bounds that are measured for a network.
+// limitShape is the shape of the bounds for a network.
 func (o Options) limitShape(classes, features int) []int {
 	if o.ClipPerClass {
 		return []int{classes, features}
@@ -53,7 +54,7 @@ func (o Options) limitShape(classes, features int) []int {
 	return []int{features}
 }
 
-// checkLimits fails unless the bounds fit the detector's options and network.
+// checkLimits returns an error unless the bounds fit the detector's options and network.
 func (d *Detector) checkLimits() error {
 	shape, n := d.options.limitShape(d.net.Classes(), d.net.FeatureDim()), 1
 	for _, size := range shape {
@@ -99,7 +100,8 @@ func (d *Detector) clip(b *graph.Builder, z, weight, bias *G.Node, routeByLabel 
 	return b.Do(func() (*G.Node, error) { return graph.ClassClip(z, class, limit) })
 }
 
-// clipLimits returns the bounds that the options ask for, from the activations kept: [features] or [classes, features].
+// clipLimits returns the bounds that the options ask for, [features] or [classes, features], from the kept
+// activations.
 func (k *keptFeatures) clipLimits(ctx context.Context, percentile float64) ([]float32, error) {
 	if k.byClass == nil {
 		return k.all.percentiles(ctx, percentile)
@@ -115,9 +117,9 @@ func (k *keptFeatures) clipLimits(ctx context.Context, percentile float64) ([]fl
 	return limits, nil
 }
 
-// percentiles returns the percentile of each column of the rows kept: [dim].
+// percentiles returns a percentile of each column of the kept rows [dim].
 func (s *sample) percentiles(ctx context.Context, percentile float64) ([]float32, error) {
-	const tile = 16 // columns in a cache line: rows are read once for so many
+	const tile = 16 // columns in a cache line, which are processed together, so that each line is read once
 	rows := s.kept()
 	out := make([]float32, s.dim)
 	group, ctx := errgroup.WithContext(ctx)

@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// fitFeatures fits LINe from features [n, d] and their labels.
+// fitFeatures fits LINe to features [n, d] and their labels.
 func fitFeatures(t require.TestingT, net *tiny, features []float32, labels []int, o line.Options,
 	workers int) *line.Detector {
 	m, err := line.NewMethod(o, graph.Options{Workers: workers, Batch: 3})
@@ -27,7 +27,7 @@ func fitFeatures(t require.TestingT, net *tiny, features []float32, labels []int
 	return m.Detector()
 }
 
-// everyClass returns n labels with each of k classes among them.
+// everyClass returns n labels that include each of k classes.
 func everyClass(n, k int) []int {
 	labels := make([]int, n)
 	for i := range labels {
@@ -39,7 +39,8 @@ func everyClass(n, k int) []int {
 	return labels
 }
 
-// TestClipLimitsArePercentiles of each neuron, over all training images or those of each class; few levels make ties.
+// TestClipLimitsArePercentiles: the limits are percentiles of each neuron, over all training images or those of each
+// class. Activations take few levels, so that there are ties.
 func TestClipLimitsArePercentiles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k, d := rapid.IntRange(1, 4).Draw(t, "classes"), rapid.IntRange(1, 40).Draw(t, "features")
@@ -64,7 +65,8 @@ func TestClipLimitsArePercentiles(t *testing.T) {
 	})
 }
 
-// TestClipLimitsOfOtherClipping: one bound for all neurons, or none.
+// TestClipLimitsOfOtherClipping: with a fixed δ the limit is the same for all neurons, and without clipping there are
+// none.
 func TestClipLimitsOfOtherClipping(t *testing.T) {
 	net := newTiny(2, 3, 1)
 	train := nettest.Stream(net.batch(6, 1))
@@ -77,7 +79,7 @@ func TestClipLimitsOfOtherClipping(t *testing.T) {
 	require.Equal(t, off, det.Options())
 }
 
-// TestClipPercentileOptions: the percentile takes the place of the bound, in options and reports.
+// TestClipPercentileOptions: options and reports show the percentile in the place of δ.
 func TestClipPercentileOptions(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	o := line.DefaultOptions()
@@ -101,13 +103,13 @@ func TestClipPercentileOptions(t *testing.T) {
 	}
 }
 
-// TestClipAt100ChangesNoTrainingImage: no activation exceeds the largest of its neuron, or of its neuron and class
-// where every image is predicted as its label.
+// TestClipAt100ChangesNoTrainingImage: at percentile 100 no activation exceeds the limit, which is the largest of its
+// neuron, or of its neuron and class where every image is predicted as its label.
 func TestClipAt100ChangesNoTrainingImage(t *testing.T) {
 	net := newTiny(4, 9, 2)
 	train := net.batch(50, 1)
 	train.Labels = run(t, net, graph.Options{Fetch: []string{"prediction"}}, nettest.Stream(train)).ints["prediction"]
-	var full []int // some classes may never be predicted: give each one image more
+	var full []int // some classes may never be predicted, so that each gets one more image
 	for k := range net.classes {
 		full = append(full, k)
 	}
@@ -125,8 +127,8 @@ func TestClipAt100ChangesNoTrainingImage(t *testing.T) {
 	}
 }
 
-// TestClipPercentileKnowsNoScale: activations twice as large with weights half as large leave the scores as they are,
-// to the bit; with one bound for all they change.
+// TestClipPercentileKnowsNoScale: activations twice as large with weights half as large leave the scores unchanged,
+// bit for bit. With one δ for all neurons the scores change.
 func TestClipPercentileKnowsNoScale(t *testing.T) {
 	net, scaled := newTiny(4, 9, 2), newTiny(4, 9, 2)
 	w, _ := scaled.head()
@@ -152,7 +154,8 @@ func TestClipPercentileKnowsNoScale(t *testing.T) {
 	}
 }
 
-// TestClipClassIsTheUnclippedPrediction, or the label where the pipeline routes by it.
+// TestClipClassIsTheUnclippedPrediction: the limits are those of the class predicted from unclipped activations, or
+// of the label where the pipeline is asked to use it.
 func TestClipClassIsTheUnclippedPrediction(t *testing.T) {
 	net := newTiny(2, 2, 1)
 	w, b := net.head()
@@ -165,7 +168,7 @@ func TestClipClassIsTheUnclippedPrediction(t *testing.T) {
 	limits := []float32{1, 10 /* class 0 */, 20, 2 /* class 1 */}
 	det, err := line.NewClipped(t.Context(), net, c, limits, o)
 	require.NoError(t, err)
-	clear(limits) // the detector has its own
+	clear(limits) // the detector must have copied them
 	m := line.Pipeline{Classifier: net, Detector: det}
 	fetch := graph.Options{From: "features", Fetch: []string{line.Score, line.ClipClass, line.RoutingClass}}
 	images := func(labels ...int) graph.Batches {
@@ -185,7 +188,7 @@ func TestClipClassIsTheUnclippedPrediction(t *testing.T) {
 	require.InDelta(t, energy(9, 2), out.f32[line.Score][0], 1e-6)
 }
 
-// TestManyClassesAreClipped at bounds of their own: K = 1000.
+// TestManyClassesAreClipped: with K = 1000 classes each has its own bounds.
 func TestManyClassesAreClipped(t *testing.T) {
 	const k, d = 1000, 20
 	net := newTiny(k, d, 1)
@@ -196,7 +199,7 @@ func TestManyClassesAreClipped(t *testing.T) {
 	require.Equal(t, newLiteral(net, det.Mean(), o).clipAt(z, labels).limits[777*d:][:d], widen(det.ClipLimits(777)))
 }
 
-// blind is a source that shows no features.
+// blind is a source of contributions that does not see features.
 type blind struct{}
 
 func (blind) Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*line.Contributions, error) {

@@ -6,14 +6,15 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// Arrays of a detector that clips at a percentile. Its clip is 0, which readers that do not know them refuse.
+// Arrays in the file of a detector that clips at a percentile. Its array "clip" is 0, so that readers that do not
+// know these arrays refuse the file.
 const (
 	clipPercentileArray = "clip_percentile"
 	clipPerClassArray   = "clip_per_class"
 	clipLimitsArray     = "clip_limits" // [features] or [classes, features]
 )
 
-// clipArrays returns what the file holds of a clip percentile, nothing where there is none.
+// clipArrays returns the arrays of a detector that clips at a percentile, nil for another detector.
 func (d *Detector) clipArrays() (arrays []npyz.Named) {
 	o := d.options
 	if o.ClipPercentile != 0 {

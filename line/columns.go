@@ -7,8 +7,9 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// columns finds order statistics of |C[c, i]|·W[j, i] over all j and i for one class after another without forming the
-// K·D products of each: W's columns are sorted once, and a non-negative factor keeps a column sorted.
+// columns finds order statistics of |C[c, i]|·W[j, i] over all j and i, for one class c after another, without
+// forming the K·D products of each class. It sorts each column of W once. Multiplying by a non-negative factor keeps
+// a column sorted.
 type columns struct {
 	features, classes int
 	sorted            []float32 // [features, classes], each row ascending
@@ -32,18 +33,19 @@ func (c *columns) column(i int) []float32 { return c.sorted[i*c.classes:][:c.cla
 // span is the part lo ≤ j < hi of a sorted column.
 type span struct{ lo, hi int }
 
-// search narrows down two neighbouring order statistics of the products for one class. One goroutine uses it.
+// search narrows the range of two neighbouring order statistics of one class's products. It is for one goroutine.
 type search struct {
 	*columns
 	factor []float32 // |C[c, :]|
 	open   []span    // the part of each column that may still hold the two wanted products
 	inner  []span    // the part of open between the pivots
-	total  int       // products in open
-	below  int       // products smaller than all in open
+	total  int       // number of products in open
+	below  int       // number of products smaller than all in open
 	sample []float32
 }
 
-// sampleSize is how many products a round looks at to choose pivots, and how few may remain for the end.
+// sampleSize is the number of products from which a round chooses its pivots, and the number at which the search
+// stops and selects directly.
 const sampleSize = 4096
 
 func (c *columns) search() *search {
@@ -72,23 +74,24 @@ func (s *search) pair(factor []float32, k int) (a, b float32) {
 				return lo, lo
 			}
 			s.keep(before, func(_, in span) span { return in })
-		case last < upTo: // below the pivots and between them
+		case last < upTo: // one below the pivots, the other between them
 			s.keep(0, func(out, in span) span { return span{out.lo, in.hi} })
-		case first >= before: // between the pivots and above them
+		case first >= before: // one between the pivots, the other above them
 			s.keep(before, func(out, in span) span { return span{in.lo, out.hi} })
 		}
-		if s.total == was { // pivots that part nothing: too many ties
+		if s.total == was { // too many ties: the pivots did not separate any products
 			break
 		}
 	}
 	return s.finish(k, next)
 }
 
-// pivots returns two products between which order statistics k and next probably lie, from every n-th open product.
+// pivots returns two products between which order statistics k and next probably lie. It chooses them from evenly
+// spaced open products.
 func (s *search) pivots(k, next int) (lo, hi float32) {
 	s.sample = s.sample[:0]
 	step := float64(s.total) / sampleSize
-	at := step / 2 // where the next product to look at lies, counted from the start of this column's part
+	at := step / 2 // position of the next product to look at, from the start of this column's part
 	for i, o := range s.open {
 		f, col := s.factor[i], s.column(i)[o.lo:o.hi]
 		for ; int(at) < len(col); at += step {
@@ -107,13 +110,13 @@ func (s *search) pivots(k, next int) (lo, hi float32) {
 	return lo, hi
 }
 
-// split sets inner to the open products in [lo, hi] and returns how many open products lie before inner, and before its
-// end.
+// split sets inner to the open products in [lo, hi]. It returns the number of open products before inner (before),
+// and that number plus the size of inner (upTo).
 func (s *search) split(lo, hi float32) (before, upTo int) {
 	for i, o := range s.open {
 		f, col := s.factor[i], s.column(i)
 		from := o.lo
-		for n := o.hi - o.lo; n > 0; { // first product ≥ lo
+		for n := o.hi - o.lo; n > 0; { // find the first product ≥ lo
 			half := n / 2
 			if f*col[from+half] < lo {
 				from += half + 1
@@ -123,7 +126,7 @@ func (s *search) split(lo, hi float32) (before, upTo int) {
 			}
 		}
 		to := from
-		for n := o.hi - from; n > 0; { // first product > hi
+		for n := o.hi - from; n > 0; { // find the first product > hi
 			half := n / 2
 			if f*col[to+half] <= hi {
 				to += half + 1
@@ -139,7 +142,8 @@ func (s *search) split(lo, hi float32) (before, upTo int) {
 	return before, upTo
 }
 
-// keep replaces the open part of every column, dropping the given number of products below.
+// keep replaces the open part of every column by part of it; dropped is the number of products that this drops below
+// it.
 func (s *search) keep(dropped int, part func(open, inner span) span) {
 	s.below += dropped
 	s.total = 0
@@ -149,7 +153,7 @@ func (s *search) keep(dropped int, part func(open, inner span) span) {
 	}
 }
 
-// finish forms the open products and selects among them.
+// finish forms the remaining open products and selects the order statistics k and next.
 func (s *search) finish(k, next int) (a, b float32) {
 	s.sample = slices.Grow(s.sample[:0], s.total)
 	for i, o := range s.open {

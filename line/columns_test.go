@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestColumnsSelectLikeSorting compares with sorted products, over distributions with ties, zeros and one sign.
+// TestColumnsSelectLikeSorting compares with sorted products, from distributions with ties, zeros and a single sign.
 func TestColumnsSelectLikeSorting(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes, features := rapid.IntRange(1, 90).Draw(t, "classes"), rapid.IntRange(1, 150).Draw(t, "features")

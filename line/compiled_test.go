@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// watched is a network that counts how often it is built, and can refuse to be.
+// watched is a network that counts how often its graph is built, and can refuse to build it.
 type watched struct {
 	nets.Classifier
 	builds atomic.Int64
@@ -48,7 +48,7 @@ func once(batches ...graph.Batch) graph.Batches {
 	}
 }
 
-// TestScoreCompilesOnce: a program for batches and one for single images, whatever the number of calls.
+// TestScoreCompilesOnce: there is one program for batches and one for single images, whatever the number of calls.
 func TestScoreCompilesOnce(t *testing.T) {
 	inner := newTiny(3, 5, 1)
 	net := &watched{Classifier: inner}
@@ -74,7 +74,8 @@ func TestScoreCompilesOnce(t *testing.T) {
 	}
 }
 
-// TestFailuresAreNotKept: neither a network that cannot be built nor a context that is done spoils the calls after it.
+// TestFailuresAreNotKept: an error while building the network, or a context that has ended, does not affect later
+// calls.
 func TestFailuresAreNotKept(t *testing.T) {
 	ctx := context.Background()
 	done, cancel := context.WithCancel(ctx)
@@ -123,8 +124,8 @@ func TestFailuresAreNotKept(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestScoreReadsOnce: looking at the first batch takes nothing away, and an error of the stream comes through wherever
-// it is.
+// TestScoreReadsOnce: Score looks at the first batch without losing it, and returns an error of the stream wherever
+// it occurs.
 func TestScoreReadsOnce(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
@@ -157,8 +158,8 @@ func TestScoreReadsOnce(t *testing.T) {
 	}
 }
 
-// TestScoringFromManyGoroutines shares a detector that nobody has used, on the same images and on different ones, in
-// batches, one by one, and as pictures.
+// TestScoringFromManyGoroutines shares one unused detector between goroutines that score the same and different
+// images, in batches, one by one, and as pictures.
 func TestScoringFromManyGoroutines(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
 	train := nettest.Batch(20, net.InputShape(), 3, 1)
@@ -171,12 +172,12 @@ func TestScoringFromManyGoroutines(t *testing.T) {
 	for i := range jobs {
 		seed := uint64(i)
 		if i < 4 {
-			seed = 3 // half of them score the same
+			seed = 3 // half of the goroutines score the same images
 		}
 		jobs[i] = job{nettest.Batch(11, net.InputShape(), 0, seed),
 			append(slices.Clone(shared), pictures(2, 32, 32, seed)...)}
 	}
-	// The batch run, by a detector of its own.
+	// The expected scores are those of a batch run by another detector.
 	reference := fit(t, net, nettest.Stream(train), line.DefaultOptions())
 	det := fit(t, net, nettest.Stream(train), line.DefaultOptions())
 	ctx := context.Background()

@@ -5,17 +5,18 @@ import (
 	"math"
 )
 
-// Contributions accumulates the contributions of neurons to the logit of their image's class, summed by class.
-// Statistics of disjoint sets of images merge into the statistics of their union.
+// Contributions accumulates the contributions of neurons to the logit of their image's class, summed by class. Those
+// of disjoint sets of images merge into those of the union.
 type Contributions struct {
 	classes, features int
 	count             []int
-	// Sums are kept as unevaluated pairs hi+lo of about 106 bits, so that the order in which images arrive or parts are
-	// merged does not show in the mean.
+	// Sums are unevaluated pairs hi+lo with about 106 bits. The mean therefore does not depend on the order in which
+	// images are added or parts are merged.
 	hi, lo []float64
 }
 
-// NewContributions returns empty statistics for the given numbers of classes (K) and penultimate neurons (D).
+// NewContributions returns contributions without images for the given numbers of classes (K) and penultimate neurons
+// (D).
 func NewContributions(classes, features int) *Contributions {
 	return &Contributions{
 		classes: classes, features: features, count: make([]int, classes),
@@ -32,8 +33,8 @@ func (c *Contributions) FeatureDim() int { return c.features }
 // Count returns the number of images of a class.
 func (c *Contributions) Count(class int) int { return c.count[class] }
 
-// Add takes the contributions [D] of one image of the given class. A class outside 0 to K-1, a wrong length, or a
-// contribution that is NaN or infinite is an error, and nothing is taken.
+// Add adds the contributions [D] of one image of the given class. A class outside 0 to K-1, a wrong length, or a
+// contribution that is NaN or infinite is an error and leaves the sums unchanged.
 func (c *Contributions) Add(class int, contribution []float32) error {
 	if class < 0 || class >= c.classes {
 		return fmt.Errorf("label %d, expected 0 to %d", class, c.classes-1)
@@ -54,7 +55,8 @@ func (c *Contributions) Add(class int, contribution []float32) error {
 	return nil
 }
 
-// addPair adds two unevaluated sums (Dekker 1971; the sum of the high parts by Knuth's error-free transformation).
+// addPair adds two unevaluated sums ah+al and bh+bl (Dekker 1971), the high parts by Knuth's error-free
+// transformation.
 func addPair(ah, al, bh, bl float64) (hi, lo float64) {
 	s := ah + bh
 	t := s - ah
@@ -64,7 +66,7 @@ func addPair(ah, al, bh, bl float64) (hi, lo float64) {
 	return hi, e - (hi - s)
 }
 
-// Merge adds the statistics of other images.
+// Merge adds the contributions of other images. Other numbers of classes or neurons are an error.
 func (c *Contributions) Merge(other *Contributions) error {
 	if other.classes != c.classes || other.features != c.features {
 		return fmt.Errorf("line: contributions of %d neurons to %d classes do not merge with those of %d to %d",
@@ -79,7 +81,7 @@ func (c *Contributions) Merge(other *Contributions) error {
 	return nil
 }
 
-// Mean returns C [K, D], row-major: the mean contribution of each neuron to each class (section 3.1 of the
+// Mean returns C [K, D], row-major: the mean contribution of each neuron to each class (section 3.1 of the LINe
 // paper). Classes without images are an error that names them.
 func (c *Contributions) Mean() ([]float32, error) {
 	if err := c.checkCounts(); err != nil {
@@ -98,7 +100,7 @@ func (c *Contributions) Mean() ([]float32, error) {
 	return mean, nil
 }
 
-// checkCounts fails where a class has no images, and names them.
+// checkCounts returns an error that names the classes without images, if there are any.
 func (c *Contributions) checkCounts() error {
 	var empty []int
 	for k, n := range c.count {

@@ -13,13 +13,13 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// sample is the contributions of one image.
+// sample holds the contributions of one image.
 type sample struct {
 	class  int
 	values []float32
 }
 
-// drawSamples draws contributions of every class, of magnitudes far enough apart that plain sums would depend on the
+// drawSamples draws contributions to every class. Their magnitudes differ so much that plain sums would depend on the
 // order.
 func drawSamples(t *rapid.T, classes, features int) []sample {
 	n := rapid.IntRange(classes, 40).Draw(t, "n")
@@ -48,7 +48,7 @@ func mean(t require.TestingT, c *line.Contributions) []float32 {
 	return m
 }
 
-// TestMeanIsExact compares with rational arithmetic, rounded once.
+// TestMeanIsExact compares with rational arithmetic whose result is rounded once.
 func TestMeanIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes, features := rapid.IntRange(1, 4).Draw(t, "classes"), rapid.IntRange(1, 5).Draw(t, "features")

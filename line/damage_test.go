@@ -19,7 +19,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// rewritten saves a detector's file again with some arrays replaced; a zero Array leaves one out.
+// rewritten saves a copy of a detector's file with some arrays replaced; a zero Array leaves the array out.
 func rewritten(t testing.TB, path string, with map[string]npyz.Array) string {
 	t.Helper()
 	a, err := npyz.ReadNpz(path)
@@ -142,8 +142,8 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 	}
 }
 
-// TestLoadRefusesBadClipping of detectors that clip at a percentile. Files of older releases know none of it, and older
-// releases refuse these files for their clip of 0.
+// TestLoadRefusesBadClipping damages the arrays of detectors that clip at a percentile. Files of older releases do
+// not have these arrays. Older releases refuse files that have them, because their clip is 0.
 func TestLoadRefusesBadClipping(t *testing.T) {
 	for _, perClass := range []bool{false, true} {
 		det, path := saved(t, line.Options{ClipPercentile: 90, ClipPerClass: perClass})
@@ -196,7 +196,7 @@ func TestLoadRefusesBadClipping(t *testing.T) {
 	}
 }
 
-// TestLoadMissesEachArray leaves each array out in turn.
+// TestLoadMissesEachArray leaves out each array in turn.
 func TestLoadMissesEachArray(t *testing.T) {
 	_, path := saved(t, line.DefaultOptions())
 	a, err := npyz.ReadNpz(path)
@@ -206,10 +206,10 @@ func TestLoadMissesEachArray(t *testing.T) {
 		switch {
 		case name == "format":
 			require.ErrorContains(t, err, "not a LINe detector")
-		case name == "preprocessing": // as in files of networks that do not say it
+		case name == "preprocessing": // optional: networks need not state their preprocessing
 			require.NoError(t, err)
 			require.Equal(t, nets.CIFAR(), det.Preprocessing())
-		case name == "fit_scores": // older files have none
+		case name == "fit_scores": // optional: older releases did not write it
 			require.NoError(t, err)
 			_, err = det.FitThreshold()
 			require.ErrorIs(t, err, line.ErrNoThreshold)
@@ -235,7 +235,7 @@ func TestLoadRefusesTruncatedFiles(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestLoadNoticesFlippedBits: a flipped bit is refused, or lies where it has no meaning.
+// TestLoadNoticesFlippedBits: a file with a flipped bit is refused, unless the bit has no meaning.
 func TestLoadNoticesFlippedBits(t *testing.T) {
 	want, path := saved(t, line.DefaultOptions())
 	whole := read(t, path)

@@ -15,18 +15,18 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// other is a detector's method where that is not LINe.
+// other holds a detector's method where that is not LINe.
 type other struct {
 	posthoc.Method
 	params map[string]float64
 }
 
-// FitMethod fits a method other than LINe, made by [posthoc.New] with params, to samples of a network, and returns it
-// as a detector: saved, loaded, and scoring pictures like LINe's own. The scores of at most 65,536 of the samples,
-// drawn evenly, are kept for [Detector.Threshold].
+// FitMethod fits a method other than LINe, made by [posthoc.New] with params, to samples of a network. It returns the
+// method as a detector, which can be saved, loaded and used to score pictures like one of LINe. For
+// [Detector.Threshold] the detector keeps the scores of the samples, of an evenly drawn 65,536 where there are more.
 //
-// It errors for LINe itself, which [Fit] is for, for a method that needs more of a picture than features and logits,
-// and with the method's errors.
+// It returns an error for LINe itself, for which there is [Fit], for a method that needs more of a picture than
+// features and logits, and where the method does.
 func FitMethod(ctx context.Context, net nets.Classifier, name string, params map[string]float64,
 	fit posthoc.Samples) (*Detector, error) {
 	m, err := newOther(name, params)
@@ -91,7 +91,7 @@ func (d *Detector) Params() map[string]any {
 	return d.options.Params()
 }
 
-// compileOther makes a program of what the method reads of the network.
+// compileOther makes a program that fetches what the method needs from the network.
 func (d *Detector) compileOther(o graph.Options) (*graph.Program, error) {
 	if len(o.Fetch) == 0 {
 		o.Fetch = d.RequiredNodes()
@@ -99,8 +99,9 @@ func (d *Detector) compileOther(o graph.Options) (*graph.Program, error) {
 	return graph.Compile(d.net, o)
 }
 
-// Collect runs a program that [Detector.Compile] made without Fetch, and keeps scores and predictions. Zero images are
-// an error that wraps [ErrNoImages], and a score that is NaN is one that names the image, counted from 0.
+// Collect runs a program that [Detector.Compile] made without Fetch, and returns the scores and predictions of all
+// images. A stream without images is an error that wraps [ErrNoImages]; a score that is NaN is an error that names
+// the image, counted from 0.
 func (d *Detector) Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
 	all := &Scores{}
 	for s, err := range d.batches(ctx, program, images) {
@@ -117,15 +118,15 @@ func (d *Detector) Collect(ctx context.Context, program *graph.Program, images g
 	return all, nil
 }
 
-// Sample is what a detector says of one image.
+// Sample is the result for one image.
 type Sample struct {
 	Score      float64 // higher is more in-distribution
-	Prediction int     // the network's class
+	Prediction int     // the class that the network predicts
 	Label      int     // -1 where unknown
 }
 
-// Stream runs a program that [Detector.Compile] made without Fetch, and yields what the detector says of each image, in
-// order, as soon as its batch is done. An error comes last, as [Detector.Collect] has them.
+// Stream runs a program that [Detector.Compile] made without Fetch, and yields the result of each image, in order, as
+// soon as its batch is done. An error is yielded last; errors are those of [Detector.Collect].
 func (d *Detector) Stream(ctx context.Context, program *graph.Program, images graph.Batches) iter.Seq2[Sample, error] {
 	return func(yield func(Sample, error) bool) {
 		any := false
@@ -175,9 +176,9 @@ func (d *Detector) batches(ctx context.Context, program *graph.Program, images g
 	}
 }
 
-// RequiredNodes names the nodes of the network that [Detector.ScoresOf] reads: what a program of [Detector.Compile]
-// fetches unless told otherwise. To have further nodes of the same run, compile with these and the further ones in
-// Fetch.
+// RequiredNodes returns the names of the nodes of the network that [Detector.ScoresOf] reads. A program of
+// [Detector.Compile] fetches these nodes by default. To fetch further nodes in the same run, pass these names and the
+// further ones as Fetch.
 func (d *Detector) RequiredNodes() []string {
 	switch {
 	case d.other == nil:
@@ -188,7 +189,7 @@ func (d *Detector) RequiredNodes() []string {
 	return []string{nets.Logits, nets.Features}
 }
 
-// ScoresOf returns the scores of one batch, from outputs that hold at least what [Detector.RequiredNodes] names. A
+// ScoresOf returns the scores of one batch from outputs that hold at least the nodes of [Detector.RequiredNodes]. A
 // score may be NaN or infinite. The labels are those of the outputs.
 func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, error) {
 	s := &Scores{Score: make([]float64, out.N), Label: slices.Clone(out.Labels)}
@@ -208,14 +209,14 @@ func (d *Detector) ScoresOf(ctx context.Context, out *graph.Outputs) (*Scores, e
 	return s, d.other.Score(ctx, samples, s.Score)
 }
 
-// Arrays of a file whose detector is not LINe.
+// Arrays in the file of a detector whose method is not LINe.
 const (
 	methodArray = "method"
 	paramsArray = "method_params" // JSON
 	statePrefix = "state/"
 )
 
-// arraysOfOther returns what the file holds, in order, of a method other than LINe.
+// arraysOfOther returns, in order, the arrays of the file of a detector whose method is not LINe.
 func (d *Detector) arraysOfOther() ([]npyz.Named, error) {
 	state, err := posthoc.State(d.other.Method)
 	if err != nil {
@@ -241,7 +242,8 @@ func (d *Detector) arraysOfOther() ([]npyz.Named, error) {
 		}
 		arrays = append(arrays, npyz.Named{Name: statePrefix + name, Array: a})
 	}
-	if text, err := json.Marshal(d.preprocessing); err == nil { // it is an error where it is not known
+	// without a known preprocessing Marshal fails, and the array is left out
+	if text, err := json.Marshal(d.preprocessing); err == nil {
 		arrays = append(arrays, npyz.Named{Name: preprocessingArray, Array: npyz.Scalar(string(text))})
 	}
 	arrays = append(arrays, npyz.Named{Name: fitScoresArray, Array: npyz.New(d.fitScores)})
@@ -275,7 +277,7 @@ func stateArray(v any) (npyz.Array, error) {
 	return npyz.Array{}, fmt.Errorf("a %T cannot be kept", v)
 }
 
-// decodeOther reads a method that is not LINe.
+// decodeOther reads a method other than LINe from a file.
 func decodeOther(a *npyz.Archive, net nets.Classifier) (*other, error) {
 	name, err := a.String(methodArray)
 	if err != nil {

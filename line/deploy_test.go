@@ -20,7 +20,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// networkSamples runs a network.
+// networkSamples returns the features, logits and labels that a network gives for a batch.
 func networkSamples(t testing.TB, net nets.Classifier, b graph.Batch) posthoc.Samples {
 	t.Helper()
 	program, err := graph.Compile(net, graph.Options{})
@@ -35,8 +35,8 @@ func networkSamples(t testing.TB, net nets.Classifier, b graph.Batch) posthoc.Sa
 	return s
 }
 
-// TestDeploy: every method that needs features and logits alone scores images from its file as it scores samples, to
-// the bit.
+// TestDeploy: every method that needs only features and logits scores images, after being saved and loaded, with the
+// same bits as it scores samples.
 func TestDeploy(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	fit := networkSamples(t, net, nettest.Batch(30, net.InputShape(), 3, 1))
@@ -86,7 +86,7 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
-// A file whose state does not suit the method or the network is refused.
+// TestDeployedFilesAreChecked: a file whose state does not fit the method or the network is refused.
 func TestDeployedFilesAreChecked(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	fit := networkSamples(t, net, nettest.Batch(30, net.InputShape(), 3, 1))

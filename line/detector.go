@@ -10,31 +10,32 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Detector is LINe fitted to a network, or another method that [FitMethod] fitted. It does not change and is safe for
-// concurrent use. What it needs to score is compiled at the first use and kept as long as the detector.
+// Detector is LINe fitted to a network, or another method that [FitMethod] fitted. It is immutable and safe for
+// concurrent use. The programs that it needs to score are compiled at their first use and kept as long as the
+// detector.
 type Detector struct {
 	net           nets.Classifier
-	preprocessing nets.Preprocessing // of the images that it was fitted to, zero where it is not known
+	preprocessing nets.Preprocessing // of the images that the detector was fitted to; zero where it is not known
 	options       Options
 	contributions *Contributions
 	mean          []float32 // C [K, D]
 	limits        []float32 // upper bounds of activations [D], per class [K, D]; nil where all have options.Clip
 	activation    []float32 // thresholds [K], nil without AP
 	weight        []float32 // thresholds [K], nil without WP
-	// the method where that is not LINe; the fields above are then empty, except net and preprocessing
+	// other is the method where that is not LINe; the LINe fields above are then empty.
 	other        *other
-	fitScores    []float64 // scores of the images that it was fitted to, ascending; empty where they are not known
+	fitScores    []float64 // scores of the images that the detector was fitted to, ascending; empty where not known
 	fitPictures  []Hash    // hashes of those images, ascending; empty where they are not known
 	calibration  *calibration
 	many, single compiled // programs for batches and for one image at a time
 }
 
-// New derives a detector from the contributions of the network's neurons, wherever they come from: [Fit] measures them
-// by gradient × activation, other estimates of the Shapley value may take their place. The network and the
-// contributions must not change afterwards. It errors for an option out of range, contributions of another shape than
-// the network's (wrapping [ErrMismatch]), and classes without images, which it names. A ClipPercentile is an error too,
-// since it is measured on activations, which only [Fit] sees; [NewClipped] takes bounds that were measured elsewhere.
-// The detector has no threshold: there are no images to score.
+// New makes a detector from the contributions of the network's neurons, however they were obtained: [Fit] measures
+// them by gradient × activation, and other estimates of the Shapley value may take their place. The network and the
+// contributions must not be changed afterwards. It returns an error for an option out of range, for contributions of
+// another shape than the network's (wrapping [ErrMismatch]), and for classes without images, which it names. A
+// ClipPercentile is an error too, since it is measured on activations, which only [Fit] sees; [NewClipped] takes
+// bounds measured elsewhere. The detector has no threshold, since there are no images to score.
 func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) (*Detector, error) {
 	if err := o.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -47,8 +48,8 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 	return newDetector(ctx, net, c, nil, o)
 }
 
-// newDetector derives a detector with options that are in range. limits, which it keeps, are there if the options
-// measure them.
+// newDetector makes a detector; o must be in range. It keeps limits, which must be given if the options clip at a
+// percentile.
 func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, limits []float32,
 	o Options) (*Detector, error) {
 	o = o.withDefaults()
@@ -101,7 +102,7 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 	return d, nil
 }
 
-// checkMasks makes sure, in builds that check invariants, that thresholds keep as many neurons and weights as their
+// checkMasks checks, in builds that check invariants, that the thresholds keep as many neurons and weights as the
 // percentiles say.
 func (d *Detector) checkMasks() {
 	if !invariant.On {
@@ -133,11 +134,12 @@ func (d *Detector) checkMasks() {
 	}
 }
 
-// Network returns the network that the detector belongs to.
+// Network returns the network that the detector was made for.
 func (d *Detector) Network() nets.Classifier { return d.net }
 
-// Preprocessing returns how images are brought to the network's input: as those that the detector was fitted to, where
-// that is known, or else as the network says. It is the zero value if neither is known.
+// Preprocessing returns how pictures are turned into the network's input: as it was done for the images that the
+// detector was fitted to where that is known, otherwise as the network states. It is the zero value if neither is
+// known.
 func (d *Detector) Preprocessing() nets.Preprocessing {
 	if d.preprocessing == (nets.Preprocessing{}) {
 		return d.net.Preprocessing()
@@ -145,17 +147,18 @@ func (d *Detector) Preprocessing() nets.Preprocessing {
 	return d.preprocessing
 }
 
-// Options returns LINe's parameters, with defaults filled in; for a detector of another method they mean nothing, see
+// Options returns LINe's options with defaults filled in. They are meaningless for a detector of another method; see
 // [Detector.Params].
 func (d *Detector) Options() Options { return d.options }
 
-// Contributions returns the statistics that LINe was derived from, nil of another method. They must not be changed.
+// Contributions returns the contributions that the detector was made from, nil for a method other than LINe. They
+// must not be changed.
 func (d *Detector) Contributions() *Contributions { return d.contributions }
 
 // Mean returns C [classes, features], row-major: the mean contribution of each neuron to the logit of each class.
 func (d *Detector) Mean() []float32 { return slices.Clone(d.mean) }
 
-// ActiveNeurons tells for each neuron whether activation pruning keeps it for the class: [features].
+// ActiveNeurons reports for each neuron whether activation pruning keeps it for the class: [features].
 func (d *Detector) ActiveNeurons(class int) []bool {
 	features := d.net.FeatureDim()
 	out := make([]bool, features)
@@ -165,7 +168,7 @@ func (d *Detector) ActiveNeurons(class int) []bool {
 	return out
 }
 
-// ActiveWeights tells for each weight of the last layer whether weight pruning keeps it for the class: [classes,
+// ActiveWeights reports for each weight of the last layer whether weight pruning keeps it for the class: [classes,
 // features], row-major.
 func (d *Detector) ActiveWeights(class int) []bool {
 	w, _ := d.net.Head()

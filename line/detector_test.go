@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// drawDetector draws a network and contributions for it; few levels make ties.
+// drawDetector draws a network and contributions, which take few levels, so that there are ties.
 func drawDetector(t *rapid.T) (*tiny, *line.Contributions, line.Options) {
 	net := newTiny(rapid.IntRange(1, 5).Draw(t, "classes"), rapid.IntRange(1, 12).Draw(t, "features"),
 		rapid.Uint64().Draw(t, "net"))
@@ -63,7 +63,7 @@ func kept(mask []bool) (n int) {
 	return n
 }
 
-// TestPercentilesAtTheEnds: nothing exceeds the maximum, and all but the smallest exceed the minimum.
+// TestPercentilesAtTheEnds: nothing exceeds percentile 100, and all but the smallest values exceed percentile 0.
 func TestPercentilesAtTheEnds(t *testing.T) {
 	net := newTiny(3, 7, 1)
 	c := line.NewContributions(3, 7)
@@ -74,7 +74,8 @@ func TestPercentilesAtTheEnds(t *testing.T) {
 		det, err := line.New(context.Background(), net, c, line.Options{ActivationPercentile: line.Percent(p),
 			WeightPercentile: line.Percent(p)})
 		require.NoError(t, err)
-		want := map[float64][2]int{0: {5, 20}, 100: {0, 0}}[p] // the two equal smallest contributions fall out together
+		// two contributions are the smallest, and both are dropped
+		want := map[float64][2]int{0: {5, 20}, 100: {0, 0}}[p]
 		for k := range 3 {
 			require.Equal(t, want, [2]int{kept(det.ActiveNeurons(k)), kept(det.ActiveWeights(k))}, "percentile %v", p)
 		}

@@ -3,16 +3,16 @@
 //
 // [Fit] measures how much each penultimate neuron contributes to the logit of each class on training images, by
 // gradient × activation in the network's own graph, and derives from it which neurons and weights matter. The
-// [Detector] then scores an image by three steps, each of which can be switched off, and the log-sum-exp of what
-// remains:
+// [Detector] then scores an image by three steps, each of which can be switched off, and takes the log-sum-exp of the
+// remaining logits:
 //
-//   - activation clipping (AC): z ← min(z, δ), with one δ for all neurons as the paper has it, or a percentile of each
-//     neuron's own training activations, over all images or those of each class ([Options.ClipPercentile]);
+//   - activation clipping (AC): z ← min(z, δ), with one δ for all neurons as in the paper, or with a percentile of each
+//     neuron's own training activations, over all images or over those of each class ([Options.ClipPercentile]);
 //   - activation pruning (AP): only the neurons that are important to the predicted class stay;
 //   - weight pruning (WP): only the weights of the last layer that are important to the predicted class stay.
 //
-// All of it is part of one Gorgonia graph, from pixels to score, so every quantity on the way can be fetched and
-// differentiated. Higher scores mean more in-distribution.
+// All steps, from pixels to score, are part of one Gorgonia graph, so that every intermediate value can be fetched
+// and differentiated. Higher scores mean more in-distribution.
 //
 //	program, err := graph.Compile(net, graph.Options{}) // any nets.Classifier
 //	images := dataset.Batches(ctx, train, net.Preprocessing(), dataset.BatchOptions{})

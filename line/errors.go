@@ -6,27 +6,28 @@ import (
 )
 
 var (
-	// ErrNoImages is wrapped by errors about streams without images.
+	// ErrNoImages is wrapped by the errors for streams without images.
 	ErrNoImages = errors.New("no images")
-	// ErrMismatch is wrapped by errors about a detector, or contributions, of another network than the one given.
+	// ErrMismatch is wrapped by the errors for a detector, or contributions, of another network than the given one.
 	ErrMismatch = errors.New("detector of another network")
-	// ErrNoThreshold is returned where a detector knows no scores of the images that it was fitted to, because [New]
-	// made it, or [Fit] with a source that shows no features, or its file dates from before such scores were kept.
+	// ErrNoThreshold is returned where a detector does not know the scores of the images that it was fitted to:
+	// because [New] made it, or [Fit] with a source that does not show features, or because its file comes from a
+	// release that did not keep these scores.
 	ErrNoThreshold = errors.New("the detector has no threshold: the scores of the images it was fitted to are not " +
 		"known")
 	// ErrNotCalibrated is returned where a detector without a calibration is asked for a p-value: [Detector.Calibrate]
 	// adds a calibration.
 	ErrNotCalibrated = errors.New("the detector is not calibrated")
-	// ErrFitted is wrapped by errors about pictures that should be new to a detector, but it was fitted to them.
+	// ErrFitted is wrapped by the errors for pictures that should be held out, but that the detector was fitted to.
 	ErrFitted = errors.New("the detector was fitted to it")
 )
 
-// FittedError tells that pictures which should be held out are some that the detector was fitted to. It wraps
+// FittedError is the error for pictures that should be held out, some of which the detector was fitted to. It wraps
 // [ErrFitted].
 type FittedError struct {
 	First int // index of the first such picture
-	Count int // how many there are
-	Of    int // number of pictures among which they are
+	Count int // number of such pictures
+	Of    int // number of pictures that were checked
 }
 
 // Error names the picture by its index.

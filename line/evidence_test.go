@@ -21,11 +21,12 @@ import (
 	"github.com/line-ood/goline/nets/weights"
 )
 
-// TestClipPercentileEvidence prints what clipping at each neuron's own 90th percentile (p_w 80, p_a 10) changes against
-// the paper's LINe, for five networks: means over the OOD sets, and the differences with paired 95 % bootstrap
-// intervals. "bound" has the pruning of "percentile" and the clipping of the paper, "alone" the other way round. Every
-// choice was fixed beforehand, and no picture is both fitted to and tested on. GOLINE_FEATURES names a folder that
-// keeps the features of the pictures, which takes minutes the first time.
+// TestClipPercentileEvidence prints, for five networks, how the results change from the paper's LINe when each neuron
+// is clipped at its own 90th percentile (p_w 80, p_a 10): means over the OOD sets, and the differences with paired 95
+// % bootstrap intervals. "bound" has the pruning of "percentile" with the paper's clipping, "alone" the paper's
+// pruning with the clipping of "percentile". All settings were fixed beforehand, and no picture is both fitted to and
+// tested on. GOLINE_FEATURES names a folder in which the features of the pictures are kept; computing them takes
+// minutes the first time.
 func TestClipPercentileEvidence(t *testing.T) {
 	folder := os.Getenv("GOLINE_FEATURES")
 	if folder == "" {
@@ -105,7 +106,8 @@ func evidenceCases(t *testing.T) []evidenceCase {
 		{"CIFAR-10 ResNet-20", "resnet20", paper(90, 90, 1),
 			extracted(open("resnet20", "checkpoints", "cifar10_resnet20.th"),
 				slices.Concat(cifar, pictures, []dataPart{{"ood-cifar100", hundred}}), nil)},
-		// There are no training pictures: of each class three test pictures are fitted to, and two are ID.
+		// No training pictures are available: of every five test pictures of a class three are fitted to, and two are
+		// ID.
 		{"CIFAR-100 DenseNet", "cifar100", paper(10, 90, 1),
 			extracted(open("densenet-bc-100-12", "checkpoints", "cifar100_densenet_bc_100_12.pth.tar"),
 				slices.Concat([]dataPart{{"fit", hundred}, {"id", hundred}}, pictures), splitClasses)},
@@ -170,7 +172,7 @@ func add(d *eval.Data, name string, s posthoc.Samples) {
 	}
 }
 
-// splitClasses leaves of every five pictures of a class three to fit and two as ID.
+// splitClasses uses, of every five pictures of a class, three to fit and two as ID.
 func splitClasses(d *eval.Data) {
 	var fit, id []int
 	seen := map[int]int{}

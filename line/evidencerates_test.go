@@ -18,16 +18,17 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// rates are those of the pictures as they are, and then those of each resample.
+// rates holds the rates with each picture counted once, followed by those of each resample.
 type rates struct{ fpr, auroc []float64 }
 
-// measured are means over the OOD sets, and the rates of each set.
+// measured holds means over the OOD sets, and the rates of each set.
 type measured struct {
 	rates
 	sets []rates
 }
 
-// measure fits LINe and resamples ID and OOD pictures, each set by itself; the same draws for any options.
+// measure fits LINe and resamples the pictures of each ID and OOD set separately. The draws are the same for any
+// options.
 func measure(t *testing.T, d eval.Data, o line.Options, resamples int) measured {
 	method, err := line.NewMethod(o, graph.Options{})
 	require.NoError(t, err)
@@ -58,7 +59,7 @@ func measure(t *testing.T, d eval.Data, o line.Options, resamples int) measured 
 	return m
 }
 
-// drawn tells how often each of n pictures of a set is in resample b; resample 0 has each once.
+// drawn returns how often each of n pictures of a set is drawn in resample b; resample 0 has each picture once.
 func drawn(b int, set uint64, n int) []float64 {
 	out := make([]float64, n)
 	rng := rand.New(rand.NewPCG(uint64(b), set))
@@ -71,8 +72,8 @@ func drawn(b int, set uint64, n int) []float64 {
 	return out
 }
 
-// paired are the scores of two sets in ascending order, with where each comes from: ID pictures from 0, OOD pictures
-// behind them.
+// paired holds the scores of an ID and an OOD set in ascending order, each with the index of its picture: ID pictures
+// from 0 on, OOD pictures after them.
 type paired struct {
 	score []float64
 	from  []int
@@ -92,7 +93,7 @@ func newPaired(id, ood []float64) paired {
 	return p
 }
 
-// rates returns FPR95 and AUROC where each picture counts as often as it was drawn.
+// rates returns FPR95 and AUROC with each picture counted as often as it was drawn.
 func (p paired) rates(id, ood []float64) (fpr, auroc float64) {
 	n, m := float64(len(id)), float64(len(ood))
 	rank := math.RoundToEven(0.05 * n)
@@ -117,7 +118,7 @@ func (p paired) rates(id, ood []float64) (fpr, auroc float64) {
 	return above / m, auroc / (n * m)
 }
 
-// difference is a - b in percent with its 95 % interval.
+// difference returns the text of the mean of a - b in percent with its 95 % interval.
 func difference(t *testing.T, a, b []float64) string {
 	d := make([]float64, len(a))
 	for i := range a {

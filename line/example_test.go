@@ -21,14 +21,14 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// colours is a classifier that tells red from green images. Its features are the mean of each colour, its logits linear
-// in them: all that LINe asks of a network. Networks from package nets are classifiers, too.
+// colours is a classifier that tells red from green images. Its features are the mean of each colour, and its logits
+// are linear in the features, which is all that LINe needs. Networks from package nets are classifiers, too.
 type colours struct{ weight, bias *graph.Param }
 
 func newColours() colours {
 	c := colours{graph.NewParam("fc.weight", 2, 3), graph.NewParam("fc.bias", 2)}
 	copy(c.weight.Float32s(), []float32{
-		4, -2, 1, // red: red counts for it, green against it, blue a little for it
+		4, -2, 1, // red: the mean of red counts for it, green against it, and blue a little for it
 		-2, 4, 1,
 	})
 	return c
@@ -107,8 +107,7 @@ func square(c color.Color) image.Image {
 	return p
 }
 
-// A picture in memory, of a camera say, is scored as it is: the network's own preprocessing sees to the rest.
-// Each neuron has a bound of its own, whatever the scale of its activations.
+// Each neuron gets its own bound, whatever the scale of its activations.
 func ExampleOptions_clipPercentile() {
 	prog, err := graph.Compile(newColours(), graph.Options{})
 	if err != nil {
@@ -129,6 +128,7 @@ func ExampleOptions_clipPercentile() {
 	// bounds of red pictures: [0.875 0 0.125] of green ones: [0 0.75 0.125]
 }
 
+// A picture in memory, for example from a camera, is scored as it is: the detector prepares it for the network.
 func ExampleDetector_ScoreImage() {
 	ctx := context.Background()
 	det := fitColours(ctx)
@@ -145,7 +145,7 @@ func ExampleDetector_ScoreImage() {
 	// class 0, score 0.69, out-of-distribution: true
 }
 
-// Many pictures are scored together. The sequence may be one that reads them as they are needed.
+// Many pictures are scored together. A sequence may read each picture only when it is needed.
 func ExampleDetector_ScoreImages() {
 	ctx := context.Background()
 	album := []image.Image{square(color.NRGBA{G: 240, A: 255}), square(color.NRGBA{R: 90, B: 200, A: 255})}
@@ -160,8 +160,8 @@ func ExampleDetector_ScoreImages() {
 	// class 0, score 1.63
 }
 
-// The threshold that 95 % of the images pass which the detector was fitted to tells scores apart. One from images held
-// out is the better one where there are any.
+// The threshold is passed by 95 % of the images that the detector was fitted to. Where held-out images are available,
+// a threshold from them is better.
 func ExampleDetector_IsOOD() {
 	ctx := context.Background()
 	det := fitColours(ctx)
@@ -192,7 +192,7 @@ func ExampleDetector_IsOOD() {
 	// true
 }
 
-// Everything on the way from image to score can be fetched from one run of one graph, gradients included.
+// Every intermediate value between image and score can be fetched from one run of one graph, gradients included.
 func ExampleDetector_Compile() {
 	ctx := context.Background()
 	program, err := fitColours(ctx).Compile(graph.Options{Fetch: []string{"logits", line.Score,
@@ -214,7 +214,8 @@ func ExampleDetector_Compile() {
 	// gradient [3.89 0.00 0.00]
 }
 
-// A saved detector is complete for networks of package nets; for one of your own, say which it is.
+// A saved detector contains its network if that is one of package nets. For a network of one's own, the caller gives
+// it.
 func ExampleLoadFor() {
 	dir, err := os.MkdirTemp("", "detector")
 	if err != nil {
@@ -240,7 +241,7 @@ func ExampleLoadFor() {
 	// true
 }
 
-// Contributions of disjoint sets of images merge into those of all of them.
+// Contributions of disjoint sets of images merge into those of the union.
 func ExampleContributions() {
 	ctx := context.Background()
 	program, err := graph.Compile(newColours(), graph.Options{})
@@ -267,7 +268,7 @@ func ExampleContributions() {
 	// [3.60 -0.10 0.05 -0.10 3.80 0.05] <nil>
 }
 
-// A detector with a promise: of pictures like those that it was calibrated on, at most a tenth will be called
+// A detector with a guarantee: of pictures like those that it was calibrated on, it calls at most a tenth
 // out-of-distribution.
 func ExampleDetector_Calibrate() {
 	ctx := context.Background()
@@ -301,7 +302,7 @@ func ExampleDetector_Calibrate() {
 	// Output: the 10th lowest of 99 scores; in 90 % of calibrations at most 14.0 % false alarms
 }
 
-// Another method than LINe becomes a detector, too: it is fitted to what the network says of training images.
+// Methods other than LINe make detectors, too: this one is fitted to the network's features of training images.
 func ExampleFitMethod() {
 	ctx := context.Background()
 	fit := posthoc.Samples{

@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// Arrays of a detector whose network comes from an ONNX file: the file, and the nodes and the shape that it was read
-// with.
+// Arrays of a detector whose network comes from an ONNX file: the file, and the names of nodes and the shape with
+// which it was read.
 const (
 	onnxArray     = "onnx"
 	featuresArray = "onnx_features"
@@ -20,8 +20,9 @@ const (
 	inputArray    = "onnx_input"
 )
 
-// networkArrays returns what a detector's file holds of its network: the parameters of one that is made by name, the
-// file of one that comes from an ONNX file, with those parameters that have other values than the file.
+// networkArrays returns the arrays that describe the network in a detector's file. For a network made by name these
+// are its parameters. For one from an ONNX file they are the ONNX file and those parameters whose values have changed
+// since.
 func networkArrays(net nets.Classifier) ([]npyz.Named, error) {
 	read, ok := net.(*onnx.Network)
 	if !ok {
@@ -63,7 +64,7 @@ func paramArrays(params []*graph.Param) []npyz.Named {
 	return arrays
 }
 
-// loadNetwork makes the network that the file names, with its parameters.
+// loadNetwork makes the network that a detector's file describes, with its parameters.
 func loadNetwork(a *npyz.Archive) (nets.Classifier, error) {
 	name, err := a.String("network")
 	if err != nil {
@@ -79,7 +80,7 @@ func loadNetwork(a *npyz.Archive) (nets.Classifier, error) {
 	return loadNamed(a, name, p)
 }
 
-// loadONNX reads the ONNX file in a detector's file.
+// loadONNX reads the network from the ONNX file inside a detector's file.
 func loadONNX(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classifier, error) {
 	array, err := a.Get(onnxArray)
 	if err != nil {
@@ -128,7 +129,8 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 			held += array.Len()
 		}
 	}
-	switch size, err := nets.Size(name, classes); { // before memory is taken on the word of a file
+	// checked before a damaged or hostile file can make the program take much memory
+	switch size, err := nets.Size(name, classes); {
 	case err != nil:
 		return nil, err
 	case size != held:
@@ -154,8 +156,8 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 	return net, nil
 }
 
-// classesOf returns the number of classes that a file is for: LINe's has a count of training images of each, others say
-// it.
+// classesOf returns the number of classes of the network in a detector's file. Files of LINe hold a count of training
+// images for each class; those of other methods hold the number itself.
 func classesOf(a *npyz.Archive) (int, error) {
 	if !a.Has(methodArray) {
 		counts, err := a.Ints("counts", -1)

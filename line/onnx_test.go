@@ -29,14 +29,14 @@ func onnxFile(t *testing.T) string {
 	return path
 }
 
-// TestDetectorsHoldTheirONNXFile: a detector of an ONNX file is complete, whatever happens to the file, and knows the
-// parameters that were changed since.
+// TestDetectorsHoldTheirONNXFile: a saved detector contains its ONNX file and the parameters that were changed after
+// it was read, and does not need the original file.
 func TestDetectorsHoldTheirONNXFile(t *testing.T) {
 	path := onnxFile(t)
 	net, err := onnx.Open(path, onnx.Options{Preprocessing: nets.CIFAR()})
 	require.NoError(t, err)
 	for i := range 2 {
-		if i == 1 { // as fine-tuning does
+		if i == 1 { // change a parameter, as fine-tuning does
 			net.Params()[0].Float32s()[3] += 0.25
 		}
 		prog, err := graph.Compile(net, graph.Options{})

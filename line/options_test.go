@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestZeroOptionsAreTheDefaults, in every way in.
+// TestZeroOptionsAreTheDefaults, wherever options are given.
 func TestZeroOptionsAreTheDefaults(t *testing.T) {
 	require.NoError(t, line.Options{}.Check())
 	require.Equal(t, line.DefaultOptions().Params(), line.Options{}.Params())
@@ -28,7 +28,8 @@ func TestZeroOptionsAreTheDefaults(t *testing.T) {
 	require.Equal(t, off, fit(t, net, nettest.Stream(train), off).Options(), "what is off needs no parameter")
 }
 
-// TestPercentZero: it is neither the default nor "off", reads as 0 in reports and files, and comes back from them.
+// TestPercentZero: Percent(0) is neither the default nor "off". Reports and files show 0, which is read back as
+// Percent(0).
 func TestPercentZero(t *testing.T) {
 	require.Equal(t, 12.5, line.Percent(12.5))
 	require.Equal(t, -1.0, line.Percent(-1), "mistakes stay mistakes")

@@ -8,22 +8,22 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// part is LINe as a shaper, for compositions with other detectors: z clipped, the class chosen by the full head,
-// neurons masked and the head routed by that class. Its energy is LINe's score up to the rounding of float32, in which
-// [Method]'s graph computes it.
+// part is LINe as a shaper (see package posthoc), for compositions with other detectors: it clips z, chooses the
+// class by the full head, masks neurons, and replaces the head by the one masked for that class. The energy of the
+// result is LINe's score up to the rounding of float32, in which [Method]'s graph computes.
 type part struct {
 	options Options
 	workers int
 	head    posthoc.Head
 	state   struct {
 		Mean       []float32 // C, shape [class, feature]
-		Limits     []float32 // upper bounds, shape [feature] or [class, feature]; empty where all have the option's
+		Limits     []float32 // upper bounds, shape [feature] or [class, feature]; empty where options.Clip bounds all
 		Activation []float32 // thresholds, shape [class]; empty without activation pruning
 		Weight     []float32 // thresholds, shape [class]; empty without weight pruning
 	}
 }
 
-// State returns what Fit learned.
+// State returns what Fit learned, for saving.
 func (p *part) State() any { return &p.state }
 
 // Fit measures contributions on labelled samples, as [Method.Fit] does.
@@ -40,7 +40,7 @@ func (p *part) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples) e
 	return p.Derive(head)
 }
 
-// Derive takes a copy of the head, and checks the state against it.
+// Derive copies the head, and checks the state against it.
 func (p *part) Derive(head posthoc.Head) error {
 	k, d := head.Classes, head.FeatureDim
 	limits := 0
@@ -74,7 +74,7 @@ func (p *part) Derive(head posthoc.Head) error {
 	return nil
 }
 
-// Shape returns a function that applies LINe's steps to a block, up to but without the score.
+// Shape returns a function that applies LINe's steps, except the score, to a block.
 func (p *part) Shape() func(*posthoc.Block) {
 	classes := []int{}
 	return func(b *posthoc.Block) {
@@ -102,12 +102,12 @@ func (p *part) Shape() func(*posthoc.Block) {
 	}
 }
 
-// clip bounds the features of a block.
+// clip clips the features of a block.
 func (p *part) clip(b *posthoc.Block) {
 	for i := range b.N {
 		limits := p.state.Limits
 		if len(limits) > b.FeatureDim {
-			// by the prediction from the features as they are
+			// the bounds of the class predicted from the unclipped features
 			limits = limits[b.Prediction(i)*b.FeatureDim:][:b.FeatureDim]
 		}
 		for d, z := 0, b.FeaturesOf(i); d < len(z); d++ {
@@ -121,10 +121,10 @@ func (p *part) clip(b *posthoc.Block) {
 	b.FeaturesChanged()
 }
 
-// routed is the head with the weights that each sample's class keeps.
+// routed is the head restricted to the weights that each sample's class keeps.
 type routed struct {
 	*part
-	classes []int // by sample of the block
+	classes []int // class of each sample of the block
 }
 
 // Logits computes the logits of a block's samples.

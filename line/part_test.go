@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// LINe as a part, scored by the energy, is LINe through the graph, whatever components are on.
+// TestPartIsMethod: LINe as a part, scored by the energy, gives the scores of LINe's graph, with any steps on or off.
 func TestPartIsMethod(t *testing.T) {
 	head, fit, test := methodProblem(t)
 	for _, params := range []map[string]float64{
@@ -30,7 +30,7 @@ func TestPartIsMethod(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// What a composition with LINe learned can be kept.
+// TestPartRestores: the state of a composition with LINe can be saved and restored.
 func TestPartRestores(t *testing.T) {
 	head, fit, test := methodProblem(t)
 	params := map[string]float64{"line.clip_percentile": 80}
@@ -61,7 +61,7 @@ func scoresOf(t testing.TB, name string, params map[string]float64, head posthoc
 	return dst
 }
 
-// methodProblem is a head with labelled samples to fit and others to score.
+// methodProblem returns a head, labelled samples to fit, and samples to score.
 func methodProblem(t testing.TB) (head posthoc.Head, fit, test posthoc.Samples) {
 	t.Helper()
 	const k, d = 4, 12

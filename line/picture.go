@@ -13,29 +13,30 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Result is what a detector makes of one image.
+// Result is a detector's result for one image.
 type Result struct {
 	Score      float64 // higher is more in-distribution
-	Prediction int     // the network's class
-	// P is the p-value by the detector's calibration, 0 where it has none; see [Detector.Calibrate].
+	Prediction int     // the class that the network predicts
+	// P is the p-value by the detector's calibration, 0 where there is none; see [Detector.Calibrate].
 	P float64
-	// OOD tells whether the image is out-of-distribution: by the calibration, where there is one, that P is at most its
-	// false-alarm rate, and otherwise by [Detector.FitThreshold]. It means nothing unless Judged.
+	// OOD reports whether the image is out-of-distribution. With a calibration it is so if P is at most the
+	// calibration's false-alarm rate, otherwise if the score is below [Detector.FitThreshold]. It is meaningless
+	// unless Judged.
 	OOD bool
-	// Judged is false where the detector has no threshold: see [ErrNoThreshold].
+	// Judged reports whether the detector has a threshold to decide by: see [ErrNoThreshold].
 	Judged bool
 }
 
-// ScoreImage scores a picture of any size, brought to the network's input by [Detector.Preprocessing]. A network whose
-// input is not [3, height, width] is an error, as is a picture without pixels, or one that the preprocessing does not
-// bring to the size of the input.
+// ScoreImage scores a picture of any size, which [Detector.Preprocessing] turns into the network's input. It is an
+// error if the network's input is not [3, height, width], if the picture has no pixels, or if the preprocessing does
+// not bring it to the size of the input.
 //
-// Colours are taken in 8 bits without alpha, as the readers of package dataset take them: colours are neither
-// multiplied by alpha nor blended. A JPEG that package image/jpeg decoded differs by roundings from what those readers
-// make of the same file.
+// Colours are taken as 8-bit values without alpha, as the readers of package dataset take them: they are neither
+// multiplied by alpha nor blended. A JPEG decoded by package image/jpeg differs by rounding from the same file read
+// by those readers.
 //
-// The first call compiles a program for single images, which the detector keeps. For many pictures
-// [Detector.ScoreImages] is faster; the bits are the same.
+// The first call compiles a program for single images, which the detector keeps. [Detector.ScoreImages] is faster for
+// many pictures and gives the same bits.
 func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, error) {
 	in, err := newPictureInput(d.net, d.Preprocessing())
 	if err != nil {
@@ -56,12 +57,13 @@ func (d *Detector) ScoreImage(ctx context.Context, img image.Image) (Result, err
 	return d.Judge(s.Score[0], s.Prediction[0]), nil
 }
 
-// ScoreImages scores pictures as [Detector.ScoreImage] does, many at a time, and yields a result for each, in order;
-// for a slice give slices.Values of it. An error, which counts pictures from 0, comes last, after the results of the
-// pictures before it. No pictures give no results.
+// ScoreImages scores pictures as [Detector.ScoreImage] does, many at a time, and yields a result for each, in order.
+// For a slice pass slices.Values of it. An error, which counts pictures from 0, is yielded last, after the results of
+// the pictures before it. Without pictures there are no results.
 //
-// Pictures are read ahead on another goroutine, 32 at a time, and memory is bounded by a few times that. When the loop
-// over the results ends, no goroutine is left; it waits for the sequence to give its next picture or its end.
+// Pictures are read ahead on another goroutine, 32 at a time; memory is bounded by a few times that many. When the
+// loop over the results ends, that goroutine has ended too; for this it waits until the sequence yields its next
+// picture or ends.
 func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		fail := func(err error) { yield(Result{}, fmt.Errorf("line: %w", err)) }
@@ -89,8 +91,7 @@ func (d *Detector) ScoreImages(ctx context.Context, images iter.Seq[image.Image]
 	}
 }
 
-// Judge returns the result for an image that the detector gives this score and the network predicts to be of the given
-// class.
+// Judge returns the result for an image with this score and this class as the network's prediction.
 func (d *Detector) Judge(score float64, prediction int) Result {
 	if c, err := d.Calibrator(); err == nil {
 		p := c.PValue(score, prediction)
@@ -103,7 +104,7 @@ func (d *Detector) Judge(score float64, prediction int) Result {
 // pictureBatch is the number of pictures in a batch.
 const pictureBatch = 32
 
-// pictureInput makes network input of pictures. One goroutine uses it.
+// pictureInput turns pictures into network input. It is for one goroutine.
 type pictureInput struct {
 	pre           *dataset.Preprocessor
 	height, width int
@@ -145,7 +146,8 @@ func (in *pictureInput) append(x []float32, img image.Image) ([]float32, error) 
 	return x, in.pre.Apply(x[at:], pixels)
 }
 
-// batches streams pictures. One that fails ends the stream with its error, behind those before it.
+// batches streams pictures in batches. A picture that fails ends the stream with its error, after the pictures before
+// it.
 func (in *pictureInput) batches(images iter.Seq[image.Image]) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		var b graph.Batch
@@ -177,12 +179,12 @@ func (in *pictureInput) batches(images iter.Seq[image.Image]) graph.Batches {
 	}
 }
 
-// toImage returns a picture's colours as [dataset.FromImage] does, and refuses pictures that it cannot take.
+// toImage returns a picture's colours as [dataset.FromImage] does, and an error for a picture that it cannot convert.
 func toImage(img image.Image) (dataset.Image, error) {
 	if img == nil {
 		return dataset.Image{}, errors.New("picture is nil")
 	}
-	const most = 178_956_970 // pixels; dataset gives up above
+	const most = 178_956_970 // the largest number of pixels that package dataset accepts
 	r := img.Bounds()
 	switch {
 	case r.Empty():

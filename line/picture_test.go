@@ -24,7 +24,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// pictures draws n pictures with alpha.
+// pictures draws n random pictures with alpha.
 func pictures(n, width, height int, seed uint64) []image.Image {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	out := make([]image.Image, n)
@@ -38,8 +38,8 @@ func pictures(n, width, height int, seed uint64) []image.Image {
 	return out
 }
 
-// TestPicturesAreTheFiles: pictures in memory have the bits of the same pictures as PNG files, one by one and many at a
-// time.
+// TestPicturesAreTheFiles: pictures in memory get the same bits as the same pictures in PNG files, one by one and
+// many at a time.
 func TestPicturesAreTheFiles(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
 	det := fit(t, net, nettest.Stream(nettest.Batch(20, net.InputShape(), 3, 1)),
@@ -80,7 +80,7 @@ func TestPicturesAreTheFiles(t *testing.T) {
 	require.Less(t, flagged, 70)
 }
 
-// TestPicturesOfEveryType: the stored colours, wherever the picture's corner lies.
+// TestPicturesOfEveryType: the stored colours count, whichever image type holds them and wherever its bounds begin.
 func TestPicturesOfEveryType(t *testing.T) {
 	det := forPicturesDetector(t)
 	score := func(img image.Image) float64 {
@@ -123,7 +123,7 @@ func TestPicturesOfEveryType(t *testing.T) {
 	grey := image.NewGray(rect)
 	grey.Pix = []uint8{77, 30}
 	grey16 := image.NewGray16(rect)
-	grey16.Pix = []uint8{0, 77, 0, 30} // as in a file of this mode, values above 255 are white
+	grey16.Pix = []uint8{0, 77, 0, 30} // as in a file of 16-bit grey, values above 255 become white
 	triple := image.NewNRGBA(rect)
 	triple.Pix = []uint8{77, 77, 77, 0, 30, 30, 30, 255}
 	luma := image.NewYCbCr(rect, image.YCbCrSubsampleRatio444)
@@ -137,7 +137,7 @@ func TestPicturesOfEveryType(t *testing.T) {
 	}
 }
 
-// forPictures is the tiny network with input of three channels, 2×1 pixels.
+// forPictures is the tiny network with an input of three channels and 2×1 pixels.
 type forPictures struct {
 	*tiny
 	std [3]float32
@@ -153,10 +153,10 @@ func newForPictures(std [3]float32) forPictures {
 func (forPictures) InputShape() []int                   { return []int{3, 1, 2} }
 func (n forPictures) Preprocessing() nets.Preprocessing { return nets.Preprocessing{Std: n.std} }
 
-// seesAll switches off whatever could hide a difference between pictures.
+// seesAll switches off all steps, which could hide differences between pictures.
 var seesAll = line.Options{NoClipping: true, NoActivationPruning: true, NoWeightPruning: true}
 
-// forPicturesDetector is a detector of that network that sees all.
+// forPicturesDetector is a detector of that network with all steps off.
 func forPicturesDetector(t testing.TB) *line.Detector {
 	net := newForPictures([3]float32{0.1, 0.2, 0.3})
 	return fit(t, net, nettest.Stream(nettest.Batch(6, net.InputShape(), 2, 1)), seesAll)
@@ -223,7 +223,7 @@ func TestPicturesRefused(t *testing.T) {
 	}
 }
 
-// TestEveryPictureHasAResult, however many remain for the last batch.
+// TestEveryPictureHasAResult, however many pictures the last batch holds.
 func TestEveryPictureHasAResult(t *testing.T) {
 	det := forPicturesDetector(t)
 	for _, n := range []int{1, 31, 32, 33, 64, 65} {
@@ -240,7 +240,7 @@ func TestEveryPictureHasAResult(t *testing.T) {
 	}
 }
 
-// TestLeavingPictures: the loop may be left, and the context end, at any place.
+// TestLeavingPictures: the loop may be left, and the context may end, at any picture.
 func TestLeavingPictures(t *testing.T) {
 	det := forPicturesDetector(t)
 	good := pictures(1, 2, 1, 1)[0]

@@ -11,14 +11,15 @@ import (
 
 // Names of the nodes that a [Pipeline] adds to those of its network.
 const (
-	// Class is the class of each sample that contributions refer to: its label, or the prediction where that is -1.
+	// Class is the class to which a sample's contributions refer: its label, or the prediction where the label is -1.
 	Class = "class"
-	// Contributions of each penultimate neuron to the logit of Class, z ⊙ ∂l_c/∂z: [batch, features].
+	// ContributionsNode holds the contribution of each penultimate neuron to the logit of Class, z ⊙ ∂l_c/∂z: [batch,
+	// features].
 	ContributionsNode = "contributions"
 	// ClipClass is the prediction from unclipped activations, by which a detector that clips per class chooses the
-	// bounds: [batch] of int. Other detectors do not have it.
+	// bounds: [batch] of int. It exists only for such detectors.
 	ClipClass = "line_clip_class"
-	// RoutingClass is the prediction from clipped activations, by which neurons and weights are chosen: [batch] of int.
+	// RoutingClass is the prediction from clipped activations, by which the masks are chosen: [batch] of int.
 	RoutingClass = "line_class"
 	// Score is LINe's score: [batch].
 	Score = "score"
@@ -28,21 +29,23 @@ const (
 	ScoreInputGradient = "score_gradient_input"
 )
 
-// Pipeline is a network with LINe around it, as one graph: image → backbone → clip → class mask → routed head →
-// log-sum-exp. Every node named in this package can be fetched from one run. Without a detector it ends at the
-// contributions.
+// Pipeline is a network followed by LINe's steps, as one graph: image → backbone → clipping → masks of the class →
+// masked head → log-sum-exp. Every node named in this package can be fetched from one run. Without a detector the
+// graph ends at the contributions.
 type Pipeline struct {
 	nets.Classifier
 	// Detector is what the graph scores by; nil ends it at the contributions.
 	Detector *Detector
-	// RouteByLabel chooses neurons and weights, and the bounds of a detector that clips per class, by the label of a
-	// sample where it has one, instead of by a prediction: a Shapley game must not change its rules with the coalition.
+	// RouteByLabel chooses masks, and the bounds of a detector that clips per class, by the label of a sample, where
+	// it has one, instead of by a prediction. A Shapley game needs this, because its rules must not change with the
+	// coalition.
 	RouteByLabel bool
 }
 
 var _ graph.Model = Pipeline{}
 
-// Outputs names score and prediction, or without a detector contributions, features and logits.
+// Outputs returns the names of score and prediction, or without a detector those of contributions, features and
+// logits.
 func (p Pipeline) Outputs() []string {
 	if p.Detector == nil {
 		return []string{ContributionsNode, nets.Features, nets.Logits}
@@ -50,7 +53,7 @@ func (p Pipeline) Outputs() []string {
 	return []string{Score, nets.Prediction}
 }
 
-// Build adds the network and LINe's nodes.
+// Build adds the network's nodes and LINe's nodes to the graph.
 func (p Pipeline) Build(b *graph.Builder, x *G.Node) error {
 	if err := p.Classifier.Build(b, x); err != nil {
 		return err

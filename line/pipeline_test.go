@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// everything is every node that a pipeline with a detector names.
+// everything returns the names of all nodes that a pipeline with a detector names.
 func everything() []string {
 	return []string{
 		"features", "logits", "prediction", line.Class, line.ContributionsNode, line.RoutingClass, line.Score,
@@ -20,7 +20,7 @@ func everything() []string {
 	}
 }
 
-// TestOneRunGivesAll: what one run of one graph fetches together equals what a program for each gives alone.
+// TestOneRunGivesAll: nodes fetched together in one run have the values that they have when fetched alone.
 func TestOneRunGivesAll(t *testing.T) {
 	for name, net := range map[string]nets.Classifier{"tiny": newTiny(4, 9, 2), "densenet": nettest.DenseNetBC(t, 10, 4,
 		4, 2)} {
@@ -43,7 +43,8 @@ func TestOneRunGivesAll(t *testing.T) {
 	}
 }
 
-// TestContributionsAreExact: the head is linear, so z ⊙ ∂l_y/∂z is z ⊙ W[y], the exact Shapley value of the logit game.
+// TestContributionsAreExact: the head is linear, so that z ⊙ ∂l_y/∂z is z ⊙ W[y], the exact Shapley value of the
+// logit game.
 func TestContributionsAreExact(t *testing.T) {
 	net := newTiny(5, 23, 4)
 	test := net.batch(31, 2)
@@ -55,7 +56,7 @@ func TestContributionsAreExact(t *testing.T) {
 	}
 }
 
-// TestContributionsOfLabelsOrPredictions: a label where there is one, the prediction elsewhere.
+// TestContributionsOfLabelsOrPredictions: the class is the label where there is one, the prediction elsewhere.
 func TestContributionsOfLabelsOrPredictions(t *testing.T) {
 	net := newTiny(5, 8, 4)
 	test := net.batch(20, 2)
@@ -81,7 +82,7 @@ func TestContributionsOfLabelsOrPredictions(t *testing.T) {
 	require.NotEqual(t, mixed.ints[line.Class], unlabelled.ints[line.Class], "the test needs a wrong prediction")
 }
 
-// TestScoreGradients compares with central differences in float64, where some activations are clipped and some are not.
+// TestScoreGradients compares with central differences in float64. Some activations are clipped and some are not.
 func TestScoreGradients(t *testing.T) {
 	const h = 1.0 / (1 << 16) // inputs are float32: steps must be exact
 	net := newTiny(3, 7, 6)
@@ -120,7 +121,7 @@ func TestScoreGradients(t *testing.T) {
 			above, below := run(t, m, g, nettest.Stream(up)).f64[line.Score],
 				run(t, m, g, nettest.Stream(down)).f64[line.Score]
 			for i := range got {
-				// Copy i of the shifted batch has value i moved.
+				// In copy i value i is moved by h.
 				want := (above[i] - below[i]) / (2 * h)
 				require.InDelta(t, want, got[i], 1e-7, "%s of sample %d, value %d, %+v", gradient, i/size, i%size, o)
 				if want != 0 {

@@ -13,29 +13,29 @@ import (
 )
 
 const (
-	// mostFitScores bounds the scores that a detector keeps: 256 KiB of its file. A 95 % threshold from so many is off
-	// by a tenth of a percentage point of the true positive rate (one standard error).
+	// mostFitScores is the largest number of scores that a detector keeps, 256 KiB of its file. The true positive
+	// rate of a 95 % threshold from that many scores has a standard error of a tenth of a percentage point.
 	mostFitScores = 1 << 16
-	// mostFitFeatures bounds the numbers held while fitting: 128 MiB.
+	// mostFitFeatures is the largest number of features held while fitting, 128 MiB.
 	mostFitFeatures = 1 << 25
-	// fewestFitScores are kept however long a row of features is.
+	// fewestFitScores is the number of images whose features are held at least, however many features each has.
 	fewestFitScores = 1 << 10
 )
 
-// sampleRows returns how many images' features are held while fitting.
+// sampleRows returns the number of images whose features are held while fitting.
 func sampleRows(dim int) int {
 	return min(mostFitScores, max(fewestFitScores, mostFitFeatures/max(1, dim)))
 }
 
-// sample keeps rows of a stream: all of them up to most, and from then on a uniform draw from those so far (Vitter
-// 1985, algorithm R), which depends on the order of the rows alone.
+// sample keeps rows of a stream: all of them up to most rows, and beyond that a uniform draw from the rows so far
+// (Vitter 1985, algorithm R). The draw depends on the order of the rows alone.
 type sample struct {
 	dim, most, seen int
-	blocks          [][]float32 // of blockRows rows each but for the last
+	blocks          [][]float32 // each of blockRows rows, the last of fewer
 	rng             *rand.Rand
-	// slots, at and rows serve a sample of parts of a stream: slots holds, for each row kept, its place in the sample
-	// of the whole stream, at its position in that stream, and rows the row for each such place. All are nil for a
-	// whole stream.
+	// slots, at and rows are for a sample of parts of a stream, and nil for a whole stream. For each row kept, slots
+	// holds the row's place in the sample of the whole stream, and at its position in that stream; rows maps each
+	// such place to the row.
 	slots, at []int
 	rows      map[int]int
 }
@@ -46,7 +46,7 @@ func newSample(dim, most int) *sample {
 	return &sample{dim: dim, most: most, rng: rand.New(rand.NewPCG(1, 1))}
 }
 
-// part makes the sample one of a part of a stream, before which the stream has so many rows.
+// part makes s the sample of a part of a stream that begins after the stream's first before rows.
 func (s *sample) part(before int) {
 	s.rows = map[int]int{}
 	for range before {
@@ -54,7 +54,7 @@ func (s *sample) part(before int) {
 	}
 }
 
-// next returns the place of the next row, most or more for none.
+// next returns the place of the next row in the sample; the row is not kept if that is most or more.
 func (s *sample) next() int {
 	at := s.seen
 	if s.seen++; at >= s.most {
@@ -63,7 +63,7 @@ func (s *sample) next() int {
 	return at
 }
 
-// add takes rows [n, dim], which it copies.
+// add adds rows [n, dim], which it copies.
 func (s *sample) add(rows []float32) {
 	for ; len(rows) > 0; rows = rows[s.dim:] {
 		position := s.seen
@@ -73,15 +73,15 @@ func (s *sample) add(rows []float32) {
 	}
 }
 
-// skip passes over positions of the stream that have no row, up to the given one.
+// skip passes over positions of the stream that have no row, up to position to.
 func (s *sample) skip(to int) {
 	for s.seen < to {
 		s.next()
 	}
 }
 
-// put keeps a row of the given position at its place in the sample. Of the rows for one place the last of the stream
-// stays, in whichever order they come.
+// put keeps the row at the given position of the stream at a place of the sample. Of several rows for one place the
+// one with the highest position is kept, in whichever order they come.
 func (s *sample) put(at, position int, row []float32) {
 	if s.rows != nil {
 		i, ok := s.rows[at]
@@ -106,7 +106,7 @@ func (s *sample) put(at, position int, row []float32) {
 	copy((*block)[at:], row)
 }
 
-// merge takes the rows of other parts of the stream.
+// merge adds the rows of another part of the stream.
 func (s *sample) merge(other *sample) {
 	i := 0
 	for _, block := range other.blocks {
@@ -126,7 +126,7 @@ func (s *sample) kept() (n int) {
 	return n
 }
 
-// batches streams what is kept.
+// batches streams the kept rows.
 func (s *sample) batches() graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		for _, b := range s.blocks {
@@ -137,13 +137,13 @@ func (s *sample) batches() graph.Batches {
 	}
 }
 
-// keptFeatures are the features that [Fit] keeps of its stream.
+// keptFeatures holds the features that [Fit] keeps of its stream.
 type keptFeatures struct {
 	all     *sample
-	byClass []*sample // of each label by itself; nil unless bounds are measured per class
+	byClass []*sample // one for each label; nil unless bounds are measured per class
 }
 
-// keepFeatures prepares for the features of a network.
+// keepFeatures returns an empty keptFeatures for the features of a network.
 func keepFeatures(net nets.Classifier, o Options) *keptFeatures {
 	rows := sampleRows(net.FeatureDim())
 	k := &keptFeatures{all: newSample(net.FeatureDim(), rows)}
@@ -155,7 +155,7 @@ func keepFeatures(net nets.Classifier, o Options) *keptFeatures {
 	return k
 }
 
-// add takes rows [n, dim], which it copies, and their labels.
+// add adds rows [n, dim], which it copies, and their labels.
 func (k *keptFeatures) add(rows []float32, labels []int) {
 	k.all.add(rows)
 	if k.byClass == nil {
@@ -167,9 +167,9 @@ func (k *keptFeatures) add(rows []float32, labels []int) {
 	}
 }
 
-// scoreFeatures returns the scores of features, ascending. They are the bits that scoring the images gives.
+// scoreFeatures returns the scores of features, ascending, with the same bits that scoring the images gives.
 func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.Options) ([]float64, error) {
-	const batch = 32 // there are no feature maps to keep small
+	const batch = 32 // batches may be larger than for images, since there are no feature maps
 	prog, err := graph.Compile(headOnly{d}, graph.Options{Batch: batch, Workers: o.Workers, Device: o.Device})
 	if err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func (d *Detector) scoreFeatures(ctx context.Context, features *sample, o graph.
 	return scores, nil
 }
 
-// headOnly is LINe from the features on, without a network to build in front of it.
+// headOnly is LINe's graph from the features on, without the network before them.
 type headOnly struct{ *Detector }
 
 func (h headOnly) InputShape() []int { return []int{h.net.FeatureDim()} }

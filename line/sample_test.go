@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kept returns the first number of each row that is kept of the rows 0 to n-1, given size at a time.
+// kept returns the first number of each kept row of the rows 0 to n-1, which are added size at a time.
 func kept(n, size, most int) []float32 {
 	s := newSample(2, most)
 	for lo := 0; lo < n; lo += size {
@@ -16,7 +16,7 @@ func kept(n, size, most int) []float32 {
 			rows = append(rows, float32(i), float32(-i))
 		}
 		s.add(rows)
-		clear(rows) // the sample must have its own
+		clear(rows) // the sample must have copied them
 	}
 	var out []float32
 	for b := range s.batches() {
@@ -30,7 +30,8 @@ func kept(n, size, most int) []float32 {
 	return out
 }
 
-// TestSampleKeepsAllOrADraw: all rows in order while there is room, and then a draw without repetition.
+// TestSampleKeepsAllOrADraw: a sample keeps all rows in order while there is room, and beyond that a draw without
+// repetition.
 func TestSampleKeepsAllOrADraw(t *testing.T) {
 	for _, n := range []int{0, 1, 255, 256, 257, 600} {
 		got := kept(n, 100, 600)
@@ -52,7 +53,7 @@ func TestSampleKeepsAllOrADraw(t *testing.T) {
 	require.InDelta(t, 300, early, 60, "either half of the stream has its share: five standard errors") // √(600/4) = 12
 }
 
-// TestSampleRows: 65,536 rows, or 128 MiB of them, but never fewer than 1,024.
+// TestSampleRows: the number of rows is 65,536, fewer where these would exceed 128 MiB, but never below 1,024.
 func TestSampleRows(t *testing.T) {
 	for dim, want := range map[int]int{1: 65536, 342: 65536, 512: 65536, 1024: 32768, 2048: 16384, 1 << 15: 1024,
 		1 << 20: 1024} {
@@ -60,7 +61,8 @@ func TestSampleRows(t *testing.T) {
 	}
 }
 
-// TestKeptFeaturesOfEachClass: a class has its share of the rows, at least one, though the draw of all rows misses it.
+// TestKeptFeaturesOfEachClass: a class gets its share of the rows, at least one, even if the draw from all rows
+// misses it.
 func TestKeptFeaturesOfEachClass(t *testing.T) {
 	k := &keptFeatures{all: newSample(1, 30), byClass: []*sample{newSample(1, 5), newSample(1, 5), newSample(1, 5)}}
 	for i := range 3000 { // class 2 has three rows, class 1 some, class 0 nearly all
@@ -89,7 +91,7 @@ func TestKeptFeaturesOfEachClass(t *testing.T) {
 	require.Equal(t, float32(10*1007+2), limits[2], "the median of three")
 }
 
-// TestPercentilesOfADraw are near those of the whole stream, and the same for the same stream.
+// TestPercentilesOfADraw: percentiles of a draw are near those of the whole stream, and equal for equal streams.
 func TestPercentilesOfADraw(t *testing.T) {
 	one := func() []float32 {
 		s := newSample(2, 2000)
@@ -107,7 +109,7 @@ func TestPercentilesOfADraw(t *testing.T) {
 	require.InDelta(t, -0.1, got[1], 0.03)
 }
 
-// TestClassesShareTheRows that may be kept of all images.
+// TestClassesShareTheRows: with bounds per class, the classes share the number of rows that may be kept.
 func TestClassesShareTheRows(t *testing.T) {
 	for classes, want := range map[int]int{1: 65536, 10: 6553, 100000: 1} {
 		net := headNet{classes: classes, dim: 342}

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPartsOfASampleMerge: samples of the parts of a stream, each of which knows nothing but how many rows came before
-// it, merge in any order to the sample of the whole stream, also where it keeps only some of the rows.
+// TestPartsOfASampleMerge: samples of the parts of a stream, each of which knows only how many rows come before it,
+// merge in any order to the sample of the whole stream, also where that keeps only some of the rows.
 func TestPartsOfASampleMerge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const dim = 2
@@ -40,7 +40,7 @@ func TestPartsOfASampleMerge(t *testing.T) {
 	})
 }
 
-// firsts are the first elements of the rows, in ascending order.
+// firsts returns the first elements of the rows, in ascending order.
 func firsts(s *sample) (out []float32) {
 	for _, b := range s.blocks {
 		for i := 0; i < len(b); i += s.dim {

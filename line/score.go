@@ -14,12 +14,12 @@ import (
 // Scores holds the result for a set of images, in their order.
 type Scores struct {
 	Score      []float64 // higher is more in-distribution
-	Prediction []int     // the network's class
+	Prediction []int     // the class that the network predicts
 	Label      []int     // -1 where unknown
 }
 
-// Compile makes a program of the whole pipeline. Without o.Fetch it fetches score and prediction, or of a method other
-// than LINe what that reads of the network, for [Detector.Collect].
+// Compile makes a program of the whole pipeline. Without o.Fetch it fetches what [Detector.Collect] needs: score and
+// prediction, or for a method other than LINe the nodes that the method reads.
 func (d *Detector) Compile(o graph.Options) (*graph.Program, error) {
 	if d.other != nil {
 		return d.compileOther(o)
@@ -27,20 +27,19 @@ func (d *Detector) Compile(o graph.Options) (*graph.Program, error) {
 	return graph.Compile(Pipeline{Classifier: d.net, Detector: d}, o)
 }
 
-// Score scores a stream of images X [batch, channels, height, width], already normalised, with default options; the
-// stream is read once. Zero images are an error that wraps [ErrNoImages]. For other options, or further quantities such
-// as the gradient of the score, see [Detector.Compile]; for pictures see [Detector.ScoreImages].
+// Score scores a stream of images X [batch, channels, height, width], already normalised, with default options. It
+// reads the stream once. A stream without images is an error that wraps [ErrNoImages]. For other options, or further
+// values such as the gradient of the score, see [Detector.Compile]; for pictures see [Detector.ScoreImages].
 //
-// The first call compiles a program, which the detector keeps, and calls at the same time share it. Streams that begin
-// with a batch of one image get another one, which takes images one by one and is the faster for them; the bits are the
-// same.
+// The first call compiles a program, which the detector keeps and simultaneous calls share. Streams that begin with a
+// batch of one image use another program, which is faster for single images; the bits are the same.
 func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, error) {
 	next, stop := iter.Pull2(images)
 	defer stop()
 	first, err, ok := next()
 	switch {
 	case ctx.Err() != nil:
-		err = ctx.Err() // also where the stream ended because of it
+		err = ctx.Err() // ctx may be the reason why the stream ended
 	case err == nil && !ok:
 		err = fmt.Errorf("score: %w", ErrNoImages)
 	}
@@ -61,7 +60,7 @@ func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, er
 	})
 }
 
-// program returns the kept program for images that come n at a time.
+// program returns the kept program for streams whose first batch has n images.
 func (d *Detector) program(ctx context.Context, n int) (*graph.Program, error) {
 	if n == 1 {
 		return d.single.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{Batch: 1}) })
@@ -69,9 +68,9 @@ func (d *Detector) program(ctx context.Context, n int) (*graph.Program, error) {
 	return d.many.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{}) })
 }
 
-// Collect runs a program that fetches score and prediction and keeps them. A score that is NaN is an error that names
-// the image, counted from 0, zero images are one that wraps [ErrNoImages], and so is a score that is not one value a
-// sample.
+// Collect runs a program that fetches score and prediction, and returns them for all images. Errors are a score that
+// is NaN, naming the image, counted from 0; a stream without images, wrapping [ErrNoImages]; and a score with more
+// than one value for a sample.
 func Collect(ctx context.Context, program *graph.Program, images graph.Batches) (*Scores, error) {
 	if shape := program.Shape(Score); tensor.Shape(shape).TotalSize() != 1 {
 		return nil, fmt.Errorf("line: %q: expected one value a sample, got shape %v", Score, shape)

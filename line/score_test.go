@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestScoreFollowsTheFormulas runs every combination of AC, AP and WP from random features, in both precisions.
+// TestScoreFollowsTheFormulas tests every combination of AC, AP and WP on random features, in both precisions.
 func TestScoreFollowsTheFormulas(t *testing.T) {
 	net := newTiny(6, 37, 3)
 	train, test := net.batch(60, 1), net.batch(41, 2)
@@ -40,8 +40,8 @@ func TestScoreFollowsTheFormulas(t *testing.T) {
 	}
 }
 
-// TestFloat64KeepsTheSameWeights: percentiles that fall on a weight, where a product rounded otherwise would change
-// sides.
+// TestFloat64KeepsTheSameWeights uses percentiles that equal a product, where other rounding would change whether a
+// weight is kept.
 func TestFloat64KeepsTheSameWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		net, c, o := drawDetector(t)
@@ -63,7 +63,8 @@ func TestFloat64KeepsTheSameWeights(t *testing.T) {
 	})
 }
 
-// TestRoutingFollowsClippedLogits: a single large activation decides the network's class, but not LINe's.
+// TestRoutingFollowsClippedLogits: a single large activation determines the network's prediction, but not LINe's
+// class.
 func TestRoutingFollowsClippedLogits(t *testing.T) {
 	net := newTiny(2, 3, 1)
 	w, b := net.head()
@@ -94,7 +95,7 @@ func TestRoutingFollowsClippedLogits(t *testing.T) {
 	require.InDelta(t, math.Log(math.Exp(1)+math.Exp(0)), out.f32[line.Score][0], 1e-6)
 }
 
-// TestTiesGoToTheFirstClass, as argmax has it.
+// TestTiesGoToTheFirstClass, as with argmax.
 func TestTiesGoToTheFirstClass(t *testing.T) {
 	net := newTiny(4, 2, 1)
 	w, b := net.head()
@@ -113,7 +114,7 @@ func TestTiesGoToTheFirstClass(t *testing.T) {
 	require.Equal(t, []int{1, 0}, out.ints["prediction"])
 }
 
-// TestFeaturesAndImagesGiveTheSameBits, for fitting as for scoring.
+// TestFeaturesAndImagesGiveTheSameBits, both when fitting and when scoring.
 func TestFeaturesAndImagesGiveTheSameBits(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 4, 7)
 	train, test := nettest.Batch(24, net.InputShape(), 4, 1), nettest.Batch(13, net.InputShape(), 0, 2)
@@ -138,7 +139,7 @@ func TestFeaturesAndImagesGiveTheSameBits(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// TestBatchesAndWorkersDoNotShow: every way of cutting and sharing the work gives the same bits.
+// TestBatchesAndWorkersDoNotShow: results have the same bits for any batches and workers.
 func TestBatchesAndWorkersDoNotShow(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 8)
 	train, test := nettest.Batch(20, net.InputShape(), 3, 1), nettest.Batch(17, net.InputShape(), 3, 2)

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// wide has a score of two values a sample.
+// wide is a network whose score has two values for each sample.
 type wide struct{}
 
 func (wide) InputShape() []int      { return []int{2} }

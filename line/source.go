@@ -11,15 +11,15 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Source is a way to get contributions from labelled images.
+// Source obtains contributions from labelled images.
 type Source interface {
-	// Measure returns the contributions of the images' neurons. program is as for [Fit]. It should read the stream
-	// once: not every stream can be read again.
+	// Measure returns the contributions of the images' neurons. program is that of [Fit]. It should read the stream
+	// only once, because not every stream can be read again.
 	Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error)
 }
 
 // GradientActivation is the paper's source: gradient × activation of the logit of the label, in the network's own
-// graph. It is what [Fit] uses unless told otherwise.
+// graph. It is the default of [Fit].
 type GradientActivation struct{}
 
 // Measure calls the function [Measure].
@@ -34,18 +34,18 @@ func (GradientActivation) measure(
 	return measure(ctx, program, images, show)
 }
 
-// EstimatedContributions takes the Shapley values of any estimator as contributions: row k of C are those of the game
-// whose value is the mean over the images labelled k. With the logit game and removal to zero every estimator converges
-// to what [GradientActivation] computes; other values and removals give other detectors.
+// EstimatedContributions uses the Shapley values of any estimator as contributions: row k of C holds those of the
+// game whose value is the mean over the images labelled k. With the logit game and removal to zero every unbiased
+// estimator converges to what [GradientActivation] computes. Other values and removals give other detectors.
 type EstimatedContributions struct {
 	// Estimator makes the values, package estimate has them; it must not be nil.
 	Estimator attribution.Estimator
-	// Options go to the estimator for each class; class k runs with seed Options.Seed + k.
+	// Options are the estimator's options for each class; class k runs with seed Options.Seed + k.
 	Options attribution.Options
-	// Game is what is played on the penultimate neurons. Its target is the label. Groups, Names and LINe must be unset:
-	// every neuron is a player.
+	// Game says which game is played on the penultimate neurons. Its target is the label. Groups, Names and LINe must
+	// be unset, since every neuron is a player.
 	Game games.PenultimateOptions
-	// Observe, if not nil, is shown the estimate of each class.
+	// Observe, if not nil, is called with the estimate of each class.
 	Observe func(class int, e attribution.Estimate)
 }
 
@@ -114,8 +114,8 @@ func (s EstimatedContributions) measure(
 	return c, nil
 }
 
-// featuresByClass returns the features of labelled images, [class][image][feature], and shows them in the order of the
-// stream.
+// featuresByClass returns the features of labelled images, [class][image][feature], and calls show with them in the
+// order of the stream.
 func featuresByClass(
 	ctx context.Context, program *graph.Program, net nets.Classifier, images graph.Batches, show show,
 ) ([][][]float64, error) {

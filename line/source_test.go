@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// sourceProgram is a small random network that starts at its features, and labelled features for it.
+// sourceProgram returns a program of a small random network that starts at its features, and labelled features.
 func sourceProgram(t *testing.T) (*graph.Program, graph.Batches) {
 	t.Helper()
 	net, err := nets.New("densenet-bc-10-4", 4)
@@ -58,7 +58,7 @@ func TestEstimatedContributionsAgreeWithTheGraph(t *testing.T) {
 			require.InDelta(t, v, mean[i], 1e-6, e.Name())
 		}
 	}
-	// The logit game is additive within a member, so all that sampling leaves is the choice of images.
+	// The logit game is additive for each image, so that all randomness of sampling is in the choice of images.
 	var seen []attribution.Estimate
 	s := EstimatedContributions{
 		Estimator: estimate.Permutation{}, Options: attribution.Options{Samples: 2000, Seed: 3},
@@ -96,8 +96,8 @@ func TestEstimatedRefusals(t *testing.T) {
 	require.ErrorContains(t, err, "no images of class 1, 2, 3")
 }
 
-// TestGivenContributionsAreTaken as they are, rounded to float32, and with those that [Fit] measures the detector is
-// the same.
+// TestGivenContributionsAreTaken: given contributions are used unchanged except for rounding to float32. With those
+// that [Fit] measures, the detector is the same.
 func TestGivenContributionsAreTaken(t *testing.T) {
 	prog, train := sourceProgram(t)
 	ctx := context.Background()

@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// Span is a run of a list of images.
+// Span is a range of consecutive images in a list.
 type Span struct {
-	First  int `json:"first"`  // image, counted from 0
-	Images int `json:"images"` // 1 or more
+	First  int `json:"first"`  // index of the first image, counted from 0
+	Images int `json:"images"` // number of images, at least 1
 }
 
 func (s Span) end() int { return s.First + s.Images }
 
-// joinSpans returns the union of two sets of spans, ascending, with a gap behind each. Images in both are an error.
+// joinSpans returns the union of two sets of spans, ascending, with adjacent spans joined. Images in both are an
+// error.
 func joinSpans(a, b []Span) ([]Span, error) {
 	all := append(slices.Clone(a), b...)
 	slices.SortFunc(all, func(a, b Span) int { return a.First - b.First })
@@ -32,7 +33,7 @@ func joinSpans(a, b []Span) ([]Span, error) {
 	return out, nil
 }
 
-// wholeSpan fails unless joined spans are the images from 0 to total-1.
+// wholeSpan returns an error unless the joined spans are the images from 0 to total-1.
 func wholeSpan(spans []Span, total int) error {
 	at := 0
 	for _, s := range spans {

@@ -11,37 +11,37 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Statistics is what [Fit] takes from a part of the training images, so that the parts can be measured on different
-// machines. Merged, in any order, they give the detector of the whole: sums are kept to about 106 bits, so that its
-// bits do not depend on how the images were divided, except where the contributions of one neuron to one class differ
-// by more than some 20 orders of magnitude.
+// Statistics holds what [Fit] measures on a part of the training images, so that parts can be measured on different
+// machines. Merged in any order, the parts give the detector of all images. Sums have about 106 bits, so that the
+// detector's bits do not depend on how the images were divided, except where the contributions of one neuron to one
+// class differ by more than about 20 orders of magnitude.
 type Statistics struct {
 	net      nets.Classifier // nil where it is not known
 	options  Options
 	sums     *Contributions
 	features *keptFeatures
-	extent   dataset.Extent // of a shard; the zero one otherwise
+	extent   dataset.Extent // extent of a shard, otherwise zero
 	spans    []Span
 	unread   int
 	pictures []Hash
 }
 
-// Place says where a part of the training images lies in their whole list.
+// Place says where a part of the training images lies in the whole list.
 type Place struct {
-	// Span are the positions of the part in the list.
+	// Span holds the positions of the part in the list.
 	Span
-	// Before holds the number of images of each class before the part. Only options that clip per class need it; nil
-	// leaves it out.
+	// Before holds the number of images of each class before the part. It is needed only by options that clip per
+	// class, and may otherwise be nil.
 	Before []int
-	// Position returns the position in the part, counted from 0, of the i-th image that the stream gives, for parts
-	// some of whose images are left out because they cannot be read. It is called for each image once, in order, after
-	// the stream has given it. nil means that the stream gives all images.
+	// Position returns the position in the part, counted from 0, of the i-th image of the stream. It is for parts
+	// some of whose images are left out because they cannot be read. It is called once for each image, in order,
+	// after the stream has given the image. Nil means that the stream gives all images.
 	Position func(i int) int
 }
 
 // MeasurePart measures the part of the training images that extent describes. before holds the labels of the
-// extent.First images that come before the part in the whole. program and o are those of [Fit]; a source must be
-// [GradientActivation] or [GivenContributions], whose sums merge.
+// extent.First images before the part. program and o are those of [Fit]. A source must be [GradientActivation] or
+// [GivenContributions], whose sums can be merged.
 func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches, before []int, extent dataset.Extent,
 	o Options) (*Statistics, error) {
 	net, err := classifier(program)
@@ -71,9 +71,9 @@ func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches
 	return s, nil
 }
 
-// MeasurePlace is [MeasurePart] for a part that is no shard, but a run of images anywhere in their list, some of which
-// may have been left out. The threshold's sample is drawn by positions in the list: beyond 65,536 images, or 128 MiB of
-// features, it is another one than that of a list without the images left out.
+// MeasurePlace is [MeasurePart] for a part that is not a shard but any range of consecutive images, some of which may
+// be left out. The threshold's sample is drawn by positions in the list. With more than 65,536 images, or 128 MiB of
+// features, it therefore differs from the sample of a list without the images that were left out.
 func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batches, place Place,
 	o Options) (*Statistics, error) {
 	if err := o.Check(); err != nil {
@@ -134,7 +134,7 @@ func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batche
 		unread: place.Images - got}, nil
 }
 
-// images returns how many images the sums are of.
+// images returns the number of images in the sums.
 func (c *Contributions) images() (n int) {
 	for _, k := range c.count {
 		n += k
@@ -161,7 +161,7 @@ func (k *keptFeatures) part(place Place) error {
 	return nil
 }
 
-// WithPictures returns the statistics with the hashes of the pictures that they were measured on, see
+// WithPictures returns the statistics with the hashes of the pictures that they were measured on; see
 // [Detector.WithFitPictures].
 func (s *Statistics) WithPictures(pictures []Hash) *Statistics {
 	out := *s
@@ -169,15 +169,15 @@ func (s *Statistics) WithPictures(pictures []Hash) *Statistics {
 	return &out
 }
 
-// Extent tells which part of which images the statistics are of.
+// Extent returns the part of the images that the statistics were measured on.
 func (s *Statistics) Extent() dataset.Extent { return s.extent }
 
-// Spans returns which images of their list the statistics are of, ascending and apart from each other, and how many of
-// these were left out because they could not be read.
+// Spans returns the images of the list that the statistics were measured on, as ascending spans with gaps between
+// them, and the number of these images that were left out because they could not be read.
 func (s *Statistics) Spans() (spans []Span, unread int) { return slices.Clone(s.spans), s.unread }
 
-// Merge adds the statistics of other images of the same list, before or after these or between them. Images that both
-// hold are an error, as are other parameters and other numbers of classes or neurons; s is unchanged then.
+// Merge adds the statistics of other images of the same list, wherever in the list they are. Images that both hold
+// are an error, and so are other parameters and other numbers of classes or neurons; s is then unchanged.
 func (s *Statistics) Merge(other *Statistics) error {
 	if other.options != s.options {
 		return fmt.Errorf("line: merge: expected the parameters %v, got %v", s.options.Params(), other.options.Params())
@@ -201,8 +201,8 @@ func (s *Statistics) Merge(other *Statistics) error {
 	return nil
 }
 
-// Detector returns the detector of a network, to which the statistics of all its training images belong, total by
-// number: images that are missing are an error that says where. Other errors are those of [Fit].
+// Detector returns the detector of a network whose training images, total in number, the statistics cover. Missing
+// images are an error that names them. Other errors are those of [Fit].
 func (s *Statistics) Detector(ctx context.Context, net nets.Classifier, total int, o graph.Options) (*Detector, error) {
 	if err := wholeSpan(s.spans, total); err != nil {
 		return nil, fmt.Errorf("line: merge: %w", err)
@@ -228,9 +228,9 @@ func (s *Statistics) Detector(ctx context.Context, net nets.Classifier, total in
 }
 
 // MergeStatistics returns the detector of all training images from the statistics of all their shards, given in any
-// order. At least one shard must know the network: shards that were not read from a file do, and the file of the first
-// one does. names are what errors call the shards. Errors are those of [Fit], and tell which shard is missing or does
-// not belong to the others. The statistics must not be used afterwards.
+// order. At least one shard must know the network; a shard that was not read from a file does, and so does the file
+// of the first shard. Errors call the shards by names. They are those of [Fit], and errors that say which shard is
+// missing or does not belong to the others. The statistics must not be used afterwards.
 func MergeStatistics(ctx context.Context, parts []*Statistics, names []string, o graph.Options) (*Detector, error) {
 	extents := make([]dataset.Extent, len(parts))
 	for i, p := range parts {

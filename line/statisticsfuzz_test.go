@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// FuzzStatistics damages the statistics of a part: they are refused, or can be written, merged and made a detector of
-// without a panic.
+// FuzzStatistics damages the statistics of a part. They are refused, or they can be written, merged and turned into a
+// detector without a panic.
 func FuzzStatistics(f *testing.F) {
 	net := pooling(f)
 	prog, err := graph.Compile(net, graph.Options{})

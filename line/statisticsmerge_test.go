@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// somewhere compiles a small network, and returns one batch of n labelled images for it.
+// somewhere compiles a small network, and returns its program and one batch of n labelled images.
 func somewhere(t testing.TB, n int) (*graph.Program, graph.Batch) {
 	t.Helper()
 	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
@@ -22,7 +22,7 @@ func somewhere(t testing.TB, n int) (*graph.Program, graph.Batch) {
 	return prog, nettest.Batch(n, net.InputShape(), 2, 1)
 }
 
-// images returns those of a batch with the given indices, as a stream.
+// images streams the images of a batch with the given indices.
 func images(b graph.Batch, indices []int) graph.Batches {
 	per := len(b.X) / b.N
 	return func(yield func(graph.Batch, error) bool) {
@@ -48,8 +48,9 @@ func upTo(lo, hi int) (out []int) {
 	return out
 }
 
-// TestStatisticsMergeInAnyOrder: statistics of runs of images, written and read, merged in any order and in any groups,
-// give the bytes of the detector fitted to all of them; with images left out, those of one fitted to the others.
+// TestStatisticsMergeInAnyOrder: statistics of ranges of images, written, read, and merged in any order and grouping,
+// give the bytes of the detector fitted to all images. With images left out they give the bytes of one fitted to the
+// others.
 func TestStatisticsMergeInAnyOrder(t *testing.T) {
 	const n = 17
 	prog, all := somewhere(t, n)
@@ -117,7 +118,7 @@ func TestStatisticsMergeInAnyOrder(t *testing.T) {
 	})
 }
 
-// TestStatisticsMergeRefuses: what does not belong together is refused, and the statistics are as before.
+// TestStatisticsMergeRefuses: statistics that do not belong together are refused, and stay unchanged.
 func TestStatisticsMergeRefuses(t *testing.T) {
 	prog, all := somewhere(t, 8)
 	gather := func(lo, hi int, o line.Options) *line.Statistics {

@@ -10,7 +10,8 @@ import (
 
 const statisticsFormat = "goline LINe statistics of a part"
 
-// Save writes the statistics to a file that [LoadStatistics] reads. The file of the first shard holds the network.
+// Save writes the statistics to a file that [LoadStatistics] reads. The file of the first shard also holds the
+// network.
 func (s *Statistics) Save(path string) error {
 	arrays, err := s.arrays()
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *Statistics) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// arrays returns what a file holds but for the network.
+// arrays returns the arrays of a file, without those of the network.
 func (s *Statistics) arrays() ([]npyz.Named, error) {
 	extent, err := json.Marshal(s.extent)
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *Statistics) arrays() ([]npyz.Named, error) {
 
 func classSample(class int) string { return fmt.Sprintf("sample_class_%d", class) }
 
-// arrays returns what a file holds of a part's sample.
+// arrays returns the arrays of a part's sample.
 func (s *sample) arrays(name string) []npyz.Named {
 	slots, at := make([]int64, len(s.slots)), make([]int64, len(s.slots))
 	for i, v := range s.slots {
@@ -129,7 +130,7 @@ func (s *sample) arrays(name string) []npyz.Named {
 	}
 }
 
-// LoadStatistics reads what [Statistics.Save] wrote. Errors name the path and the array.
+// LoadStatistics reads a file that [Statistics.Save] wrote. Errors name the path and the array.
 func LoadStatistics(path string) (*Statistics, error) {
 	a, err := npyz.ReadNpz(path)
 	if err != nil {
@@ -142,7 +143,7 @@ func LoadStatistics(path string) (*Statistics, error) {
 	return s, nil
 }
 
-// decodeStatistics reads statistics, of a shard with what else its file holds or of any images.
+// decodeStatistics reads statistics; those of a shard also have an extent and may have a network.
 func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	if format, err := a.String("format"); err != nil || format != statisticsFormat {
 		return nil, fmt.Errorf("expected a file that goline fit --shard wrote, got format %q", format)
@@ -223,7 +224,7 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	return s, nil
 }
 
-// decodeSpans reads which images the statistics are of, and how many these are.
+// decodeSpans reads which images the statistics were measured on, and returns the number of these images.
 func decodeSpans(a *npyz.Archive) (spans []Span, images int, err error) {
 	v, err := a.Ints("spans", -1, 2)
 	if err != nil {

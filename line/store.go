@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Version is the version of the file format that [Detector.Save] writes. Arrays that a reader does not know, or can do
-// without, do not raise it.
+// Version is the version of the file format that [Detector.Save] writes. Additional arrays that a reader can ignore
+// or do without do not change it.
 const Version = 1
 
 const (
@@ -25,8 +25,8 @@ const (
 	preprocessingArray = "preprocessing"
 )
 
-// Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal: equal fingerprints mean the same
-// network.
+// Fingerprint returns the SHA-256 of a network's name and parameters, in hexadecimal. Equal fingerprints mean equal
+// networks.
 func Fingerprint(net nets.Classifier) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", net.Name())
@@ -41,8 +41,8 @@ func Fingerprint(net nets.Classifier) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Save writes the detector to a file, which [Load] reads; see [Detector.WriteTo] for what it holds. The file appears
-// whole or not at all.
+// Save writes the detector to a file that [Load] reads; see [Detector.WriteTo] for its content. The file appears
+// complete or not at all.
 func (d *Detector) Save(path string) error {
 	arrays, err := d.arrays()
 	if err != nil {
@@ -51,8 +51,8 @@ func (d *Detector) Save(path string) error {
 	return npyz.WriteNpz(path, npyz.Stored, arrays...)
 }
 
-// WriteTo writes the detector with its network as an npz archive that numpy reads. It is complete: [Read] needs nothing
-// else. The same detector gives the same bytes. It returns the number of bytes written.
+// WriteTo writes the detector with its network as an npz archive, which numpy can read. [Read] needs nothing else.
+// The same detector gives the same bytes. It returns the number of bytes written.
 func (d *Detector) WriteTo(w io.Writer) (int64, error) {
 	arrays, err := d.arrays()
 	if err != nil {
@@ -82,7 +82,8 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// arrays returns what the file holds, in order. It fails for a detector whose file could not be read again.
+// arrays returns the arrays of the detector's file, in order. It returns an error for a detector whose file could not
+// be read again.
 func (d *Detector) arrays() ([]npyz.Named, error) {
 	arrays, err := d.allArrays()
 	if err != nil {
@@ -129,7 +130,7 @@ func (d *Detector) allArrays() ([]npyz.Named, error) {
 		arrays = append(arrays, npyz.Named{Name: "weight_thresholds", Array: npyz.New(d.weight)})
 	}
 	if len(d.fitScores) > 0 {
-		narrow := make([]float32, len(d.fitScores)) // as LINe's graph computes them
+		narrow := make([]float32, len(d.fitScores)) // without loss: LINe's graph computes scores in float32
 		for i, v := range d.fitScores {
 			narrow[i] = float32(v)
 		}

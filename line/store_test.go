@@ -88,7 +88,7 @@ print(d["contributions"].shape, sum(k.startswith("param/") for k in d))
 	require.Equal(t, "(3, 9) "+itoa(len(net.Params()))+"\n", string(out))
 }
 
-// TestLoadForAnotherNetwork: any other architecture, and a single other weight, is refused.
+// TestLoadForAnotherNetwork: a network with another architecture, or a single different weight, is refused.
 func TestLoadForAnotherNetwork(t *testing.T) {
 	det, path := saved(t, line.DefaultOptions())
 	other := nettest.DenseNetBC(t, 16, 4, 3, 5)
@@ -113,7 +113,7 @@ func TestLoadForAnotherNetwork(t *testing.T) {
 	}
 }
 
-// TestSavingNeedsNoKnownNetwork: a network of one's own loads with LoadFor.
+// TestSavingNeedsNoKnownNetwork: a detector of a network of one's own can be saved, and loaded with LoadFor.
 func TestSavingNeedsNoKnownNetwork(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	det := fit(t, net, nettest.Stream(net.batch(9, 1)), line.DefaultOptions())
@@ -126,7 +126,8 @@ func TestSavingNeedsNoKnownNetwork(t *testing.T) {
 	require.ErrorContains(t, err, `unknown network "tiny"`)
 }
 
-// TestPreprocessingIsSaved with the detector, whose network need not have the usual one of its name, or any.
+// TestPreprocessingIsSaved with the detector. The network's preprocessing may be the default of its name, another one
+// or none.
 func TestPreprocessingIsSaved(t *testing.T) {
 	usual := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	p := usual.Preprocessing()
@@ -178,12 +179,12 @@ func TestPreprocessingIsSaved(t *testing.T) {
 	require.Equal(t, p, got.Preprocessing(), "the network's")
 }
 
-// silentNet is a network that does not say how it takes images.
+// silentNet is a network that does not state its preprocessing.
 type silentNet struct{ nets.Classifier }
 
 func (silentNet) Preprocessing() nets.Preprocessing { return nets.Preprocessing{} }
 
-// TestEveryReductionCanBeLoaded: the file's name for a network says all that its shape depends on.
+// TestEveryReductionCanBeLoaded: the network's name in the file determines its shape.
 func TestEveryReductionCanBeLoaded(t *testing.T) {
 	net, err := nets.DenseNetBC(nets.DenseNetBCConfig{Depth: 10, Growth: 3, Reduction: 1.0 / 3, Classes: 2})
 	require.NoError(t, err)
@@ -196,7 +197,7 @@ func TestEveryReductionCanBeLoaded(t *testing.T) {
 	requireSame(t, det, got)
 }
 
-// TestSavedStatisticsMerge: a loaded detector can go on from where it was.
+// TestSavedStatisticsMerge: the contributions of a loaded detector can be merged with those of further images.
 func TestSavedStatisticsMerge(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	prog, err := graph.Compile(net, graph.Options{})
@@ -232,8 +233,8 @@ func TestSaveLeavesNothingBehind(t *testing.T) {
 	require.True(t, a.Has("contributions"))
 }
 
-// TestNoDetectorThatCannotBeRead: weights of the last layer whose products are beyond float32 are refused when the
-// detector is made, by class, and not only when its file is read.
+// TestNoDetectorThatCannotBeRead: if products with weights of the last layer overflow float32, making the detector is
+// an error that names the class, so that no file is written that could not be read.
 func TestNoDetectorThatCannotBeRead(t *testing.T) {
 	net := newTiny(3, 5, 1)
 	w, _ := net.head()
@@ -249,7 +250,7 @@ func TestNoDetectorThatCannotBeRead(t *testing.T) {
 		"line: class 0: expected a finite weight threshold, got +Inf: the contributions or the weights of tiny's "+
 			"last layer are too large")
 
-	w[0] = 0 // the thresholds are numbers again where the percentile is low enough, but not the network's output
+	w[0] = 0 // the thresholds are then finite where the percentile is low enough, but the network's output is not
 	o := line.DefaultOptions()
 	o.NoWeightPruning = true
 	det, err := line.New(context.Background(), net, c, o)

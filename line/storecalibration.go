@@ -9,10 +9,10 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// Names of arrays about pictures and calibration. A file has those of a calibration all or not at all.
+// Names of arrays of pictures and calibration. A file has either all arrays of a calibration or none.
 const (
 	fitPicturesArray         = "fit_pictures"         // uint8 [n, 32]
-	calibrationPicturesArray = "calibration_pictures" // uint8 [n, 32]; left out where they are not known
+	calibrationPicturesArray = "calibration_pictures" // uint8 [n, 32]; left out where not known
 	calibrationScores        = "calibration_scores"   // float64 [n], ascending
 	calibrationPredictions   = "calibration_predictions"
 	calibrationAlpha         = "calibration_alpha"
@@ -21,7 +21,7 @@ const (
 	calibrationPerClass      = "calibration_per_class"
 )
 
-// calibrationArrays returns what a file holds of pictures and calibration.
+// calibrationArrays returns the arrays of pictures and calibration.
 func (d *Detector) calibrationArrays() []npyz.Named {
 	arrays := hashArrays(fitPicturesArray, d.fitPictures)
 	if d.calibration == nil {
@@ -54,7 +54,7 @@ func hashArrays(name string, hashes []Hash) []npyz.Named {
 	return []npyz.Named{{Name: name, Array: npyz.New(flat, len(hashes), sha256.Size)}}
 }
 
-// decodePictures reads what calibrationArrays wrote.
+// decodePictures reads the arrays that calibrationArrays returns.
 func (d *Detector) decodePictures(a *npyz.Archive) (err error) {
 	if d.fitPictures, err = decodeHashes(a, fitPicturesArray); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (d *Detector) decodePictures(a *npyz.Archive) (err error) {
 	return err
 }
 
-// decodeHashes returns hashes, none where the file has none.
+// decodeHashes returns hashes, nil where the file has none.
 func decodeHashes(a *npyz.Archive, name string) ([]Hash, error) {
 	if !a.Has(name) {
 		return nil, nil
@@ -136,7 +136,7 @@ func decodeCalibration(a *npyz.Archive, classes int) (*calibration, error) {
 	return c, err
 }
 
-// checkRecord refuses what no calibration leads to, without the work of an adjustment.
+// checkRecord returns an error for a record that no calibration has, without computing an adjustment.
 func checkRecord(r conformal.Record) error {
 	if err := r.Options.Check(); err != nil {
 		return fmt.Errorf("calibration: %w", err)

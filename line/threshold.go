@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// below returns the largest float32 that is not above t, so that v > t and v > below(t) agree for every float32 v.
+// below returns the largest float32 that is not above t: for every float32 v, v > t exactly if v > below(t).
 func below(t float64) float32 {
 	f := float32(t)
 	if float64(f) > t {
@@ -20,15 +20,15 @@ func below(t float64) float32 {
 	return f
 }
 
-// roundsTo returns the largest float64 that float32 rounds to t. A product exceeds it exactly if the product rounded to
-// float32 exceeds t, so that a program in float64 keeps the weights that one in float32 keeps.
+// roundsTo returns the largest float64 that rounds to the float32 t. A product exceeds it exactly if the product,
+// rounded to float32, exceeds t. A program in float64 thereby keeps the same weights as one in float32.
 func roundsTo(t float32) float64 {
 	next := math.Nextafter32(t, float32(math.Inf(1)))
 	if math.IsInf(float64(next), 0) {
 		return float64(t)
 	}
 	half := float64(t) + (float64(next)-float64(t))/2
-	if float32(half) != t { // a tie goes to the even neighbour
+	if float32(half) != t { // half-way cases round to the even neighbour
 		half = math.Nextafter(half, math.Inf(-1))
 	}
 	return half
@@ -48,7 +48,7 @@ func activationThresholds(mean []float32, classes int, percentile float64) ([]fl
 	return out, nil
 }
 
-// manyWeights is the number of products from which sorting the columns of W once pays.
+// manyWeights is the number of products from which it is faster to sort the columns of W once.
 const manyWeights = 1 << 18
 
 // weightThresholds returns, for each class c, the percentile of |mean[c, i]|·weight[j, i] over all j and i; mean and
@@ -85,7 +85,8 @@ func weightThresholds(ctx context.Context, mean, weight []float32, classes int, 
 	return out, group.Wait()
 }
 
-// directThreshold forms all products of a class and selects among them. Each call of the result serves one goroutine.
+// directThreshold forms all products of a class and selects among them. It returns a function that makes one for each
+// goroutine.
 func directThreshold(weight []float32, classes int, percentile float64) func() func(factor []float32) (float64, error) {
 	return func() func([]float32) (float64, error) {
 		product := make([]float32, len(weight))
@@ -101,7 +102,7 @@ func directThreshold(weight []float32, classes int, percentile float64) func() f
 	}
 }
 
-// columnThreshold gives the same from sorted columns.
+// columnThreshold computes the same as directThreshold from sorted columns.
 func columnThreshold(c *columns, percentile float64) func() func(factor []float32) (float64, error) {
 	return func() func([]float32) (float64, error) {
 		s := c.search()

@@ -25,7 +25,7 @@ func numpyPercentile(values []float32, p float64) float64 {
 	return a + (b-a)*t
 }
 
-// drawTable draws [classes, features] values; few levels make ties.
+// drawTable draws values [classes, features], which take few levels, so that there are ties.
 func drawTable(t *rapid.T, name string, classes, features int) []float32 {
 	levels := rapid.SampledFrom([]int{1, 3, 1 << 20}).Draw(t, name+" levels")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, name), 1))
@@ -41,7 +41,7 @@ func drawPercentile(t *rapid.T) float64 {
 		"percentile")
 }
 
-// TestThresholdsKeepWhatSortingKeeps checks the outcome of every comparison, which is all that thresholds are for.
+// TestThresholdsKeepWhatSortingKeeps checks the result of every comparison with a threshold.
 func TestThresholdsKeepWhatSortingKeeps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes, d := rapid.IntRange(1, 5).Draw(t, "classes"), rapid.IntRange(1, 30).Draw(t, "features")
@@ -98,7 +98,7 @@ func TestRoundsTo(t *testing.T) {
 		v := rapid.OneOf(rapid.Float32(), rapid.SampledFrom([]float32{
 			0, 1, -1, math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, -math.MaxFloat32,
 		})).Draw(t, "t")
-		if v == math.MaxFloat32 { // nothing finite lies above
+		if v == math.MaxFloat32 { // no finite number lies above
 			v = 0
 		}
 		last := roundsTo(v)

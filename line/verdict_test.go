@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// fitScores returns the scores that a detector's file holds.
+// fitScores returns the scores in a detector's file.
 func fitScores(t testing.TB, det *line.Detector) []float32 {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "det.npz")
@@ -31,7 +31,7 @@ func fitScores(t testing.TB, det *line.Detector) []float32 {
 	return scores
 }
 
-// sorted returns scores in the order and precision in which they are kept.
+// sorted returns scores in the order and precision in which the file keeps them.
 func sorted(scores []float64) []float32 {
 	out := make([]float32, len(scores))
 	for i, v := range scores {
@@ -41,8 +41,9 @@ func sorted(scores []float64) []float32 {
 	return out
 }
 
-// TestFitScoresAreThoseOfItsImages: the bits that scoring the training images gives, from one reading of the stream,
-// whatever the batches, the workers, the source, and whether the fit begins at images or at features.
+// TestFitScoresAreThoseOfItsImages: the kept scores have the bits that scoring the training images gives. The stream
+// is read once. The result does not depend on batches, workers and source, nor on whether fitting starts from images
+// or features.
 func TestFitScoresAreThoseOfItsImages(t *testing.T) {
 	ctx := context.Background()
 	for name, net := range map[string]nets.Classifier{"tiny": newTiny(3, 37, 3), "densenet": nettest.DenseNetBC(t, 10,
@@ -93,7 +94,7 @@ func TestFitScoresAreThoseOfItsImages(t *testing.T) {
 	}
 }
 
-// fitted is a detector with n fit scores, and those.
+// fitted returns a detector with n fit scores, and these scores.
 func fitted(t testing.TB, n int) (*line.Detector, []float64) {
 	t.Helper()
 	net := newTiny(1, 3, 1)
@@ -105,7 +106,8 @@ func fitted(t testing.TB, n int) (*line.Detector, []float64) {
 	return det, s.Score
 }
 
-// TestThresholdsAgreeWithMetrics: at 95 %, half counts rounded to even among them, and in what passes.
+// TestThresholdsAgreeWithMetrics: at 95 % the threshold is metrics.Threshold95, including numbers that round half to
+// even, and the same scores pass.
 func TestThresholdsAgreeWithMetrics(t *testing.T) {
 	for _, n := range []int{1, 9, 10, 11, 29, 30, 31, 50, 51, 70, 90, 110, 190, 210} {
 		det, id := fitted(t, n)
@@ -137,7 +139,7 @@ func TestThresholdsAgreeWithMetrics(t *testing.T) {
 	}
 }
 
-// TestThresholdsOfOtherRates by exact rational arithmetic: tpr in thousandths.
+// TestThresholdsOfOtherRates compares with exact rational arithmetic; tpr is in thousandths.
 func TestThresholdsOfOtherRates(t *testing.T) {
 	for _, n := range []int{1, 2, 10, 30, 250} {
 		det, id := fitted(t, n)
@@ -163,14 +165,14 @@ func TestThresholdsOfOtherRates(t *testing.T) {
 	}
 }
 
-// foreign is a source from outside of the package.
+// foreign is a source defined outside of the package.
 type foreign struct{}
 
 func (foreign) Measure(ctx context.Context, p *graph.Program, images graph.Batches) (*line.Contributions, error) {
 	return line.Measure(ctx, p, images)
 }
 
-// TestNoThreshold: where nobody scored the images, nothing pretends to know.
+// TestNoThreshold: a detector without fit scores returns ErrNoThreshold.
 func TestNoThreshold(t *testing.T) {
 	ctx := context.Background()
 	net := newForPictures([3]float32{1, 1, 1})
@@ -202,7 +204,7 @@ func TestNoThreshold(t *testing.T) {
 	}
 }
 
-// TestMoreImagesThanScores: of a long stream a fixed part is kept, and its threshold is close to that of all.
+// TestMoreImagesThanScores: of a long stream a fixed part is kept, and its threshold is close to that of all scores.
 func TestMoreImagesThanScores(t *testing.T) {
 	const n, most = 70_000, 1 << 16
 	net := newTiny(2, 3, 1)

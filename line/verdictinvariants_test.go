@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThresholdInvariant: scores that are not ascending are found out.
+// TestThresholdInvariant: scores that are not in ascending order are detected.
 func TestThresholdInvariant(t *testing.T) {
 	d := &Detector{fitScores: []float64{1, 2, 2, 3}}
 	for _, tpr := range []float64{0, 0.5, 0.95, 1} {

@@ -5,16 +5,17 @@ import (
 	"sort"
 )
 
-// bag is a sorted multiset of numbers that grows. Counting and adding take O(√n) steps or so: it is cut into runs.
+// bag is a growing sorted multiset of numbers. It consists of short runs, so that counting and adding take about
+// O(√n).
 type bag struct {
 	runs [][]float64 // ascending, none empty
 	n    int
 }
 
-// longestRun is where a run is cut in two.
+// longestRun is the length at which a run is cut in two.
 const longestRun = 2048
 
-// newBag takes ascending numbers.
+// newBag makes a bag of numbers that are in ascending order.
 func newBag(sorted []float64) *bag {
 	b := &bag{n: len(sorted)}
 	for run := range slices.Chunk(sorted, longestRun/2) {
@@ -59,5 +60,5 @@ func (b *bag) add(v float64) {
 	}
 }
 
-// values returns all, ascending.
+// values returns all numbers in ascending order.
 func (b *bag) values() []float64 { return slices.Concat(b.runs...) }

@@ -19,7 +19,7 @@ func drawP(t *rapid.T) []float64 {
 	}), 0, 25).Draw(t, "p")
 }
 
-// literalStepUp tries every number of rejections from all down.
+// literalStepUp tries every number of rejections, from all p-values downwards.
 func literalStepUp(p []float64, alpha float64) []bool {
 	m := len(p)
 	for k := m; k > 0; k-- {
@@ -85,7 +85,8 @@ func b2i(b bool) int {
 	return 0
 }
 
-// TestEqualButForRounding: p-values that meet their limit as numbers are rejected, however they round.
+// TestEqualButForRounding: p-values that equal their limit in exact arithmetic are rejected, however both are
+// rounded.
 func TestEqualButForRounding(t *testing.T) {
 	for m := 1; m <= 200; m++ {
 		for _, alpha := range []float64{0.05, 0.1, 0.07} {
@@ -101,9 +102,10 @@ func TestEqualButForRounding(t *testing.T) {
 	}
 }
 
-// TestStoreyIsNotCutOff: three uniform p-values, level 0.05, λ 0.5. The chance of a rejection, which is the false
-// discovery rate, is 1/8·0.15 + 3/8·0.05 + 3/8·0.05/3 = 0.04375 by the number above λ, and with the estimate cut off at
-// 1 it is 1/8·0.15 + 3/8·0.2/3 + 3/8·0.1/3 = 0.05625. Tolerance: four standard errors of the simulated share.
+// TestStoreyIsNotCutOff plays three uniform p-values at level 0.05 with λ 0.5. The false discovery rate is the
+// probability of a rejection: 1/8·0.15 + 3/8·0.05 + 3/8·0.05/3 = 0.04375, summed over the number of p-values above λ.
+// With the estimate cut off at 1 it would be 1/8·0.15 + 3/8·0.2/3 + 3/8·0.1/3 = 0.05625. The tolerance is four
+// standard errors of the simulated share.
 func TestStoreyIsNotCutOff(t *testing.T) {
 	const draws, alpha, lambda = 60_000, 0.05, 0.5
 	rng := rand.New(rand.NewPCG(5, 5))

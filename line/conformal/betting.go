@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Betting says how a [Martingale] bets against the p-values being uniform.
+// Betting is the way in which a [Martingale] bets against the hypothesis that p-values are uniform.
 type Betting string
 
 // The ways to bet.
 const (
 	// Jumper is the Simple Jumper (Vovk, Petej, Nouretdinov, Ahlberg, Carlsson and Gammerman 2021, Retrain or not
-	// retrain): three gamblers multiply their capital by 1 + ε(p - ½), ε = -1, 0, 1, and before each p-value pool a
-	// hundredth of it. Its capital follows a drift in either direction, at most by a factor of 1.5 a step, and comes
-	// back after it.
+	// retrain). Three gamblers with ε = -1, 0, 1 multiply their capital by 1 + ε(p - ½) at each p-value, and before
+	// it share a hundredth of their capital equally. Its capital grows under a drift in either direction, by a factor
+	// of at most 1.5 a step, and recovers quickly when the direction changes.
 	Jumper Betting = "jumper"
 	// Power is the simple mixture (Vovk, Nouretdinov and Gammerman 2003, Testing exchangeability on-line) of power
 	// martingales: capital grows by ε p^(ε-1), averaged over ε = 0.01, 0.02, …, 1. Small p-values make it rise steeply.
@@ -40,18 +40,19 @@ func ParseBetting(name string) (Betting, error) {
 	return b, nil
 }
 
-// Martingale is capital that starts at 1 and cannot be expected to grow while p-values are independent and uniform. By
-// Ville's inequality it then ever reaches 1/a with probability at most a. It works with logarithms and does not
-// overflow.
+// Martingale is a gambler's capital that starts at 1 and whose expectation does not grow while p-values are
+// independent and uniform. By Ville's inequality the probability that it ever reaches 1/a is then at most a. It keeps
+// logarithms and does not overflow.
 type Martingale struct {
 	betting Betting
-	// jumper and power hold the logarithms of the gamblers' capital, without those that do not take part.
+	// jumper and power hold the logarithms of the gamblers' capital, and are empty where the way to bet does not use
+	// them.
 	jumper, power []float64
-	log           float64 // of all capital
+	log           float64 // logarithm of the total capital
 }
 
 const (
-	jumperPool = 0.01 // J
+	jumperPool = 0.01 // J, the share of capital that is shared
 	powerSteps = 100
 )
 
@@ -73,10 +74,10 @@ func NewMartingale(b Betting) (*Martingale, error) {
 	return m, nil
 }
 
-// Log is the natural logarithm of the capital.
+// Log is the natural logarithm of the total capital.
 func (m *Martingale) Log() float64 { return m.log }
 
-// Update bets on a p-value in (0, 1]; another is an error, after which the capital is as it was.
+// Update bets on a p-value in (0, 1]. Another number is an error and leaves the capital unchanged.
 func (m *Martingale) Update(p float64) error {
 	if !(p > 0 && p <= 1) {
 		return fmt.Errorf("conformal: martingale: expected a p-value in (0, 1], got %v", p)
@@ -96,7 +97,7 @@ func (m *Martingale) Update(p float64) error {
 	return nil
 }
 
-// logSum is log Σ exp over both.
+// logSum is the logarithm of the sum of exp over the entries of both slices.
 func logSum(a, b []float64) float64 {
 	top := math.Inf(-1)
 	for _, v := range a {
@@ -105,7 +106,7 @@ func logSum(a, b []float64) float64 {
 	for _, v := range b {
 		top = max(top, v)
 	}
-	const negligible = -40 // e^-40 does not change a sum of 1 and more
+	const negligible = -40 // e^-40 does not change a sum of at least 1 in float64
 	sum := 0.0
 	for _, v := range a {
 		sum += math.Exp(v - top)

@@ -9,18 +9,18 @@ import (
 	"github.com/line-ood/goline/internal/splitmix"
 )
 
-// Calibration holds the scores of held-out in-distribution samples. It does not change and is safe for concurrent use.
+// Calibration holds the scores of held-out in-distribution samples. It is immutable and safe for concurrent use.
 type Calibration struct {
 	scores []float64 // ascending
-	// levels holds the p-value of a new score for each count 0..n of calibration scores at or below it, ascending; nil
-	// stands for the marginal (count+1)/(n+1).
+	// levels[k] is the p-value of a new score with k of the n calibration scores at or below it, for k = 0..n,
+	// ascending; nil stands for the marginal p-value (k+1)/(n+1).
 	levels     []float64
 	adjustment Adjustment
 	delta      float64
 }
 
-// New makes a calibration of scores [n], in any order, n at least 1. The scores are copied. NaN is an error that gives
-// its index.
+// New makes a calibration of scores [n], in any order, n at least 1. The scores are copied. A score that is NaN is an
+// error that gives its index.
 func New(scores []float64) (*Calibration, error) {
 	if len(scores) == 0 {
 		return nil, fmt.Errorf("conformal: expected at least one calibration score, got none")
@@ -41,8 +41,8 @@ func (c *Calibration) N() int { return len(c.scores) }
 // Scores returns the calibration scores, ascending.
 func (c *Calibration) Scores() []float64 { return slices.Clone(c.scores) }
 
-// Adjustment returns the adjustment and the δ that [Calibration.Conditional] made this calibration with, or [Marginal]
-// and 0.
+// Adjustment returns the adjustment and the δ with which [Calibration.Conditional] made this calibration, or
+// [Marginal] and 0 for a calibration that was not adjusted.
 func (c *Calibration) Adjustment() (a Adjustment, delta float64) { return c.adjustment, c.delta }
 
 // atOrBelow counts the calibration scores that are at least as extreme as s, ties included. For NaN the count is 0.
@@ -55,7 +55,7 @@ func (c *Calibration) below(s float64) int {
 	return sort.Search(len(c.scores), func(i int) bool { return !(c.scores[i] < s) })
 }
 
-// level is the p-value of a score with that many calibration scores at or below it.
+// level is the p-value of a score that has count calibration scores at or below it.
 func (c *Calibration) level(count int) float64 {
 	if c.levels != nil {
 		return c.levels[count]
@@ -79,22 +79,22 @@ func (c *Calibration) PValues(scores []float64) []float64 {
 	return p
 }
 
-// RandomisedPValue breaks ties, the new score's with itself included, at random: (#{calibration scores < score} + u·(1
-// + #{calibration scores = score})) / (n+1). With u uniform on (0, 1] it is exactly uniform for a sample exchangeable
-// with those of the calibration, however scores tie. [Uniform] gives a u for each sample. It is the marginal p-value:
-// adjustments do not apply.
+// RandomisedPValue breaks ties at random, the tie of the new score with itself included: (#{calibration scores <
+// score} + u·(1 + #{calibration scores = score})) / (n+1). With u uniform on (0, 1] the p-value is exactly uniform
+// for a sample that is exchangeable with those of the calibration, however scores tie. [Uniform] gives a u for each
+// sample. Adjustments do not apply: this is always the marginal p-value.
 func (c *Calibration) RandomisedPValue(score, u float64) float64 {
 	lo, hi := c.below(score), c.atOrBelow(score)
 	return smoothed(lo, hi-lo, len(c.scores), u)
 }
 
-// smoothed is the p-value with below scores below and ties equal ones among n others.
+// smoothed is the randomised p-value of a score among n others, of which below are below it and ties are equal to it.
 func smoothed(below, ties, n int, u float64) float64 {
 	return (float64(below) + float64(u*float64(1+ties))) / float64(n+1)
 }
 
-// Uniform returns a number in (0, 1] that depends on seed and index alone: random bits for sample index, the same
-// however samples come in batches.
+// Uniform returns a number in (0, 1] that depends on seed and index alone. A sample's number is thus the same however
+// samples are divided into batches.
 func Uniform(seed, index uint64) float64 {
 	const bits = 53
 	return math.Ldexp(float64(splitmix.Combine(splitmix.Mix(seed+splitmix.Golden), index)>>(64-bits))+1, -bits)

@@ -26,7 +26,7 @@ func drawScores(t *rapid.T, most int) []float64 {
 	return rapid.SliceOfN(value, 1, most).Draw(t, "scores")
 }
 
-// TestPValueIsTheFormula: counted one by one.
+// TestPValueIsTheFormula compares with scores counted one by one.
 func TestPValueIsTheFormula(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scores := drawScores(t, 40)
@@ -55,8 +55,7 @@ func TestPValueIsTheFormula(t *testing.T) {
 	})
 }
 
-// TestExactlyUniformRank: among n+1 distinct scores each is the new one in turn, and every p-value k/(n+1) comes up
-// once.
+// TestExactlyUniformRank: each of n+1 distinct scores is the new one in turn, and every p-value k/(n+1) occurs once.
 func TestExactlyUniformRank(t *testing.T) {
 	all := []float64{3, 1, 4, 15, 9, 2, 6}
 	seen := map[float64]int{}
@@ -101,7 +100,7 @@ func TestCalibrationEdges(t *testing.T) {
 	require.Equal(t, []float64{1, 2}, c.Scores(), "a copy")
 }
 
-// TestUniform: in (0, 1], the same for the same seed and index, others for others, and spread evenly.
+// TestUniform: numbers lie in (0, 1], depend on seed and index alone, and are spread evenly.
 func TestUniform(t *testing.T) {
 	sum, n := 0.0, 10_000
 	for i := range n {
@@ -123,7 +122,7 @@ func TestThresholdIsTheOrderStatistic(t *testing.T) {
 		hundredths := rapid.IntRange(1, 99).Draw(t, "alpha in hundredths")
 		alpha := float64(hundredths) / 100
 		got, err := c.Threshold(alpha)
-		rank := (n + 1) * hundredths / 100 // exactly, in whole numbers
+		rank := (n + 1) * hundredths / 100 // computed exactly, in whole numbers
 		if rank == 0 {
 			var few *conformal.TooFewError
 			require.ErrorAs(t, err, &few)
@@ -132,7 +131,7 @@ func TestThresholdIsTheOrderStatistic(t *testing.T) {
 			return
 		}
 		require.NoError(t, err)
-		// ⌈(n+1)(1-α)⌉-th of the nonconformity, the negative score
+		// the ⌈(n+1)(1-α)⌉-th smallest nonconformity score, which is the negative score
 		require.Equal(t, n+1-((n+1)*(100-hundredths)+99)/100, rank)
 		require.Equal(t, conformal.Threshold{Score: c.Scores()[rank-1], Alpha: alpha, Rank: rank, N: n}, got)
 		for _, s := range append(scores, -1.5, 0.25, math.NaN()) {
@@ -171,7 +170,7 @@ func TestNeeded(t *testing.T) {
 			return err
 		}
 		require.NoError(t, few(need), a)
-		if a != conformal.MonteCarlo { // for which it is enough, and may be more
+		if a != conformal.MonteCarlo { // for MonteCarlo the required number suffices, and may be larger than necessary
 			require.Error(t, few(need-1), a)
 		}
 	}

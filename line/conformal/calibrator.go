@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Options say what a [Calibrator] promises.
+// Options say what a [Calibrator] guarantees.
 type Options struct {
 	// Alpha is the wanted false-alarm rate, in (0, 1); 0 means 0.05.
 	Alpha float64
-	// Adjustment and Delta say how p-values and thresholds are meant to hold, see [Adjustment]. Delta lies in (0, 1); 0
-	// means 0.1. With [Marginal] it is the δ with which reports state [Threshold.Bound].
+	// Adjustment and Delta say in what sense p-values and thresholds hold; see [Adjustment]. Delta lies in (0, 1); 0
+	// means 0.1. With [Marginal], Delta is the δ for which reports state [Threshold.Bound].
 	Adjustment Adjustment
 	Delta      float64
-	// MinPerClass is the fewest calibration samples with which a predicted class gets a calibration of its own, as
-	// [NewPerClass] takes them; 0 makes one calibration for all.
+	// MinPerClass is the smallest number of calibration samples with which a predicted class gets its own
+	// calibration; see least of [NewPerClass]. 0 makes one calibration for all classes.
 	MinPerClass int
 }
 
@@ -44,26 +44,26 @@ func (o Options) Check() error {
 	return o.Adjustment.check(o.Delta)
 }
 
-// Record holds what a [Calibrator] is made from, as a plain value to keep in a file.
+// Record holds all that a [Calibrator] is made from, as plain data that can be stored in a file.
 type Record struct {
-	// Scores holds the scores [n] of the held-out samples, and Predicted what the network predicted them as [n], each
-	// in 0 to Classes-1.
+	// Scores holds the scores [n] of the held-out samples, and Predicted the classes that the network predicted for
+	// them [n], each in 0 to Classes-1.
 	Scores    []float64
 	Predicted []int
 	Classes   int
 	Options   Options // how p-values and threshold are made of them
 }
 
-// Calibrator gives p-values and thresholds of samples by score and predicted class. It does not change and is safe for
-// concurrent use.
+// Calibrator gives p-values and thresholds for samples by their score and predicted class. It is immutable and safe
+// for concurrent use.
 type Calibrator struct {
 	options Options
 	all     *Calibration
 	classes *PerClass // nil for one calibration of all
 }
 
-// NewCalibrator makes a calibrator, with a calibration for each class or one of all samples, as r.Options say. Errors
-// are those of [NewPerClass], [Options.Check] and [Calibration.Conditional].
+// NewCalibrator makes a calibrator with one calibration for each class or one for all samples, as r.Options say.
+// Errors are those of [NewPerClass], [Options.Check] and [Calibration.Conditional].
 func NewCalibrator(r Record) (*Calibrator, error) {
 	if err := r.Options.Check(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func NewCalibrator(r Record) (*Calibrator, error) {
 	return c, nil
 }
 
-// Options returns the parameters, defaults filled in.
+// Options returns the options with defaults filled in.
 func (c *Calibrator) Options() Options { return c.options }
 
 // N is the number of calibration samples.
@@ -110,8 +110,9 @@ func (c *Calibrator) PValue(score float64, predicted int) float64 {
 	return group.PValue(score)
 }
 
-// Thresholds returns, for a false-alarm rate of alpha, the threshold of each predicted class, or the one threshold of
-// all classes. A [TooFewError] says that there are too few calibration samples, and in which class.
+// Thresholds returns, for a false-alarm rate of alpha, the threshold of each predicted class [classes], or one
+// threshold for all classes [1]. Where there are too few calibration samples the error is a [TooFewError], which
+// names the class.
 func (c *Calibrator) Thresholds(alpha float64) ([]Threshold, error) {
 	if c.classes == nil {
 		t, err := c.all.Threshold(alpha)
@@ -130,6 +131,6 @@ func (c *Calibrator) Thresholds(alpha float64) ([]Threshold, error) {
 	return out, nil
 }
 
-// Distinct returns how many calibration scores differ from each other: far fewer than N where the detector saturates,
-// and the p-values of tied scores are then larger than they need be.
+// Distinct returns the number of different calibration scores. It is far smaller than N where the detector's scores
+// saturate; the p-values of tied scores are then larger than necessary.
 func (c *Calibration) Distinct() int { return len(slices.Compact(slices.Clone(c.scores))) }

@@ -7,18 +7,20 @@ import (
 	"strings"
 )
 
-// Adjustment says how a p-value holds: on average over calibrations, or for one calibration with probability 1-δ.
+// Adjustment says in what sense a p-value holds: on average over calibrations, or for one calibration with
+// probability 1-δ.
 type Adjustment int
 
-// The adjustments. Marginal p-values hold on average over calibrations. The others hold for this calibration with
-// probability 1-δ: given it, P(p ≤ α) ≤ α for every α at once, and for one fixed α with Pointwise. They follow Bates,
-// Candès, Lei, Romano and Sesia (2023), Testing for outliers with conformal p-values, Annals of Statistics 51(1),
-// section 3: with b_1 ≤ … ≤ b_n such that the ordered values U_(1), …, U_(n) of n uniform numbers satisfy P(U_(i) ≤ b_i
-// for all i) ≥ 1-δ, the p-value with j calibration scores at or below is b_(j+1), and 1 for j = n.
+// The adjustments. Marginal p-values hold on average over calibrations. The others hold for the calibration at hand
+// with probability 1-δ: given it, P(p ≤ α) ≤ α for every α at once, or with Pointwise for one α fixed beforehand.
+// They follow Bates, Candès, Lei, Romano and Sesia (2023), Testing for outliers with conformal p-values, Annals of
+// Statistics 51(1), section 3: let b_1 ≤ … ≤ b_n be bounds for which the ordered values U_(1), …, U_(n) of n uniform
+// numbers satisfy P(U_(i) ≤ b_i for all i) ≥ 1-δ. A new score with j calibration scores at or below it has the
+// p-value b_(j+1), and 1 for j = n.
 const (
 	Marginal Adjustment = iota
 	// Simes is b_(n+1-i) = 1 - δ^(1/k) ((i⋯(i-k+1)) / (n⋯(n-k+1)))^(1/k) with k = ⌊n/2⌋, by the generalised Simes
-	// inequality (Sarkar 2008): the p-values are the smaller the further below one half.
+	// inequality (Sarkar 2008). It adds least to small p-values.
 	Simes
 	// DKW is b_i = i/(n+1) + √(log(2/δ)/(2n)), by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart: wide at
 	// small p-values.
@@ -26,13 +28,15 @@ const (
 	// Asymptotic is b_i = i/n + c √(i(n-i))/(n√n), with c so that the probability tends to 1-δ as n grows: by the law
 	// of the iterated logarithm for the standardised empirical process (Jaeschke 1979). It needs n ≥ 17.
 	Asymptotic
-	// MonteCarlo has the shape of Asymptotic, with c from simulation for this very n: the ⌈(B+1)(1-δ)⌉-th smallest of
-	// the values that B = 10,000 simulated calibrations need (fixed seed). So the probability is at least 1-δ, the
-	// simulation's own chance included. The authors' code instead takes the smaller of this shape and Simes at the same
-	// δ; as Simes alone already fails with probability δ exactly, that pair fails more often.
+	// MonteCarlo has the shape of Asymptotic, with c from simulation for this n: the ⌈(B+1)(1-δ)⌉-th smallest of the
+	// values that B = 10,000 simulated calibrations (with a fixed seed) need. The probability is then at least 1-δ,
+	// with the chance in the simulation taken into account. The authors' code instead takes the smaller of this bound
+	// and Simes at the same δ. Since Simes alone already fails with probability exactly δ, that minimum fails more
+	// often.
 	MonteCarlo
-	// Pointwise is b_i, the 1-δ quantile of Beta(i, n+1-i), the distribution of U_(i): the tightest for one α fixed
-	// beforehand, as for a threshold, and not valid for several at once, as false discovery rates ask.
+	// Pointwise is b_i, the 1-δ quantile of Beta(i, n+1-i), which is the distribution of U_(i). It is the tightest
+	// for one α fixed beforehand, as for a threshold. It does not hold for several α at once, which false discovery
+	// rates need.
 	Pointwise
 )
 
@@ -46,7 +50,7 @@ func (a Adjustment) String() string {
 	return adjustmentNames[a]
 }
 
-// ParseAdjustment returns the adjustment of a name that [Adjustment.String] gives.
+// ParseAdjustment returns the adjustment with that name, as [Adjustment.String] returns it.
 func ParseAdjustment(name string) (Adjustment, error) {
 	i := slices.Index(adjustmentNames, name)
 	if i < 0 {
@@ -56,10 +60,10 @@ func ParseAdjustment(name string) (Adjustment, error) {
 	return Adjustment(i), nil
 }
 
-// fewestAsymptotic is the smallest n whose iterated logarithms make sense.
+// fewestAsymptotic is the smallest n for which the iterated logarithms of the formula are defined and positive.
 const fewestAsymptotic = 17
 
-// check refuses unknown adjustments, and δ outside of (0, 1). Marginal does not look at δ.
+// check returns an error for an unknown adjustment and for a δ outside of (0, 1). Marginal does not use δ.
 func (a Adjustment) check(delta float64) error {
 	switch {
 	case a == Marginal:
@@ -70,8 +74,8 @@ func (a Adjustment) check(delta float64) error {
 	return checkDelta(delta)
 }
 
-// Conditional returns the calibration with p-values that hold for these very scores with probability 1-delta over their
-// draw. Asymptotic with too few scores is an error.
+// Conditional returns the calibration with p-values that hold for these very scores, with probability 1-delta over
+// the draw of the scores. Asymptotic with too few scores is an error.
 func (c *Calibration) Conditional(a Adjustment, delta float64) (*Calibration, error) {
 	levels, err := Levels(len(c.scores), a, delta)
 	if err != nil {
@@ -84,8 +88,8 @@ func (c *Calibration) Conditional(a Adjustment, delta float64) (*Calibration, er
 	return out, nil
 }
 
-// Levels returns the p-values [n+1] of new scores with 0 to n of the n calibration scores at or below them, ascending
-// and at most 1.
+// Levels returns the p-values [n+1] of new scores: entry k is that of a score with k of the n calibration scores at
+// or below it. They are ascending and at most 1.
 func Levels(n int, a Adjustment, delta float64) ([]float64, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("conformal: expected at least one calibration score, got %d", n)
@@ -103,7 +107,7 @@ func Levels(n int, a Adjustment, delta float64) ([]float64, error) {
 	for i := range n {
 		b[i] = min(1, level(i+1))
 		if i > 0 {
-			b[i] = max(b[i], b[i-1]) // they ascend but for rounding
+			b[i] = max(b[i], b[i-1]) // b is ascending, up to rounding
 		}
 	}
 	b[n] = 1
@@ -136,7 +140,7 @@ func (a Adjustment) at(n int, delta float64) func(i int) float64 {
 	return func(i int) float64 { return float64(i) / (size + 1) }
 }
 
-// lowest is b_1, and for MonteCarlo, which asks for a simulation, that of Simes.
+// lowest is b_1. For MonteCarlo, whose b_1 would need a simulation, it is the b_1 of Simes.
 func (a Adjustment) lowest(n int, delta float64) float64 {
 	switch {
 	case a == Asymptotic && n < fewestAsymptotic:
@@ -149,7 +153,7 @@ func (a Adjustment) lowest(n int, delta float64) float64 {
 	return a.at(n, delta)(1)
 }
 
-// simesDepth is k of the Simes adjustment.
+// simesDepth is the k of the Simes adjustment.
 func simesDepth(n int) int { return max(1, n/2) }
 
 // fallingLog is log(i (i-1) ⋯ (i-k+1)).
@@ -159,7 +163,7 @@ func fallingLog(i, k int) float64 {
 	return top - bottom
 }
 
-// shape is i → i/n + c √(i(n-i))/(n√n), with a c that may be infinite.
+// shape returns the function i → i/n + c √(i(n-i))/(n√n); c may be infinite.
 func shape(n int, c float64) func(i int) float64 {
 	size := float64(n)
 	return func(i int) float64 {
@@ -174,7 +178,7 @@ func shape(n int, c float64) func(i int) float64 {
 // spread is √(i(n-i))/(n√n), the standard deviation of an empirical share of n.
 func spread(i, n float64) float64 { return math.Sqrt(i*(n-i)) / (n * math.Sqrt(n)) }
 
-// iteratedLogConstant is c of the asymptotic adjustment.
+// iteratedLogConstant is the c of the asymptotic adjustment.
 func iteratedLogConstant(n int, delta float64) float64 {
 	ll := math.Log(math.Log(float64(n)))
 	return (-math.Log(-math.Log1p(-delta)) + 2*ll + math.Log(ll)/2 - math.Log(math.Pi)/2) / math.Sqrt(2*ll)

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// crossing is the exact probability that n ordered uniform numbers do not satisfy U_(i) ≤ b_i for all i: the numbers
-// are a Poisson process of n points expected, given that n came; a recursion over its count at b_1, b_2, … keeps the
-// paths with at least i points at b_i (Noé 1972).
+// crossing is the exact probability that n ordered uniform numbers do not satisfy U_(i) ≤ b_i for all i (Noé 1972).
+// The numbers are the points of a Poisson process with n points expected, conditioned on there being n. A recursion
+// over the process's count at b_1, b_2, … keeps the paths with at least i points at b_i.
 func crossing(b []float64) float64 {
 	n := len(b)
 	weight := func(mean float64) []float64 {
@@ -49,7 +49,7 @@ func crossing(b []float64) float64 {
 	return 1 - paths[n]/weight(float64(n))[n]
 }
 
-// TestCrossingKnown: the recursion of the tests itself, where the answer is known.
+// TestCrossingKnown tests crossing itself where the answer is known.
 func TestCrossingKnown(t *testing.T) {
 	require.InDelta(t, 0.3, crossing([]float64{0.7}), 1e-12)
 	// P(U_(1) ≤ a, U_(2) ≤ b) = 2ab - a²
@@ -57,8 +57,8 @@ func TestCrossingKnown(t *testing.T) {
 	require.InDelta(t, 0, crossing([]float64{1, 1, 1}), 1e-12)
 }
 
-// TestConditionalLevelsHold: P(U_(i) ≤ b_i for all i) is at least 1-δ, computed exactly: with equality for Simes, up to
-// the chance of the simulation for MonteCarlo, and in the limit only for Asymptotic.
+// TestConditionalLevelsHold: P(U_(i) ≤ b_i for all i), computed exactly, is at least 1-δ: exactly 1-δ for Simes,
+// within the chance of the simulation for MonteCarlo, and only in the limit for Asymptotic.
 func TestConditionalLevelsHold(t *testing.T) {
 	for _, n := range []int{1, 2, 17, 60, 250} {
 		for _, delta := range []float64{0.05, 0.1, 0.3} {
@@ -70,7 +70,7 @@ func TestConditionalLevelsHold(t *testing.T) {
 			require.InDelta(t, delta, fails(conformal.Simes), 1e-9, "n %d delta %v", n, delta)
 			require.LessOrEqual(t, fails(conformal.DKW), delta, "n %d delta %v", n, delta)
 			if n > 1 {
-				// 10,000 draws: four standard errors of a share, and the discreteness of one draw
+				// four standard errors of a share among 10,000 draws, and the discreteness of one draw
 				chance := 4*math.Sqrt(delta*(1-delta)/10_000) + 1e-4
 				require.InDelta(t, delta, fails(conformal.MonteCarlo), chance, "n %d delta %v", n, delta)
 			}
@@ -82,14 +82,15 @@ func TestConditionalLevelsHold(t *testing.T) {
 	}
 }
 
-// TestSmallerOfTwoBoundsFails: the published Monte Carlo adjustment takes the smaller of the Simes bounds and a bound
-// of the asymptotic shape at the same δ. Simes alone fails with probability δ, so the pair fails with more wherever the
-// other is smaller.
+// TestSmallerOfTwoBoundsFails: the published Monte Carlo adjustment takes the smaller of the Simes bounds and bounds
+// of the asymptotic shape at the same δ. Simes alone fails with probability δ, so that the minimum fails with a
+// larger probability where the other bounds are smaller.
 func TestSmallerOfTwoBoundsFails(t *testing.T) {
 	const n, delta = 200, 0.1
 	simes, err := conformal.Levels(n, conformal.Simes, delta)
 	require.NoError(t, err)
-	other, err := conformal.Levels(n, conformal.Asymptotic, 0.04) // a correction of δ - 0.04, as their search finds
+	// their search finds such a corrected δ; it is smaller than δ
+	other, err := conformal.Levels(n, conformal.Asymptotic, 0.04)
 	require.NoError(t, err)
 	both := make([]float64, n)
 	for i := range both {
@@ -139,8 +140,8 @@ func TestLevelsEdges(t *testing.T) {
 			`"bonferroni"`)
 }
 
-// TestConditionalThreshold: of the adjustments the pointwise one gives the highest threshold that keeps the rate with
-// probability 1-δ, and it is the largest rank k with P(Beta(k, n+1-k) ≤ α) ≥ 1-δ.
+// TestConditionalThreshold: among the adjustments the pointwise one gives the highest threshold that keeps the rate
+// with probability 1-δ. Its rank is the largest k with P(Beta(k, n+1-k) ≤ α) ≥ 1-δ.
 func TestConditionalThreshold(t *testing.T) {
 	const n, alpha, delta = 1000, 0.05, 0.1
 	c := calibration(t, shuffled(n, 1)...)

@@ -1,16 +1,18 @@
-// Package conformal turns scores into decisions with a guarantee: p-values, thresholds, false discovery rates and drift
-// alarms, whose error rates hold for any detector and any distribution, as long as the pictures it was calibrated on
-// and the new in-distribution ones are exchangeable (drawn alike).
+// Package conformal turns scores into decisions with a guarantee: p-values, thresholds, false discovery rates and
+// drift alarms. Their error rates hold for any detector and any distribution, as long as the pictures that the
+// detector was calibrated on and new in-distribution pictures are exchangeable, for example drawn independently from
+// the same distribution.
 //
-// A [Calibration] holds the scores of in-distribution pictures that were held out: the detector and the network have
-// not seen them. It gives the p-value of a new score, which is small for a picture that is unlike them, and the
-// [Threshold] for a wanted false-alarm rate. Both hold on average over calibrations; [Calibration.Conditional] makes
-// them hold for this very calibration with probability 1-δ. [PerClass] keeps a calibration for each predicted class.
+// A [Calibration] holds the scores of in-distribution pictures that were held out, which means that neither the
+// detector nor the network has seen them. It gives the p-value of a new score, which is small for a picture unlike
+// the calibration's, and the [Threshold] for a wanted false-alarm rate. Both hold on average over calibrations.
+// [Calibration.Conditional] makes them hold for this very calibration with probability 1-δ. [PerClass] keeps a
+// calibration for each predicted class.
 //
-// Many p-values together: [BenjaminiHochberg], [Storey] and [BenjaminiYekutieli] decide over a batch, [Online] over a
-// stream, one by one, so that the share of false discoveries among the pictures called out-of-distribution stays below
-// a level. The comment of each says whether it holds for p-values that share one calibration. [Drift] raises an alarm
-// when a stream as a whole stops looking like the calibration.
+// For many p-values, [BenjaminiHochberg], [Storey] and [BenjaminiYekutieli] decide over a batch, and [Online] decides
+// over a stream, one p-value after another. They keep the share of false discoveries among the pictures called
+// out-of-distribution below a level. The comment of each says whether it holds for p-values that share one
+// calibration. [Drift] raises an alarm when a stream as a whole stops looking like the calibration.
 //
 //	c, err := conformal.New(scores) // of held-out in-distribution pictures
 //	p := c.PValue(score)            // of a new picture
@@ -19,8 +21,8 @@
 //	most, err := t.Bound(0.1)                                // in 90 % of calibrations the rate is no higher
 //	reject, err := conformal.BenjaminiHochberg(pValues, 0.1) // over a batch
 //
-// Scores are oriented higher = more in-distribution. Infinite scores are allowed and ordered, -0 and +0 are one score,
-// NaN is an error in calibration and the lowest of all in a new score. Rates are fractions in [0, 1]. Nothing here
-// knows of pictures or networks. The package builds on package internal/splitmix; package line and the commands build
-// on it.
+// Scores are oriented higher = more in-distribution. Infinite scores are allowed and ordered, and -0 and +0 are the
+// same score. NaN is an error in a calibration, and counts as the lowest score in a new sample. Rates are fractions
+// in [0, 1]. The package knows neither pictures nor networks. It builds on package internal/splitmix; package line
+// and the commands build on it.
 package conformal

@@ -31,36 +31,38 @@ func (o DriftOptions) withDefaults() (DriftOptions, error) {
 	return o, err
 }
 
-// Drift watches a stream of scores: does it still look like the calibration? It is a conformal test martingale (Vovk,
-// Gammerman and Shafer 2005): each score gets its p-value among the calibration scores and those of the stream before
-// it, ties broken at random. While all of them are exchangeable these p-values are independent and uniform, which
-// p-values of a fixed calibration are not, and a [Martingale] bets that they are not. The probability of an alarm,
-// ever, is then at most Level, by Ville's inequality; where the stream drifts, capital grows.
+// Drift watches a stream of scores for a change: does the stream still look like the calibration? It is a conformal
+// test martingale (Vovk, Gammerman and Shafer 2005). Each score gets its p-value among the calibration scores and the
+// earlier scores of the stream, with ties broken at random. While all these scores are exchangeable, the p-values are
+// independent and uniform, unlike p-values of a fixed calibration. A [Martingale] bets against their uniformity. By
+// Ville's inequality the probability that it ever raises an alarm is then at most Level; where the stream drifts, the
+// capital grows.
 //
-// The stream's scores are kept, eight bytes each. A Drift is not safe for concurrent use. Its state can be written and
-// read as JSON.
+// A Drift keeps the stream's scores, eight bytes each. It is not safe for concurrent use. Its state can be written
+// and read as JSON.
 type Drift struct {
 	options    DriftOptions
 	bag        *bag
 	calibrated int
 	martingale *Martingale
-	highest    float64 // logarithm of the highest capital so far
+	highest    float64 // logarithm of the highest capital since the start or the last restart
 }
 
-// Evidence is what is known about drift after a score.
+// Evidence is the evidence for drift after a score.
 type Evidence struct {
-	// P is the score's p-value among all before it, in (0, 1].
+	// P is the score's p-value among all scores before it, in (0, 1].
 	P float64
-	// Log is the natural logarithm of the capital, Highest that of the highest capital so far.
+	// Log is the natural logarithm of the capital, Highest that of the highest capital since the start or the last
+	// restart.
 	Log, Highest float64
-	// Alarm tells that capital has reached 1/Level, now or since the start or the last [Drift.Restart].
+	// Alarm reports whether the capital has reached 1/Level since the start or the last [Drift.Restart].
 	Alarm bool
 }
 
-// Value is the capital. It may be infinite where its logarithm is not.
+// Value is the capital. It may overflow to +Inf while Log is finite.
 func (e Evidence) Value() float64 { return math.Exp(e.Log) }
 
-// NewDrift begins to watch. The calibration's scores are copied.
+// NewDrift starts to watch a stream. The calibration's scores are copied.
 func NewDrift(c *Calibration, o DriftOptions) (*Drift, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -73,18 +75,18 @@ func NewDrift(c *Calibration, o DriftOptions) (*Drift, error) {
 	return &Drift{options: o, bag: newBag(c.scores), calibrated: c.N(), martingale: m}, nil
 }
 
-// Options returns the parameters, defaults filled in.
+// Options returns the options with defaults filled in.
 func (d *Drift) Options() DriftOptions { return d.options }
 
 // Seen is the number of scores of the stream so far.
 func (d *Drift) Seen() int { return d.bag.n - d.calibrated }
 
-// Evidence returns what is known so far; P is 0 before the first score.
+// Evidence returns the evidence so far; P is 0 before the first score.
 func (d *Drift) Evidence() Evidence {
 	return Evidence{Log: d.martingale.Log(), Highest: d.highest, Alarm: d.highest >= -math.Log(d.options.Level)}
 }
 
-// Observe takes the next score. NaN is an error, after which all is as it was.
+// Observe adds the next score. NaN is an error and leaves the state unchanged.
 func (d *Drift) Observe(score float64) (Evidence, error) {
 	if score != score {
 		return Evidence{}, fmt.Errorf("conformal: score %d of the stream is NaN", d.Seen())
@@ -101,15 +103,15 @@ func (d *Drift) Observe(score float64) (Evidence, error) {
 	return e, nil
 }
 
-// Restart sets capital back to 1 and clears the alarm, once that has been dealt with. Later scores are still compared
-// with all scores seen.
+// Restart sets the capital back to 1 and clears the alarm, for use after the cause of an alarm has been dealt with.
+// Later scores are still compared with all scores seen.
 func (d *Drift) Restart() {
-	d.martingale, _ = NewMartingale(d.options.Betting) // it was checked
+	d.martingale, _ = NewMartingale(d.options.Betting) // the options were checked before
 	d.highest = 0
 }
 
-// driftState is what goes into a file. Scores are ascending, infinite ones as counts at either end, since JSON has no
-// infinity.
+// driftState is the JSON form of a Drift. Scores are ascending; infinite scores are stored as counts at either end,
+// since JSON has no infinity.
 type driftState struct {
 	DriftOptions
 	Calibrated int       `json:"calibrated"`
@@ -121,7 +123,7 @@ type driftState struct {
 	Highest    float64   `json:"highest"`
 }
 
-// MarshalJSON returns parameters and state. A Drift that is read from them goes on as this one would have.
+// MarshalJSON returns the options and the state. A Drift that is read from them continues as this one would.
 func (d *Drift) MarshalJSON() ([]byte, error) {
 	s := driftState{
 		DriftOptions: d.options, Calibrated: d.calibrated, Scores: d.bag.values(),
@@ -136,8 +138,7 @@ func (d *Drift) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// UnmarshalJSON makes the Drift that [Drift.MarshalJSON] wrote. A broken state is an error, after which the Drift is as
-// it was.
+// UnmarshalJSON reads what [Drift.MarshalJSON] wrote. An invalid state is an error and leaves the Drift unchanged.
 func (d *Drift) UnmarshalJSON(data []byte) error {
 	var s driftState
 	if err := json.Unmarshal(data, &s); err != nil {
@@ -151,8 +152,8 @@ func (d *Drift) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	const most = 1 << 20  // numbers that a short text may ask for
-	const rounding = 1e-6 // of a sum of logarithms
+	const most = 1 << 20  // bounds the memory that a short text can ask for
+	const rounding = 1e-6 // tolerated rounding of a sum of logarithms
 	n := len(s.Scores) + s.Lowest + s.Top
 	switch {
 	case s.Lowest < 0 || s.Top < 0 || s.Lowest > most || s.Top > most:

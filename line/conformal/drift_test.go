@@ -20,8 +20,8 @@ func drift(t testing.TB, c *conformal.Calibration, o conformal.DriftOptions) *co
 	return d
 }
 
-// TestDriftIsTheDefinition: p-values counted among all scores before, capital as a plain product, and the same from a
-// file.
+// TestDriftIsTheDefinition compares with p-values counted among all earlier scores and capital computed as a plain
+// product. A Drift that is written and read again continues in the same way.
 func TestDriftIsTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scores := drawScores(t, 20)
@@ -89,7 +89,7 @@ func TestDriftIsTheDefinition(t *testing.T) {
 	})
 }
 
-// TestDriftAlarm: none on the calibration's kind, soon on another, and it stays until a restart.
+// TestDriftAlarm: scores like the calibration's raise no alarm, others soon do, and the alarm stays until a restart.
 func TestDriftAlarm(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 7))
 	normal := func(n int, mean float64) []float64 {
@@ -128,7 +128,7 @@ func TestDriftAlarm(t *testing.T) {
 	}
 }
 
-// TestDriftOverManyScores: runs of the sorted scores are cut, and counts stay right.
+// TestDriftOverManyScores: with so many scores the bag's runs are cut, and counts stay right.
 func TestDriftOverManyScores(t *testing.T) {
 	all := shuffled(9000, 9)
 	c := calibration(t, all[:10]...)
@@ -163,8 +163,8 @@ func TestDriftRefuses(t *testing.T) {
 	require.InDelta(t, 0, m.Log(), 1e-12)
 }
 
-// TestMartingaleIsFair: expected capital stays 1 over a uniform p-value, from any state. Mid-points integrate the
-// linear jumper exactly.
+// TestMartingaleIsFair: from any state, the expectation of the capital after a uniform p-value is the capital before
+// it. The midpoint rule integrates the linear jumper exactly.
 func TestMartingaleIsFair(t *testing.T) {
 	const steps = 1500
 	for _, betting := range conformal.Bettings() {
@@ -177,21 +177,21 @@ func TestMartingaleIsFair(t *testing.T) {
 					require.NoError(t, m.Update(p))
 				}
 				before = m.Log()
-				// p = x^50 takes the pole of p^(ε-1) away: dp = 50 x^49 dx
+				// substituting p = x^50 removes the pole of p^(ε-1): dp = 50 x^49 dx
 				x := (float64(i) + 0.5) / steps
 				require.NoError(t, m.Update(math.Pow(x, 50)))
 				mean += math.Exp(m.Log()-before) * 50 * math.Pow(x, 49) / steps
 			}
 			tolerance := 1e-3
 			if betting != conformal.Jumper {
-				tolerance = 0.01 // ε = 0.01 leaves an integrable pole
+				tolerance = 0.01 // at ε = 0.01 some of the integrable pole remains
 			}
 			require.InDelta(t, 1, mean, tolerance, "%s after %v", betting, past)
 		}
 	}
 }
 
-// FuzzDriftState: any text is refused, or a state that goes on and writes itself again.
+// FuzzDriftState: a text is refused, or it is a state that can continue and be written again.
 func FuzzDriftState(f *testing.F) {
 	for _, b := range conformal.Bettings() {
 		d := drift(f, calibration(f, math.Inf(-1), 0, 1, math.Inf(1)), conformal.DriftOptions{Betting: b})

@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// exampleScores stands for those of held-out in-distribution pictures: 1, 2, …, 99.
+// exampleScores stands for the scores of held-out in-distribution pictures: 1, 2, …, 99.
 func exampleScores() []float64 {
 	scores := make([]float64, 99)
 	for i := range scores {
@@ -125,7 +125,7 @@ func ExampleDrift() {
 		panic(err)
 	}
 	for i := range 20 {
-		e, err := d.Observe(-float64(i)) // lower than all before
+		e, err := d.Observe(-float64(i)) // lower than all scores before
 		if err != nil {
 			panic(err)
 		}

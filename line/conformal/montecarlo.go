@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// draws is the number B of simulated calibrations behind MonteCarlo.
+// draws is the number B of simulated calibrations behind [MonteCarlo].
 const draws = 10_000
 
-// simulatedConstant returns c such that n ordered uniform numbers satisfy U_(i) ≤ i/n + c √(i(n-i))/(n√n) for all i < n
-// with probability at least 1-δ over the numbers and the simulation: each draw needs some c, and a further draw, that
-// of the real calibration, needs more than the ⌈(B+1)(1-δ)⌉-th smallest of B with probability at most δ. Infinite where
-// δ is below 1/(B+1).
+// simulatedConstant returns a c for which n ordered uniform numbers satisfy U_(i) ≤ i/n + c √(i(n-i))/(n√n) for all i
+// < n with probability at least 1-δ, over both the numbers and the simulation. Each simulated calibration has a
+// smallest c that it needs. The real calibration is one more such draw, and needs more than the ⌈(B+1)(1-δ)⌉-th
+// smallest of B with probability at most δ. The result is +Inf where δ is below 1/(B+1).
 func simulatedConstant(n int, delta float64) float64 {
 	k := searchRank(draws, 1-delta, func(count int) float64 { return float64(count+1) / (draws + 1) })
 	if float64(k)/(draws+1) < 1-delta {
@@ -26,8 +26,8 @@ func simulatedConstant(n int, delta float64) float64 {
 	return need[k-1]
 }
 
-// neededConstants simulates the smallest c of count draws. Ordered uniform numbers come as partial sums of exponential
-// ones over their total, which needs no sorting.
+// neededConstants simulates count calibrations and returns the smallest c that each needs. Partial sums of
+// exponential numbers divided by their total are ordered uniform numbers, which need no sorting.
 func neededConstants(n, count int, rng *rand.Rand) []float64 {
 	size := float64(n)
 	base, scale := make([]float64, n), make([]float64, n)

@@ -18,8 +18,8 @@ func online(t testing.TB, o conformal.OnlineOptions) *conformal.Online {
 	return out
 }
 
-// literalLevel is the level of test t = len(p)+1 from all p-values and decisions before it, each sum written out as
-// published.
+// literalLevel is the level of test t = len(p)+1, computed from all earlier p-values and decisions with each sum
+// written out as published.
 func literalLevel(o conformal.OnlineOptions, p []float64, rejected []bool) float64 {
 	t := len(p) + 1
 	lord := func(t int) float64 {
@@ -27,13 +27,13 @@ func literalLevel(o conformal.OnlineOptions, p []float64, rejected []bool) float
 		return 0.07720838 * math.Log(max(x, 2)) / (x * math.Exp(math.Sqrt(math.Log(x))))
 	}
 	saffron := func(t int) float64 { return 0.4374901658 / math.Pow(float64(t), 1.6) }
-	var times []int // of discoveries, from 1
+	var times []int // times of the discoveries, counted from 1
 	for i, r := range rejected {
 		if r {
 			times = append(times, i+1)
 		}
 	}
-	count := func(from int, in func(p float64) bool) (n int) { // among tests from..t-1
+	count := func(from int, in func(p float64) bool) (n int) { // counts tests from..t-1
 		for i := from; i < t; i++ {
 			n += b2i(in(p[i-1]))
 		}
@@ -113,7 +113,8 @@ func drawOnline(t *rapid.T) conformal.OnlineOptions {
 	return o
 }
 
-// TestOnlineIsTheDefinition, and goes on from a file as if nothing had been.
+// TestOnlineIsTheDefinition compares with literalLevel. A procedure that is written and read again continues in the
+// same way.
 func TestOnlineIsTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o, err := conformal.NewOnline(drawOnline(t))
@@ -143,8 +144,8 @@ func TestOnlineIsTheDefinition(t *testing.T) {
 	})
 }
 
-// TestSequencesShareOut: what is handed out over time is at most what theorems allow. The tails beyond the sums are
-// bounded by integrals.
+// TestSequencesShareOut: the levels given out over time sum to at most what the theorems allow. Integrals bound the
+// tails beyond the computed sums.
 func TestSequencesShareOut(t *testing.T) {
 	const n = 1_000_000
 	lord, saffron, dependent := 0.0, 0.0, 0.0
@@ -208,7 +209,7 @@ func TestGridPoint(t *testing.T) {
 	require.Equal(t, 0.1, conformal.GridPoint(0.001, 9))
 }
 
-// FuzzOnlineState: any text is refused, or a state that goes on without a panic and writes itself again.
+// FuzzOnlineState: a text is refused, or it is a state that continues without a panic and can be written again.
 func FuzzOnlineState(f *testing.F) {
 	for _, p := range conformal.Procedures() {
 		o := online(f, conformal.OnlineOptions{Procedure: p, Alpha: 0.1})
@@ -230,7 +231,7 @@ func FuzzOnlineState(f *testing.F) {
 			return
 		}
 		if o.Tested() > 1<<16 {
-			return // the sequence would be computed up to there
+			return // the sequence γ would be computed up to there, which takes too long
 		}
 		for _, p := range []float64{0, 0.3, 1} {
 			d, err := o.Test(p)

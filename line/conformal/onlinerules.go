@@ -2,7 +2,7 @@ package conformal
 
 import "math"
 
-// lond is LOND. Its fields with a capital are its state.
+// lond is LOND. Its exported fields are its state in JSON.
 type lond struct {
 	alpha     float64
 	dependent bool
@@ -28,7 +28,7 @@ func (l *lond) update(_, _ float64, reject bool) {
 	}
 }
 
-// lordDependent is LORD under any dependence.
+// lordDependent is LORDDependent, the form of LORD that is valid under any dependence.
 type lordDependent struct {
 	alpha, earned float64
 	Tests         int     `json:"tests"`
@@ -36,8 +36,8 @@ type lordDependent struct {
 	AtLast        float64 `json:"at_last"` // wealth after the latest discovery, the initial wealth before any discovery
 }
 
-// level has ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), for which Σ ξ_t (1 + log t) ≤ α/b_0 as the theorem asks (but for
-// 3·10⁻⁶ by which the published constant is rounded up), b_0 being what a discovery earns.
+// level computes ξ_t = 0.139307 α / (b_0 t log³ max(t, 2)), b_0 being what a discovery earns. Then Σ ξ_t (1 + log t)
+// ≤ α/b_0, as the theorem requires, except for the 3·10⁻⁶ by which the published constant is rounded up.
 func (l *lordDependent) level() float64 {
 	t := float64(l.Tests + 1)
 	log := math.Log(max(t, 2))
@@ -53,9 +53,9 @@ func (l *lordDependent) update(_, level float64, reject bool) {
 	}
 }
 
-// clocked is LORD++, SAFFRON and ADDIS, which differ in when their clock u ticks: LORD++'s at every test, SAFFRON's at
-// p-values above λ, ADDIS's at those above λ and not above τ. The level is scale · (w_0 γ(u) + (α-w_0) γ(u-o_1) + α
-// Σ_{j≥2} γ(u-o_j)), o_j the time of the j-th discovery, and at most cap.
+// clocked is LORD++, SAFFRON and ADDIS. They differ in when their clock u advances: at every test for LORD++, at
+// p-values above λ for SAFFRON, and at p-values above λ and not above τ for ADDIS. The level is scale · (w_0 γ(u) +
+// (α-w_0) γ(u-o_1) + α Σ_{j≥2} γ(u-o_j)), o_j the clock at the j-th discovery, and at most cap.
 type clocked struct {
 	alpha, wealth, scale, cap float64
 	ticks                     func(p float64) bool
@@ -63,8 +63,8 @@ type clocked struct {
 	known                     []float64 // gamma(1), gamma(2), …
 	Clock                     int       `json:"clock"` // u, from 1
 	First                     int       `json:"first"` // o_1, -1 before any discovery
-	// Times and Counts say how many of the other discoveries came at which time, ascending. Times repeat where the
-	// clock stands still.
+	// Times and Counts are the clock at the discoveries after the first, ascending, and the number of discoveries at
+	// each of these times: several discoveries can fall on one time, while the clock does not advance.
 	Times  []int `json:"times"`
 	Counts []int `json:"counts"`
 }

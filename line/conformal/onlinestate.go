@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// onlineState is what goes into a file.
+// onlineState is the JSON form of an Online.
 type onlineState struct {
 	OnlineOptions
 	Tested int             `json:"tested"`
 	State  json.RawMessage `json:"state"`
 }
 
-// MarshalJSON returns parameters and state. A procedure that is read from them decides as this one would have.
+// MarshalJSON returns the options and the state. An Online that is read from them decides as this one would.
 func (o *Online) MarshalJSON() ([]byte, error) {
 	state, err := json.Marshal(o.rule)
 	if err != nil {
@@ -21,8 +21,8 @@ func (o *Online) MarshalJSON() ([]byte, error) {
 	return json.Marshal(onlineState{OnlineOptions: o.options, Tested: o.tested, State: state})
 }
 
-// UnmarshalJSON makes the procedure that [Online.MarshalJSON] wrote. A state that no p-values can lead to is an error,
-// after which the procedure is as it was.
+// UnmarshalJSON reads what [Online.MarshalJSON] wrote. A state that no p-values can lead to is an error and leaves
+// the Online unchanged.
 func (o *Online) UnmarshalJSON(data []byte) error {
 	var s onlineState
 	if err := json.Unmarshal(data, &s); err != nil {

@@ -2,24 +2,24 @@ package conformal
 
 import "fmt"
 
-// PerClass is a calibration for each predicted class (Mondrian conformal prediction: Vovk, Gammerman and Shafer 2005),
-// so that false alarms are not left to a few classes. A class with at least as many calibration samples as asked for
-// has a calibration of its own, and its rates hold for the samples predicted as that class. The classes with fewer
-// share one calibration, of the samples predicted as any of them: their rates hold over these classes together, not for
-// each. Where even those are too few, they take the calibration of all samples.
+// PerClass holds a calibration for each predicted class (Mondrian conformal prediction: Vovk, Gammerman and Shafer
+// 2005), so that false alarms do not concentrate in a few classes. A class with at least the asked number of
+// calibration samples has its own calibration, and its rates hold for the samples predicted as that class. Smaller
+// classes share one calibration, of the samples predicted as any of them; its rates hold over these classes together,
+// not for each. Where even these samples are too few, the small classes use the calibration of all samples.
 type PerClass struct {
 	groups []*Calibration // [classes]
 	of     []Group        // [classes]
 }
 
-// Group says which calibration samples a class is compared with.
+// Group is the group of calibration samples that samples predicted as a class are compared with.
 type Group int
 
 // The groups.
 const (
-	OwnClass     Group = iota // those predicted as the same class
-	SmallClasses              // those predicted as any class with too few of its own
-	AllClasses                // all
+	OwnClass     Group = iota // samples predicted as the same class
+	SmallClasses              // samples predicted as any class that has too few samples of its own
+	AllClasses                // all samples
 )
 
 // String returns "own class", "small classes" or "all classes".
@@ -27,9 +27,9 @@ func (g Group) String() string {
 	return [...]string{"own class", "small classes", "all classes"}[g]
 }
 
-// NewPerClass makes a calibration for each of the classes of scores [n] of samples that the network predicted as
-// predicted [n], each in 0 to classes-1. A class with fewer than least samples does not get a calibration of its own.
-// Errors are those of [New], and one for a prediction that is no class.
+// NewPerClass makes a calibration for each class from scores [n] of samples and the classes predicted for them [n],
+// each in 0 to classes-1. A class with fewer than least samples does not get its own calibration. Errors are those of
+// [New], and one for a prediction out of range.
 func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerClass, error) {
 	switch {
 	case len(scores) != len(predicted):
@@ -81,11 +81,11 @@ func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerCla
 // Classes is the number of classes.
 func (m *PerClass) Classes() int { return len(m.groups) }
 
-// For returns the calibration for samples predicted as a class, and which group of samples it is made of.
+// For returns the calibration for samples predicted as a class, and the group of samples that it is made of.
 func (m *PerClass) For(class int) (*Calibration, Group) { return m.groups[class], m.of[class] }
 
-// Conditional is [Calibration.Conditional] for each class: each holds with probability 1-delta; for all K classes at
-// once give delta/K.
+// Conditional applies [Calibration.Conditional] to each calibration. Each holds with probability 1-delta; for all K
+// classes to hold at once with probability 1-delta, pass delta/K.
 func (m *PerClass) Conditional(a Adjustment, delta float64) (*PerClass, error) {
 	out := &PerClass{groups: make([]*Calibration, len(m.groups)), of: m.of}
 	done := map[*Calibration]*Calibration{}
@@ -102,8 +102,8 @@ func (m *PerClass) Conditional(a Adjustment, delta float64) (*PerClass, error) {
 	return out, nil
 }
 
-// Threshold is [Calibration.Threshold] for a class, whose [TooFewError] names it where the calibration is the class's
-// own.
+// Threshold is [Calibration.Threshold] for a class. A [TooFewError] names the class where the calibration is the
+// class's own.
 func (m *PerClass) Threshold(class int, alpha float64) (Threshold, error) {
 	t, err := m.groups[class].Threshold(alpha)
 	if e, ok := err.(*TooFewError); ok && m.of[class] == OwnClass {

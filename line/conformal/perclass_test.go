@@ -31,7 +31,7 @@ func TestPerClass(t *testing.T) {
 	require.Equal(t, []string{"own class", "small classes", "all classes"},
 		[]string{conformal.OwnClass.String(), conformal.SmallClasses.String(), conformal.AllClasses.String()})
 
-	// Too few even together: the small ones take all samples.
+	// The small classes are too small even together, and use all samples.
 	m, err = conformal.NewPerClass(scores[:8], predicted[:8], 4, 3)
 	require.NoError(t, err)
 	c, group := m.For(3)

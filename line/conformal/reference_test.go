@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// reference is what testdata/make_reference.py wrote.
+// reference is the content of the file that testdata/make_reference.py writes.
 type reference struct {
 	Streams map[string][]float64 `json:"streams"`
 	Online  []struct {
@@ -57,13 +57,13 @@ func load(t testing.TB) reference {
 	return r
 }
 
-// near compares with what has eleven digits.
+// near compares with a reference number that is given with eleven digits.
 func near(t testing.TB, want, got float64, what ...any) {
 	t.Helper()
 	require.InDelta(t, want, got, 1e-10*max(1, math.Abs(want)), what...)
 }
 
-// TestOnlineAsOthers: R's onlineFDR and Python's online-fdr give the same levels and decisions.
+// TestOnlineAsOthers compares levels and decisions with those of R's onlineFDR and Python's online-fdr.
 func TestOnlineAsOthers(t *testing.T) {
 	r := load(t)
 	for _, want := range r.Online {
@@ -116,7 +116,7 @@ func TestLevelsAsOthers(t *testing.T) {
 	require.NotEmpty(t, r.Levels)
 }
 
-// TestBoundAsOthers: the bound on the realised rate is scipy's quantile of the Beta distribution.
+// TestBoundAsOthers compares the bound on the realised rate with scipy's quantile of the Beta distribution.
 func TestBoundAsOthers(t *testing.T) {
 	for _, want := range load(t).Beta {
 		got, err := conformal.Threshold{Rank: want.A, N: want.A + want.B - 1}.Bound(1 - want.Q)

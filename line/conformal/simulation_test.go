@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/line/conformal"
 )
 
-// The simulations have fixed seeds. A mean over runs may exceed its promise by three of its standard errors: chance
-// would take it beyond once in 700 promises that are only just kept, and the seeds were not chosen.
+// The simulations have fixed seeds, which were not selected. A mean over runs may exceed its promised value by three
+// of its standard errors. Where a promise is only just kept, chance would exceed that once in 700 times.
 
 // mean collects values of independent runs.
 type mean struct{ n, sum, squares float64 }
@@ -30,11 +30,12 @@ func (m *mean) atMost(t *testing.T, promise float64, what string) {
 	require.LessOrEqual(t, m.value(), promise+3*m.standardError(), what)
 }
 
-// TestFalseAlarmRate over 4,000 splits of scores into calibration and test, with and without ties: on average at most
-// α; the realised rate above the Beta bound, and above α after an adjustment, in at most δ of the splits.
+// TestFalseAlarmRate splits scores 4,000 times into calibration and test, with and without ties. The mean false-alarm
+// rate is at most α. The realised rate exceeds the Beta bound, and after an adjustment α, in at most a share δ of the
+// splits.
 func TestFalseAlarmRate(t *testing.T) {
 	const splits, n, m, alpha, delta = 4000, 200, 20, 0.05, 0.1
-	// cdf gives the share of new scores strictly below v, exactly.
+	// cdf gives the exact probability of a new score strictly below v.
 	for name, draw := range map[string]struct {
 		score func(rng *rand.Rand) float64
 		below func(v float64) float64
@@ -94,7 +95,7 @@ func TestFalseAlarmRate(t *testing.T) {
 			}
 		}
 		require.Positive(t, levels[conformal.Pointwise])
-		if name == "continuous" { // the guarantees are not idle
+		if name == "continuous" { // without ties the rates come close to what is guaranteed
 			require.Greater(t, alarms.value(), 0.8*alpha)
 			require.Greater(t, beyond.value(), 0.8*delta)
 			require.Greater(t, above[conformal.Pointwise].value(), 0.2*delta)
@@ -102,8 +103,8 @@ func TestFalseAlarmRate(t *testing.T) {
 	}
 }
 
-// TestSimultaneously: adjusted p-values hold at every level at once, in all but δ of the calibrations. At the threshold
-// of rank i the realised rate is the i-th ordered uniform number.
+// TestSimultaneously: adjusted p-values hold at every level at once, in all but a share δ of the calibrations. At the
+// threshold of rank i the realised rate is the i-th ordered uniform number.
 func TestSimultaneously(t *testing.T) {
 	const runs, n, delta = 2000, 300, 0.1
 	for _, a := range []conformal.Adjustment{conformal.Simes, conformal.DKW, conformal.Asymptotic,
@@ -127,11 +128,12 @@ func TestSimultaneously(t *testing.T) {
 	}
 }
 
-// TestPerClassRates: classes of different difficulty; each keeps α on average, which one calibration of all does not.
+// TestPerClassRates: with classes of different difficulty each class keeps α on average, which one calibration for
+// all does not.
 func TestPerClassRates(t *testing.T) {
 	const splits, n, alpha, classes = 1500, 300, 0.1, 4
 	rng := rand.New(rand.NewPCG(13, 3))
-	share := []float64{0.5, 0.3, 0.19, 0.01} // the last has too few of its own
+	share := []float64{0.5, 0.3, 0.19, 0.01} // the last class has too few samples of its own
 	draw := func() (score float64, class int) {
 		u := rng.Float64()
 		for u > share[class] && class < classes-1 {
@@ -166,8 +168,8 @@ func TestPerClassRates(t *testing.T) {
 	require.Greater(t, pooledLast.value(), 2*alpha, "one calibration of all leaves the alarms to the hard class")
 }
 
-// stream draws the p-values of m samples by one calibration of n scores, a share of them out-of-distribution, and tells
-// which are not.
+// stream draws m samples, a share of them out-of-distribution, and a calibration of n scores. It returns the samples'
+// p-values and which of them are in-distribution.
 func stream(t *testing.T, rng *rand.Rand, n, m int, share float64, adjust conformal.Adjustment,
 	levels []float64) (p []float64, null []bool) {
 	t.Helper()
@@ -200,7 +202,7 @@ func falseShare(reject, null []bool) float64 {
 	return float64(wrong) / float64(max(1, all))
 }
 
-// TestBatchFalseDiscoveryRate, p-values sharing one calibration.
+// TestBatchFalseDiscoveryRate: the procedures keep the rate for p-values that share one calibration.
 func TestBatchFalseDiscoveryRate(t *testing.T) {
 	const runs, n, m, level = 1500, 500, 100, 0.2
 	lambda := conformal.GridPoint(0.5, n)
@@ -237,9 +239,8 @@ func negate(v []bool) []bool {
 	return out
 }
 
-// TestOnlineFalseDiscoveryRate: with independent p-values all procedures; with p-values of one shared calibration those
-// that are said to, and all of them with p-values adjusted to hold for the calibration, where the promise is the level
-// plus δ.
+// TestOnlineFalseDiscoveryRate: with independent p-values all procedures keep the rate. With p-values of one shared
+// calibration those keep it whose SharedCalibration is true. With adjusted p-values all keep the level plus δ.
 func TestOnlineFalseDiscoveryRate(t *testing.T) {
 	const runs, n, m, level, delta = 1000, 300, 80, 0.2, 0.1
 	adjusted, err := conformal.Levels(n, conformal.Simes, delta)
@@ -287,7 +288,8 @@ func TestOnlineFalseDiscoveryRate(t *testing.T) {
 	}
 }
 
-// TestDriftFalseAlarms: over streams like the calibration capital reaches 1/level in at most a share level of them.
+// TestDriftFalseAlarms: over streams that are like the calibration the capital reaches 1/level in at most a share
+// level of them.
 func TestDriftFalseAlarms(t *testing.T) {
 	const runs, n, m, level = 1000, 40, 60, 0.1
 	for _, betting := range conformal.Bettings() {

@@ -20,9 +20,9 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestLogitGameOnDenseNet: on the CIFAR-10 network of the paper, for the logit and removal to zero, gradient ×
-// activation from the network's own graph and from the game, the closed form, enumeration of groups and permutation
-// sampling agree.
+// TestLogitGameOnDenseNet: on the CIFAR-10 network of the paper, with the logit as value and removal to zero, these
+// agree: gradient × activation from the network's own graph and from the game, the closed form, enumeration of
+// groups, and permutation sampling.
 func TestLogitGameOnDenseNet(t *testing.T) {
 	net, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 		for j := range d {
 			require.InDelta(t, closed.Values[j], inGraph[i*d+j], 1e-5, "graph, image %d, neuron %d", i, j)
 			require.InDelta(t, closed.Values[j], gradient.Values[j], 1e-5, "gradient, image %d, neuron %d", i, j)
-			// The game is additive: permutations differ by rounding alone, and so does their mean.
+			// The game is additive: all permutations give the same values up to rounding, and so does their mean.
 			require.InDelta(t, closed.Values[j], sampled.Values[j], 3*sampled.StdErr[j]+1e-9,
 				"permutations, image %d, neuron %d", i, j)
 		}
@@ -91,8 +91,8 @@ func TestLogitGameOnDenseNet(t *testing.T) {
 	}
 }
 
-// TestGradientGapOnDenseNet holds the measured gap of gradient × activation to the enumerated truth on 18 groups: it is
-// real for values that are not linear, and integrating the gradient closes most of it.
+// TestGradientGapOnDenseNet compares gradient × activation with enumeration on 18 groups. For values that are not
+// linear there is a gap, and integrated gradients close most of it.
 func TestGradientGapOnDenseNet(t *testing.T) {
 	net, err := nets.Open("densenet-bc-100-12", sharedtest.Path(t, "checkpoints", "cifar10_densenet_bc_100_12.pth.tar"))
 	require.NoError(t, err)

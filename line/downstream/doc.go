@@ -1,8 +1,8 @@
-// Package downstream measures what the choice of a Shapley estimator, and of what is attributed, does to the LINe
-// detector: contributions of every kind are put in the place of gradient × activation, and the masks and detection
-// rates that follow are compared with the paper's.
+// Package downstream measures how the choice of a Shapley estimator, and of the game that it plays, changes the LINe
+// detector. It replaces gradient × activation by other contributions, and compares the resulting masks and detection
+// rates with the paper's.
 //
-// Everything starts from penultimate features, so that a network runs over each image only once for any number of
+// All computations start from penultimate features, so that a network runs once over each image for any number of
 // studies.
 //
 //	result, err := downstream.Measure(ctx, downstream.Study{

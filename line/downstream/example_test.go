@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/line/downstream"
 )
 
-// What does it change when contributions to the log-sum-exp are sampled, instead of gradients of the logit?
+// How does the detector change when contributions to the log-sum-exp are used, by gradients or by sampling?
 func ExampleMeasure() {
 	s := study(new(testing.T))
 	s.Games = []downstream.Game{{Name: "log-sum-exp", Options: games.PenultimateOptions{Value: attribution.LogSumExp}}}

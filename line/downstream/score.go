@@ -8,9 +8,9 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// ScoreGame returns what [games.PenultimateOptions] needs to make the score of a detector the value of a game. The
-// thresholds are the largest dropped contributions and products, which keep exactly the neurons and weights that the
-// detector keeps; a component that is switched off drops nothing.
+// ScoreGame returns the part of [games.PenultimateOptions] that makes the score of a detector the value of a game.
+// Its thresholds are the largest dropped contributions and products, so that they keep exactly the neurons and
+// weights that the detector keeps. A step that is switched off drops nothing.
 func ScoreGame(det *line.Detector) *games.LINe {
 	net := det.Network()
 	k, d := net.Classes(), net.FeatureDim()

@@ -22,20 +22,22 @@ type Game struct {
 	Options games.PenultimateOptions // value and removal
 }
 
-// Study says which contributions are tried. Every field but Workers, BackwardCost and Progress is needed.
+// Study says which contributions are compared. Every field but Workers, BackwardCost and Progress is required.
 type Study struct {
-	// Data is what detectors are fitted to and tested on: labelled samples to fit, in-distribution test samples, and
-	// out-of-distribution ones.
+	// Data is the data on which detectors are fitted and tested: labelled samples to fit, in-distribution test
+	// samples, and out-of-distribution test samples.
 	Data eval.Data
-	// Line holds the detector's parameters, for all contributions the same. Source is not used.
+	// Line holds the detector's options, the same for all contributions. Its Source is ignored.
 	Line line.Options
-	// Games, Estimators, Budgets and Seeds are all combined.
+	// Games, Estimators, Budgets and Seeds: every combination is a run.
 	Games      []Game
 	Estimators []attribution.Estimator
-	// Budgets are the most forward-equivalents to spend on each training sample, or with resampling on each pair of a
-	// training sample and a background row. Gradient × activation takes 4. A budget that is too small skips the run.
+	// Budgets are the largest numbers of forward-equivalents to spend on each training sample, with resampling on
+	// each pair of a training sample and a background row. Gradient × activation takes 4. A run whose budget is too
+	// small is skipped.
 	Budgets []float64
-	// Seeds of the runs. An estimator that turns out to draw no random numbers runs with the first seed alone.
+	// Seeds are the seeds of the runs. An estimator that drew no random numbers with the first seed does not run with
+	// the others.
 	Seeds []uint64
 	// Graph says how the detector's graph is compiled.
 	Graph graph.Options
@@ -64,10 +66,11 @@ type Run struct {
 	// Samples and Cost are sums over the classes; Cost.Seconds is the wall time of the estimates.
 	Samples int
 	attribution.Cost
-	// Deterministic tells that the estimator drew no random numbers; other seeds would give the same result.
+	// Deterministic reports that the estimator drew no random numbers, so that other seeds would give the same
+	// result.
 	Deterministic bool
-	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those of the paper's
-	// contributions, means over the classes.
+	// NeuronOverlap and WeightOverlap are the Jaccard indices of the kept neurons and weights with those kept by the
+	// paper's contributions, averaged over the classes.
 	NeuronOverlap, WeightOverlap float64
 	// Detections holds one entry for each set and, last, one named [Average].
 	Detections []Detection
@@ -75,20 +78,21 @@ type Run struct {
 	Skipped string
 }
 
-// Average names the mean over the sets, each counted once.
+// Average names the mean over the sets, in which each set has the same weight.
 const Average = "average"
 
 // Result is the outcome of a study.
 type Result struct {
-	// Reference is the detector from gradient × activation of the logit, in the network's own graph.
+	// Reference holds the rates of the detector made by gradient × activation of the logit in the network's own
+	// graph.
 	Reference []Detection
 	// Runs are ordered by game, estimator, budget and seed.
 	Runs []Run
 }
 
-// Measure runs the study. Contributions that an estimator cannot give, for want of budget, gradients or linearity, are
-// listed as skipped; any other error ends the study. When ctx ends, the result holds the runs that were finished and
-// the error wraps that of ctx.
+// Measure runs the study. Contributions that an estimator cannot give, for want of budget, gradients or linearity,
+// are listed as skipped; any other error ends the study. When ctx ends, the result holds the finished runs, and the
+// error wraps that of ctx.
 func Measure(ctx context.Context, s Study) (*Result, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -122,7 +126,7 @@ func Measure(ctx context.Context, s Study) (*Result, error) {
 	return r, nil
 }
 
-// reference is the detector that others are compared with.
+// reference is the detector that all others are compared with.
 type reference struct {
 	det        *line.Detector
 	detections []Detection
@@ -136,7 +140,7 @@ func (s *Study) reference(ctx context.Context) (*reference, error) {
 	return &reference{det, detections}, nil
 }
 
-// detect fits a detector to contributions of the source and scores all sets with it.
+// detect fits a detector with the source's contributions, and measures its rates on all sets.
 func (s *Study) detect(ctx context.Context, source line.Source) (*line.Detector, []Detection, error) {
 	o := s.Line
 	o.Source = source
@@ -156,7 +160,7 @@ func (s *Study) detect(ctx context.Context, source line.Source) (*line.Detector,
 	return method.Detector(), append(out, Detection{Set: Average, FPR95: mean.FPR95, AUROC: mean.AUROC}), nil
 }
 
-// perMember gives an estimator a budget for each member of the game instead of for the whole.
+// perMember is an estimator whose budget is given for each member of the game instead of for the whole game.
 type perMember struct {
 	attribution.Estimator
 	budget float64
@@ -171,7 +175,7 @@ func (p perMember) Estimate(ctx context.Context, g attribution.Game,
 	return p.Estimator.Estimate(ctx, g, o)
 }
 
-// run is one run of the study.
+// run makes one run of the study.
 func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.Estimator, budget float64,
 	seed uint64) (Run, error) {
 	run := Run{Game: g.Name, Estimator: e.Name(), Budget: budget, Seed: seed, Deterministic: true,
@@ -181,7 +185,7 @@ func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.E
 	var spent time.Duration
 	source := timed{&spent, line.EstimatedContributions{
 		Estimator: perMember{e, budget},
-		// EstimatedContributions adds the class to the seed: seeds are kept apart by more than there are classes.
+		// EstimatedContributions adds the class to the seed. Shifted seeds differ by more than the number of classes.
 		Options: attribution.Options{Seed: seed << 32, Workers: s.Workers, BackwardCost: s.BackwardCost},
 		Game:    o,
 		Observe: func(_ int, e attribution.Estimate) {
@@ -205,7 +209,7 @@ func (s *Study) run(ctx context.Context, ref *reference, g Game, e attribution.E
 	return run, nil
 }
 
-// timed adds up the wall time of a source.
+// timed is a source of contributions that adds the wall time of its measurements to spent.
 type timed struct {
 	spent *time.Duration
 	line.Source
@@ -216,7 +220,7 @@ func (t timed) Measure(ctx context.Context, p *graph.Program, images graph.Batch
 	return t.Source.Measure(ctx, p, images)
 }
 
-// compare fills in the overlaps and the changes.
+// compare computes the overlaps and the differences to the reference.
 func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection) {
 	classes := det.Network().Classes()
 	r.NeuronOverlap, r.WeightOverlap = 0, 0
@@ -231,7 +235,7 @@ func (r *Run) compare(ref *reference, det *line.Detector, detections []Detection
 	r.Detections = detections
 }
 
-// check reports a study that cannot be run.
+// check returns an error for a study that cannot be run.
 func (s *Study) check() error {
 	switch {
 	case len(s.Data.OOD) == 0 || len(s.Games) == 0 || len(s.Estimators) == 0 || len(s.Budgets) == 0 ||

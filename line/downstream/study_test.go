@@ -23,7 +23,7 @@ import (
 
 const classes = 4
 
-// samples are n rows of positive random features with labels that go round the classes.
+// samples returns n rows of positive random features whose labels cycle through the classes.
 func samples(net *nets.Network, n int, scale float64, seed uint64) posthoc.Samples {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	s := posthoc.Samples{N: n, FeatureDim: net.FeatureDim(), Classes: classes, Logits: make([]float32, n*classes)}
@@ -65,7 +65,7 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 		}
 		assert.Equal(t, "", run.Skipped)
 		assert.EqualValues(t, 1, run.NeuronOverlap, run.Estimator)
-		// rounding may move one weight across its threshold
+		// rounding may move a weight across its threshold
 		assert.InDelta(t, 1, run.WeightOverlap, 0.02, run.Estimator)
 		for i, d := range run.Detections {
 			assert.InDelta(t, 0, d.DeltaAUROC, 0.002)
@@ -76,7 +76,7 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 		"logit gradient-activation": 2, "logit closed-form": 2, "energy gradient-activation": 2,
 		"energy closed-form": 2,
 		"logit permutation":  6, "energy permutation": 6,
-		// 4 forwards an image are too few: one run is skipped
+		// 4 forward passes an image are too few for it: one run is skipped
 		"logit kernelshap-paired": 4, "energy kernelshap-paired": 4,
 	}, seen, "estimators that draw nothing, or do not run, run once for each budget")
 	for _, run := range r.Runs {
@@ -90,7 +90,7 @@ func TestLogitContributionsGiveThePapersDetector(t *testing.T) {
 	}
 }
 
-// TestRunAgainstNaive repeats one run by hand.
+// TestRunAgainstNaive computes one run step by step and compares.
 func TestRunAgainstNaive(t *testing.T) {
 	s := study(t)
 	s.Games, s.Estimators, s.Budgets, s.Seeds = s.Games[1:], []attribution.Estimator{estimate.Permutation{}},

@@ -10,7 +10,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// accuracies fills in the classifier's accuracy on the ID set, on covariate-shifted ones, and on all of them together.
+// accuracies sets the classifier's accuracies: on the ID set, on covariate-shifted ID sets, and on all of them
+// together.
 func (r *Result) accuracies(ctx context.Context, d Data, o RunOptions) (err error) {
 	if r.ID, err = accuracy(ctx, o, d.ID.Samples); err != nil || len(d.CSID) == 0 {
 		return err
@@ -65,8 +66,8 @@ func labelled(s posthoc.Samples) (predicted, labels []int) {
 	return predicted, labels
 }
 
-// misclassification measures scores as a detector of wrong predictions among the samples whose label is known, nil
-// without any.
+// misclassification measures how well the scores separate right from wrong predictions among the samples whose label
+// is known. The result is nil where no label is known.
 func misclassification(s posthoc.Samples, scores []float64) (*report.Misclassification, error) {
 	predicted, labels := labelled(s)
 	if len(labels) == 0 {

@@ -18,10 +18,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// path is where features of that name are kept.
+// path is the path of the file of the features of a set with that name.
 func (x *Extractor) path(name string) string { return filepath.Join(x.Dir, fileName(name)+".npz") }
 
-// keep writes features for later.
+// keep writes features to a file for later runs.
 func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
 	labels := make([]int64, s.N)
 	for i := range labels {
@@ -38,8 +38,8 @@ func (x *Extractor) keep(path, source string, s posthoc.Samples) error {
 		npyz.Named{Name: "digest", Array: npyz.Scalar(digest(source, s, labels))})
 }
 
-// digest binds kept features, logits and labels to what they were made from: arrays that were changed since, or have
-// another number of images, have another digest.
+// digest is a hash of features, logits and labels together with the source that they were made from. Arrays that were
+// changed later, or that hold another number of images, have another digest.
 func digest(source string, s posthoc.Samples, labels []int64) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%d %d %d\n", source, s.N, s.FeatureDim, s.Classes)
@@ -49,8 +49,8 @@ func digest(source string, s posthoc.Samples, labels []int64) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// cached reads features from an earlier call. A file made from something else counts as missing; a broken one is an
-// error.
+// cached reads features that an earlier call wrote. A file that was made from another source counts as missing; a
+// damaged one is an error.
 func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err error) {
 	a, err := npyz.ReadNpz(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,8 +94,8 @@ func (x *Extractor) cached(path, source string) (s posthoc.Samples, ok bool, err
 	return s, true, nil
 }
 
-// source identifies what features are made from: the network, its weights, its preprocessing unless that is the usual
-// one of a network of this name, and the set's names, labels and pixels.
+// source identifies what features are made from: the network, its weights, its preprocessing (unless it is the
+// default of the network's name), and the set's names, labels and pixels.
 func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset) (string, error) {
 	hashes, err := x.Hashes(ctx, name, set)
 	if err != nil {
@@ -117,7 +117,7 @@ func (x *Extractor) source(ctx context.Context, name string, set dataset.Dataset
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// fileName makes a safe file name of a set's name; different names give different file names.
+// fileName turns a set's name into a safe file name; different names give different file names.
 func fileName(name string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {

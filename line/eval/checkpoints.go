@@ -11,13 +11,14 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// Combine returns what several checkpoints of one network reached together, each evaluated with the same methods on the
-// same sets by [Run]: means of all rates with standard deviations (those of a sample, n - 1) over the checkpoints.
-// Comparisons are of the mean AUROC over checkpoints too, as o says; o.Resamples must be 0, because there are no
-// intervals of means. Times are means, bytes are the largest, a parameter that differs becomes a list, and the scores
-// and tuning are those of the first checkpoint.
+// Combine returns the joint result of several checkpoints of one network, each evaluated with the same methods on the
+// same sets by [Run]: means of all rates over the checkpoints, with sample standard deviations (divided by n - 1).
+// Comparisons, as o asks for them, are of the mean AUROC over checkpoints. o.Resamples must be 0, because there are
+// no intervals of means. Times are means, and memory sizes are the largest. A parameter that differs becomes a list.
+// Scores and tuning are those of the first checkpoint.
 //
-// One result is returned as it is. It errors without a result, and where the results differ in methods or sets.
+// A single result is returned unchanged. It returns an error for no result, and for results that differ in methods or
+// sets.
 func Combine(ctx context.Context, results []*Result, o RunOptions) (*Result, error) {
 	switch {
 	case len(results) == 0:
@@ -77,7 +78,7 @@ func Combine(ctx context.Context, results []*Result, o RunOptions) (*Result, err
 	return r, err
 }
 
-// alike fails where another result is of other methods or sets.
+// alike returns an error where another result has other methods or sets.
 func (r *Result) alike(other *Result) error {
 	names := func(r *Result) (names []string) {
 		for _, m := range r.Methods {
@@ -103,7 +104,7 @@ func (r *Result) alike(other *Result) error {
 	return nil
 }
 
-// combineMethods returns one method's means over checkpoints.
+// combineMethods returns the means of one method's results over checkpoints.
 func combineMethods(of []report.Method) report.Method {
 	first := of[0]
 	m := report.Method{Name: first.Name, Params: map[string]any{}, Tuning: first.Tuning}
@@ -146,8 +147,8 @@ func combineMethods(of []report.Method) report.Method {
 	return m
 }
 
-// combineSets returns the means of every rate over checkpoints, and the standard deviations of those that averages
-// have.
+// combineSets returns the means of every rate over checkpoints, and the standard deviations of those rates that
+// averages have.
 func combineSets(of []report.Method, sets func(report.Method) []report.OOD) (means []report.OOD, sds []report.Average) {
 	for i, o := range sets(of[0]) {
 		mean := func(get func(metrics.Metrics) float64) float64 {
@@ -174,7 +175,8 @@ func combineSets(of []report.Method, sets func(report.Method) []report.OOD) (mea
 	return means, sds
 }
 
-// meanTieAware is the mean of the tie-aware rates over checkpoints, nil where ties straddle no threshold.
+// meanTieAware is the mean of the tie-aware rates over checkpoints, nil where no checkpoint has ties at its
+// threshold.
 func meanTieAware(of []report.Method, set func(report.Method) report.OOD) *float64 {
 	tied, values := false, make([]float64, len(of))
 	for k, m := range of {
@@ -191,7 +193,7 @@ func meanTieAware(of []report.Method, set func(report.Method) report.OOD) *float
 	return &mean
 }
 
-// spread returns standard deviations over checkpoints.
+// spread returns the standard deviations over checkpoints.
 func spread(of []report.Method, get func(report.Method) report.Average) report.Average {
 	sd := func(rate func(report.Average) float64) float64 {
 		values := make([]float64, len(of))
@@ -208,8 +210,7 @@ func spread(of []report.Method, get func(report.Method) report.Average) report.A
 	}
 }
 
-// meanSD returns the mean of several values and their standard deviation, that of a sample; NaN and 0 where a value is
-// NaN.
+// meanSD returns the mean of values and their sample standard deviation; NaN and 0 where a value is NaN.
 func meanSD(values []float64) (mean, sd float64) {
 	n := float64(len(values))
 	for _, v := range values {
@@ -219,7 +220,8 @@ func meanSD(values []float64) (mean, sd float64) {
 	if math.IsNaN(mean) {
 		return mean, 0
 	}
-	mean = min(max(mean, slices.Min(values)), slices.Max(values)) // a mean of rates is a rate, whatever rounding does
+	// rounding must not move the mean outside the range of the values
+	mean = min(max(mean, slices.Min(values)), slices.Max(values))
 	for _, v := range values {
 		d := v - mean
 		sd += float64(d * d)

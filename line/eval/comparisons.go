@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// pairs are the methods to compare, by their places. It errors for a name that no method has.
+// pairs returns the methods to compare, by their indices in names. A name that no method has is an error.
 func (o RunOptions) pairs(names []string) (pairs [][2]int, err error) {
 	reference := o.Compare
 	switch {

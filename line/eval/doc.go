@@ -1,7 +1,7 @@
-// Package eval does the whole job of an evaluation as functions of a context, a network and pictures: extract features
-// once, keep them in a folder, fit detectors, score, compare, and choose parameters on data that is not the test data.
-// The commands, the demo and the downstream study of Shapley estimates run through it; package report renders what it
-// returns.
+// Package eval runs whole evaluations, as functions of a context, a network and pictures. It extracts features once
+// and keeps them in a folder, fits detectors, scores, compares, and chooses parameters on data that is not the test
+// data. The commands, the demo and the downstream study of Shapley estimates are built on it. Package report renders
+// its results.
 //
 //	x, err := eval.NewExtractor(net, eval.Options{})
 //	fit, err := x.Samples(ctx, "fit", fitPictures)
@@ -14,8 +14,8 @@
 //	}, []posthoc.Method{line}, eval.RunOptions{})
 //	table, err := r.Report(net.Name(), report.Weights{}).Table(report.Text, false)
 //
-// It may call everything below it (line, posthoc, metrics, report, dataset, nets, graph), and knows nothing of flags or
-// files but the folder of kept features.
+// It may call all packages below it (line, posthoc, metrics, report, dataset, nets, graph). It does not know flags,
+// nor files other than those in the folder of kept features.
 package eval
 
 import _ "github.com/line-ood/goline/line" // registers LINe as a method

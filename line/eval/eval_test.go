@@ -66,7 +66,8 @@ func extractor(t testing.TB, o eval.Options) *eval.Extractor {
 	return x
 }
 
-// TestSamplesDoNotDependOnOptions: any batch and number of workers gives the bits of a plain run of the program.
+// TestSamplesDoNotDependOnOptions: with any batch size and number of workers the features have the same bits as those
+// of a plain run of the program.
 func TestSamplesDoNotDependOnOptions(t *testing.T) {
 	ctx, set := context.Background(), newSet("s", 23, 1, true)
 	net := nettest.DenseNetBC(t, 10, 4, classes, 2)
@@ -94,7 +95,8 @@ func TestSamplesDoNotDependOnOptions(t *testing.T) {
 	require.Nil(t, got.Labels)
 }
 
-// TestFolderOfFeatures: features come from the folder only for the same network, weights, names, labels and pixels.
+// TestFolderOfFeatures: features are read from the folder only for the same network, weights, names, labels and
+// pixels.
 func TestFolderOfFeatures(t *testing.T) {
 	ctx, set := context.Background(), newSet("s", 9, 1, true)
 	x := extractor(t, eval.Options{})
@@ -116,7 +118,7 @@ func TestFolderOfFeatures(t *testing.T) {
 		}
 		require.NoError(t, npyz.WriteNpz(path, npyz.Stored, named...))
 	}
-	// A mark in the file shows where features come from.
+	// A changed value in the file shows whether features come from the file.
 	mark := func() {
 		rewrite(func(a map[string]npyz.Array) {
 			z := slices.Clone(want.Features)
@@ -128,7 +130,7 @@ func TestFolderOfFeatures(t *testing.T) {
 			require.NoError(t, err)
 			marked := want
 			marked.Features = z
-			a["digest"] = npyz.Scalar(eval.Digest(source[0], marked, labels)) // as if they had been kept so
+			a["digest"] = npyz.Scalar(eval.Digest(source[0], marked, labels)) // so that the file looks intact
 		})
 	}
 	fromFile := func(x *eval.Extractor, set dataset.Dataset, names ...string) bool {
@@ -189,7 +191,7 @@ func TestExtractRefusesWhatIsNotFinite(t *testing.T) {
 	require.NoFileExists(t, path)
 }
 
-// data are random samples: OOD ones are wider.
+// data returns random samples; those of OOD sets have a larger variance.
 func data(seed uint64) eval.Data {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	const dim = 7
@@ -226,7 +228,7 @@ func data(seed uint64) eval.Data {
 	}
 }
 
-// TestRunAgainstItsParts: every figure is what the packages below say of the same scores.
+// TestRunAgainstItsParts: every rate is the one that packages posthoc and metrics give for the same scores.
 func TestRunAgainstItsParts(t *testing.T) {
 	ctx, d := context.Background(), data(1)
 	own := posthoc.Func("norm", func(z, _ []float32) float64 {
@@ -306,7 +308,7 @@ func TestRunRefuses(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestTune: the choice is the best of all settings, each of which says what Measure says of it.
+// TestTune: the chosen setting is the best of all, and each setting's rates are those that Measure gives.
 func TestTune(t *testing.T) {
 	ctx, d := context.Background(), data(4)
 	for name, settings := range map[string]int{"react": 4, "dice": 5, "energy": 4, "line": 27, "msp": 1} {
@@ -333,7 +335,8 @@ func TestTune(t *testing.T) {
 	require.ErrorContains(t, err, "unknown method")
 }
 
-// TestPseudoOOD: shuffles keep what they shuffle, blends are means, and the seed decides.
+// TestPseudoOOD: shuffled pictures keep their patches or pixels, blends are means, and the seed determines the
+// pictures.
 func TestPseudoOOD(t *testing.T) {
 	set := newSet("s", 6, 5, true)
 	sorted := func(pix []uint8) []uint8 { return slices.Sorted(slices.Values(pix)) }
@@ -374,7 +377,7 @@ func TestPseudoOOD(t *testing.T) {
 	require.True(t, found, "the mean of two pictures")
 }
 
-// named is a set with names of classes.
+// named is a set whose classes have names.
 type named struct {
 	*memorySet
 	classes []string
@@ -415,7 +418,7 @@ func TestLabels(t *testing.T) {
 	require.ErrorContains(t, eval.CheckTraining(set, 3), "image sb has no label")
 }
 
-// TestRowsAndClassMeans against the features of the same pictures.
+// TestRowsAndClassMeans compares NodeRows and ClassMeans with the features of the same pictures.
 func TestRowsAndClassMeans(t *testing.T) {
 	ctx, set := context.Background(), newSet("s", 11, 1, true)
 	net := nettest.DenseNetBC(t, 10, 4, classes, 2)

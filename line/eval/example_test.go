@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// Every setting of a method's grid is tried on validation data, which is no test data.
+// Every setting of a method's grid is tried on validation data, which must not be test data.
 func ExampleTune() {
 	choice, err := eval.Tune(context.Background(), "react", data(1), nil, 0)
 	if err != nil {

@@ -2,8 +2,8 @@ package eval
 
 import "time"
 
-// SetMade says when an extractor was made.
+// SetMade sets the time at which an extractor was made.
 func SetMade(x *Extractor, at time.Time) { x.made = at }
 
-// Digest binds kept features to what they were made from.
+// Digest is the digest of kept features.
 var Digest = digest

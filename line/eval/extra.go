@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/line/probe"
 )
 
-// Needs lists what methods need of each picture beside features and logits.
+// Needs lists the names of what methods need of each picture besides features and logits.
 func Needs(methods ...posthoc.Method) []string {
 	var all []string
 	for _, m := range methods {
@@ -25,8 +25,8 @@ func Needs(methods ...posthoc.Method) []string {
 	return slices.Compact(all)
 }
 
-// Extend adds to s, the samples that [Extractor.Samples] returned of the set, the further values that needs name.
-// Values that are in the folder of kept features are read from there.
+// Extend adds the values that needs name to s, the samples that [Extractor.Samples] returned for the set. Values that
+// are in the folder of kept features are read from there.
 func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset, s *posthoc.Samples,
 	needs []string) error {
 	if len(needs) == 0 {
@@ -73,8 +73,8 @@ func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset
 	return nil
 }
 
-// cachedExtra reads what an earlier call kept. A file made from something else counts as missing; a broken one is an
-// error.
+// cachedExtra reads values that an earlier call wrote. A file that was made from another source counts as missing; a
+// damaged one is an error.
 func (x *Extractor) cachedExtra(name, need, source string, n int) (e posthoc.Extra, ok bool, err error) {
 	if x.Dir == "" {
 		return e, false, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// What any known method needs is known to the package that computes it.
+// TestEveryNeedIsServed: the package that computes extra values knows every name that a method needs.
 func TestEveryNeedIsServed(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, classes, 2)
 	for _, name := range posthoc.Names() {
@@ -26,8 +26,8 @@ func TestEveryNeedIsServed(t *testing.T) {
 	}
 }
 
-// TestExtend: methods that need more than features and logits score pictures, from a folder of kept values alike, in
-// any batch.
+// TestExtend: methods that need more than features and logits score pictures, also from a folder of kept values, with
+// the same result for any batch size.
 func TestExtend(t *testing.T) {
 	dir := t.TempDir()
 	m, err := posthoc.New("odin", posthoc.Options{})

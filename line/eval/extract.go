@@ -13,10 +13,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Extract runs images through a program that fetches features and logits, as [graph.Compile] of a classifier does
-// unless told otherwise, and keeps both with the labels: [image, features] and [image, classes]. A stream without
-// images gives samples with N = 0. A network without features gives samples without features. It errors with the
-// stream's or ctx's error, and for a feature or logit that is not finite, which it names.
+// Extract runs images through a program that fetches features and logits, which [graph.Compile] of a classifier does
+// by default, and returns both with the labels: [image, features] and [image, classes]. A stream without images gives
+// samples with N = 0. A network without features gives samples without features. Errors are those of the stream and
+// of ctx, and one that names a feature or logit that is not finite.
 func Extract(ctx context.Context, program *graph.Program, images graph.Batches) (posthoc.Samples, error) {
 	var s posthoc.Samples
 	err := each(ctx, program, images, func(out *graph.Outputs) error {
@@ -36,21 +36,21 @@ func Extract(ctx context.Context, program *graph.Program, images graph.Batches) 
 	return s, err
 }
 
-// WriteFeatures is Extract into an npz file of features float32 [image, features], logits float32 [image, classes] and
-// labels int64 [image], -1 where unknown. Features are written as they come; only logits and labels are held to the
-// end. n is the number of images that the stream has. The file appears whole or not at all.
+// WriteFeatures is Extract into an npz file of features float32 [image, features], logits float32 [image, classes]
+// and labels int64 [image], -1 where unknown. Features are written batch by batch; only logits and labels stay in
+// memory. n is the number of images in the stream. The file appears complete or not at all.
 func WriteFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches,
 	n int) error {
 	return writeFeatures(ctx, path, program, net, images, n)
 }
 
-// writeFeatures is WriteFeatures with more arrays.
+// writeFeatures is WriteFeatures with additional arrays.
 func writeFeatures(ctx context.Context, path string, program *graph.Program, net nets.Classifier, images graph.Batches,
 	n int, more ...npyz.Named) error {
 	if net.FeatureDim() == 0 {
 		return fmt.Errorf("features of %s: %w", net.Name(), nets.ErrNoHead)
 	}
-	var reading error // of images, or running the network: not the file's fault
+	var reading error // error of the stream or the network, not of the file
 	err := npyz.CreateNpz(path, npyz.Stored, func(w *npyz.Writer) error {
 		rows, err := npyz.NewRows[float32](w, "features", n, net.FeatureDim())
 		if err != nil {
@@ -92,12 +92,12 @@ func writeFeatures(ctx context.Context, path string, program *graph.Program, net
 	return err
 }
 
-// fetched tells whether a program fetches the node of that name.
+// fetched reports whether a program fetches the node of that name.
 func fetched(program *graph.Program, name string) bool {
 	return slices.Contains(program.Options().Fetch, name)
 }
 
-// each hands every batch of features and logits on, all of whose values are finite.
+// each calls use with every batch of features and logits, after checking that all values are finite.
 func each(ctx context.Context, program *graph.Program, images graph.Batches, use func(*graph.Outputs) error) error {
 	seen := 0
 	for out, err := range program.Run(ctx, images) {
@@ -105,7 +105,7 @@ func each(ctx context.Context, program *graph.Program, images graph.Batches, use
 			return err
 		}
 		for _, name := range []string{nets.Features, nets.Logits} {
-			if !fetched(program, name) && name == nets.Features { // a network without any
+			if !fetched(program, name) && name == nets.Features { // a network without features
 				continue
 			}
 			values := out.Float32(name)
@@ -124,27 +124,27 @@ func each(ctx context.Context, program *graph.Program, images graph.Batches, use
 	return nil
 }
 
-// Extractor computes features of sets of pictures, or finds them in a folder where it left them.
+// Extractor computes the features of sets of pictures, or reads them from a folder where an earlier call left them.
 type Extractor struct {
 	net     nets.Classifier
 	program *graph.Program
 	options Options
 
-	// Dir is the folder that features are kept in, which must exist; "" for none. A file in it serves the same network,
-	// weights and pictures alone; others are made anew.
+	// Dir is the folder in which features are kept; it must exist. "" keeps none. A file in it is used only for the
+	// same network, weights and pictures; for others it is replaced.
 	Dir string
-	// Weights identifies the network's weights in that folder, for example the hash of their file; it must be set with
-	// Dir.
+	// Weights identifies the network's weights in that folder, for example by the hash of their file. It must be set
+	// if Dir is.
 	Weights string
-	// Program identifies the code that decodes pictures, for example by the hash of the running program: what another
-	// program has noted about pictures in that folder is not used.
+	// Program identifies the code that decodes pictures, for example by the hash of the running program. Hashes of
+	// pictures that another program left in that folder are not used.
 	Program string
 
 	made time.Time
 }
 
-// NewExtractor compiles a network for extraction. It should come before the sets are opened: files that change later
-// are looked at again by the next extractor.
+// NewExtractor compiles a network for extraction. Call it before the sets are opened: it trusts remembered hashes of
+// files only where the files have not changed since before it was called.
 func NewExtractor(net nets.Classifier, o Options) (*Extractor, error) {
 	program, err := graph.Compile(net, o.graph())
 	if err != nil {
@@ -153,13 +153,13 @@ func NewExtractor(net nets.Classifier, o Options) (*Extractor, error) {
 	return &Extractor{net: net, program: program, options: o, made: time.Now()}, nil
 }
 
-// Samples returns features, logits and labels of a set, from the folder if they are there. name is what progress and
-// errors call the set, and what its file is called.
+// Samples returns the features, logits and labels of a set, read from the folder if they are there. name is the set's
+// name in progress, in errors and in the name of its file.
 func (x *Extractor) Samples(ctx context.Context, name string, set dataset.Dataset) (posthoc.Samples, error) {
 	return x.Find(ctx, set, name)
 }
 
-// Find is Samples, except that features kept under any of the names serve; new ones are kept under the last.
+// Find is Samples, but uses features kept under any of the names. New features are kept under the last name.
 func (x *Extractor) Find(ctx context.Context, set dataset.Dataset, names ...string) (posthoc.Samples, error) {
 	last := names[len(names)-1]
 	if x.Dir == "" {

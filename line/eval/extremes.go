@@ -15,24 +15,25 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// ExtremeOptions says what [Extremes] shows. The zero value shows four pictures on either side with four neurons each.
+// ExtremeOptions says what [Extremes] shows. The zero value shows the four highest and the four lowest pictures with
+// four neurons each.
 type ExtremeOptions struct {
-	Pictures int // number of pictures with the highest scores, and with the lowest; 0 for 4
+	Pictures int // number of pictures with the highest scores, and of those with the lowest; 0 for 4
 	Neurons  int // number of neurons of each picture; 0 for 4
 	Side     int // longest side of the copies in pixels, to which larger pictures are reduced; 0 for 96
 	// Classes are the names of the network's classes; nil where they are not known.
 	Classes []string
-	// Keep tells which neurons the method keeps for a class, shape [feature]; nil for all.
+	// Keep returns which neurons the method keeps for a class [features]; nil stands for all neurons.
 	Keep func(class int) []bool
 }
 
-// Extremes returns the pictures of a set with the highest and the lowest scores of a method, of equals the earlier ones
-// first, each with the class of its largest logit and the neurons that speak most for that class: those of the largest
-// positive contribution W[class, i] z[i], gradient times activation of the logit, among the neurons that the method
-// keeps.
+// Extremes returns the pictures of a set with the highest and the lowest scores of a method; ties keep the order of
+// the set. Each picture comes with the class of its largest logit and with the neurons most important for that class.
+// These are the neurons with the largest positive contribution W[class, i] z[i], gradient times activation of the
+// logit, among those that the method keeps.
 //
-// pictures holds the set's pictures in the order of its samples and of scores. It errors if their numbers differ, if
-// head is not of the samples' shape, or with the error of a picture that cannot be read.
+// pictures holds the set's pictures in the order of its samples and of scores. It is an error if their numbers
+// differ, if head does not have the shape of the samples, or if a picture cannot be read.
 func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64, head posthoc.Head,
 	o ExtremeOptions) (report.Pictures, error) {
 	out := report.Pictures{Set: set.Name, Method: method}
@@ -70,7 +71,7 @@ func Extremes(set Set, pictures dataset.Dataset, method string, scores []float64
 	if out.Most, err = take(-1); err != nil {
 		return out, err
 	}
-	slices.Sort(order) // of equals the earlier ones first
+	slices.Sort(order) // ties keep the order of the set
 	out.Least, err = take(1)
 	return out, err
 }
@@ -83,7 +84,7 @@ func className(names []string, class int) string {
 	return fmt.Sprintf("class %d", class)
 }
 
-// importantNeurons returns those that speak most for a class, the most first.
+// importantNeurons returns the neurons most important for a class, the most important first.
 func importantNeurons(set Set, i, class int, head posthoc.Head, o ExtremeOptions) (out []report.Neuron) {
 	if set.FeatureDim == 0 {
 		return nil
@@ -102,7 +103,7 @@ func importantNeurons(set Set, i, class int, head posthoc.Head, o ExtremeOptions
 	return out[:min(o.Neurons, len(out))]
 }
 
-// thumbnail returns a picture as PNG, made smaller where its longer side has more pixels than that.
+// thumbnail returns a picture as PNG, reduced so that its longer side has at most side pixels.
 func thumbnail(pictures dataset.Dataset, i, side int) ([]byte, error) {
 	from, err := pictures.Image(i)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// shaded are n pictures, the i-th of the shade i everywhere, the last wide.
+// shaded returns n pictures. Picture i has the grey level i in all pixels; the last picture is wide.
 func shaded(t *testing.T, n int) dataset.Dataset {
 	var all []dataset.Image
 	for i := range n {
@@ -35,7 +35,7 @@ func shaded(t *testing.T, n int) dataset.Dataset {
 	return set
 }
 
-// three classes of two neurons each, and five samples.
+// samples returns five samples, and a head of three classes with two neurons each.
 func samples() (eval.Set, posthoc.Head) {
 	head := posthoc.Head{Classes: 3, FeatureDim: 4, Weight: []float32{
 		1, 0, 2, -1,
@@ -78,7 +78,7 @@ func TestExtremes(t *testing.T) {
 	first := report.Picture{Caption: "shades#0", Score: 2, Prediction: "class 2", Label: "ant",
 		Neurons: []report.Neuron{{Index: 3, Contribution: 12}}}
 	require.Equal(t, []report.Picture{
-		// the first of three equals
+		// the first of three ties
 		{Caption: "shades#1", Score: 9, Prediction: "bee", Neurons: []report.Neuron{{Index: 1, Contribution: 9}}},
 		first,
 	}, strip(got.Most))

@@ -17,29 +17,29 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// KeptScores keeps scores in a folder, one file for each method and set. They are found again by what they follow from:
-// the scored samples, the method with its parameters, the head, the fitted samples with their labels, and the program.
-// Methods must be those of [posthoc.New]: two methods of one name and equal parameters are taken for the same. It is
-// for one goroutine.
+// KeptScores keeps scores in a folder, one file for each method and set. A file is identified by all that the scores
+// depend on: the scored samples, the method with its parameters, the head, the fitted samples with their labels, and
+// the program. Methods must be those of [posthoc.New], since two methods with the same name and parameters are taken
+// to be the same. It is for one goroutine.
 type KeptScores struct {
-	// Dir is the folder, which must exist.
+	// Dir is the folder; it must exist.
 	Dir string
-	// Program identifies the code that scores, for example by the hash of the running program: scores of another one
-	// are not found.
+	// Program identifies the code that scores, for example by the hash of the running program. Scores of other code
+	// are not used.
 	Program string
 
 	known map[content]string  // hashes of samples
 	heads map[*float32]string // hashes of heads, by their first weight
 }
 
-// content says which samples were hashed, by their place in memory, and whether their labels were.
+// content identifies hashed samples by their place in memory, and says whether the labels were part of the hash.
 type content struct {
 	logits *float32
 	n      int
 	labels bool
 }
 
-// key identifies the scores that a method gives to a set, "" where none are kept.
+// key identifies the scores that a method gives to a set; "" where scores are not kept.
 func (k *KeptScores) key(m posthoc.Method, d Data, set posthoc.Samples) (string, error) {
 	if k == nil || set.N == 0 {
 		return "", nil
@@ -54,7 +54,7 @@ func (k *KeptScores) key(m posthoc.Method, d Data, set posthoc.Samples) (string,
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// head is the hash of a head.
+// head returns the hash of a head.
 func (k *KeptScores) head(head posthoc.Head) string {
 	if len(head.Weight) == 0 {
 		return "none"
@@ -73,7 +73,7 @@ func (k *KeptScores) head(head posthoc.Head) string {
 	return k.heads[&head.Weight[0]]
 }
 
-// hash is that of samples, with or without their labels.
+// hash returns the hash of samples, with or without their labels.
 func (k *KeptScores) hash(s posthoc.Samples, labels bool) string {
 	if s.N == 0 || len(s.Logits) == 0 {
 		return "none"
@@ -100,7 +100,7 @@ func (k *KeptScores) hash(s posthoc.Samples, labels bool) string {
 	return k.known[key]
 }
 
-// write32 hashes values by their bits.
+// write32 hashes the bits of values.
 func write32(h hash.Hash, values []float32) {
 	const together = 4096
 	buf := make([]byte, 0, 4*together)
@@ -118,7 +118,7 @@ func (k *KeptScores) path(key string) string {
 	return filepath.Join(k.Dir, key[:32]+".npz")
 }
 
-// find returns n kept scores with what they took, nil where there are none. A broken file is an error.
+// find reads n kept scores and the cost of computing them; nil where there are none. A damaged file is an error.
 func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 	if key == "" {
 		return nil, cost{}, nil
@@ -161,7 +161,7 @@ func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 	return scores, cost{spent[0], spent[1], int64(spent[2])}, nil
 }
 
-// keep writes scores for later, with what they took.
+// keep writes scores and the cost of computing them.
 func (k *KeptScores) keep(key string, scores []float64, spent cost) error {
 	if key == "" {
 		return nil
@@ -174,12 +174,12 @@ func (k *KeptScores) keep(key string, scores []float64, spent cost) error {
 		npyz.Named{Name: "digest", Array: npyz.Scalar(scoresDigest(key, scores))})
 }
 
-// scoresDigest binds kept scores to their key.
+// scoresDigest is a hash of scores together with their key.
 func scoresDigest(key string, scores []float64) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", key)
 	for _, v := range scores {
-		_ = binary.Write(h, binary.LittleEndian, v) // a hash takes everything
+		_ = binary.Write(h, binary.LittleEndian, v) // writing to a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// ErrLabels is wrapped by errors about labels that do not suit a network.
+// ErrLabels is wrapped by the errors for labels that do not fit a network.
 var ErrLabels = errors.New("labels do not suit the network")
 
-// labelError is an error about labels; its text says it all.
+// labelError is an error about labels whose text needs no prefix.
 type labelError struct{ text string }
 
 func (e labelError) Error() string { return e.text }
@@ -20,9 +20,10 @@ func (e labelError) Unwrap() error { return ErrLabels }
 
 func labelf(format string, args ...any) error { return labelError{fmt.Sprintf(format, args...)} }
 
-// CheckLabels fails, wrapping ErrLabels, where a label is none of the network's classes: the set is of another kind
-// than what the network learned. It fails too for folders named by WordNet ids that are fewer than the network's
-// classes, numbered in their own order: their labels mean nothing until [dataset.Relabel] knows which class is which.
+// CheckLabels returns an error that wraps ErrLabels where a label is not one of the network's classes. The set then
+// has other classes than the network. It also returns one for a set of folders named by WordNet ids that has fewer
+// classes than the network: its labels number the folders, and do not match the network's classes until
+// [dataset.Relabel] has assigned them.
 func CheckLabels(set dataset.Dataset, classes int) error {
 	if n := len(set.Classes()); n < classes && dataset.HasWordNetClasses(set) {
 		return labelf("%s: it has %d folders named by WordNet ids, but the network has %d classes: a file of all "+
@@ -38,9 +39,9 @@ func CheckLabels(set dataset.Dataset, classes int) error {
 	return nil
 }
 
-// AlignClasses returns set with the labels that fit gives to classes of the same names, where both sets name their
-// classes and fit has every class of set: set may be a folder of some of the classes of the folder fit. Otherwise it
-// returns set as it is. Closing the result closes set.
+// AlignClasses returns set with labels changed to those that fit gives to classes of the same names. For example, set
+// may be a folder with some of the classes of the folder fit. Where one of the sets does not name its classes, or fit
+// lacks a class of set, it returns set unchanged. Closing the result closes set.
 func AlignClasses(set, fit dataset.Dataset) dataset.Dataset {
 	if set.Classes() == nil || fit.Classes() == nil || slices.Equal(set.Classes(), fit.Classes()) {
 		return set
@@ -52,8 +53,8 @@ func AlignClasses(set, fit dataset.Dataset) dataset.Dataset {
 	return aligned
 }
 
-// CheckTraining fails, wrapping ErrLabels, unless every image has a label and every class an image, as methods that are
-// fitted to labels need.
+// CheckTraining returns an error that wraps ErrLabels unless every image has a label and every class has an image.
+// Methods that are fitted to labels need that.
 func CheckTraining(set dataset.Dataset, classes int) error {
 	if set.Labels() == nil {
 		return labelf("%s: the images have no labels, which fitting needs", set.Name())
@@ -85,7 +86,7 @@ func CheckTraining(set dataset.Dataset, classes int) error {
 	return nil
 }
 
-// named is a class with its name, where the set knows it.
+// named describes a class by its number and, where the set knows it, its name.
 func named(set dataset.Dataset, class int) string {
 	if names := set.Classes(); class >= 0 && class < len(names) {
 		return fmt.Sprintf("%d (%s)", class, names[class])

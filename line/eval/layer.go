@@ -24,8 +24,9 @@ func NodeRows(ctx context.Context, program *graph.Program, node string,
 	return rows, err
 }
 
-// ClassMeans is NodeRows averaged by class: [class][neuron]. labels holds the class of each image, in order, negative
-// where the image is not to count. It errors for a label of classes or more, and for a class without images.
+// ClassMeans returns the mean of the rows of NodeRows over the images of each class: [class][neuron]. labels holds
+// the class of each image, in order; images with a negative label do not count. A label of classes or more, and a
+// class without images, are errors.
 func ClassMeans(ctx context.Context, program *graph.Program, node string, images graph.Batches, labels []int,
 	classes int) ([][]float64, error) {
 	size := tensor.Shape(program.Shape(node)).TotalSize()
@@ -64,7 +65,7 @@ func ClassMeans(ctx context.Context, program *graph.Program, node string, images
 	return sums, nil
 }
 
-// eachRow hands on the values of a node image by image; a row is valid during the call.
+// eachRow calls use with the values of a node for each image. The row is valid during the call.
 func eachRow(ctx context.Context, program *graph.Program, node string, images graph.Batches,
 	use func(i int, row []float32) error) error {
 	seen := 0

@@ -37,7 +37,7 @@ func Measure(ctx context.Context, d Data, m posthoc.Method, o RunOptions) (repor
 		return r, all, fmt.Errorf("%s%s: %w", m.Name(), on(d.ID.Name), err)
 	}
 	for _, set := range d.OOD {
-		set.Labels = nil // labels of another label space mean nothing here
+		set.Labels = nil // the labels of other sets are labels of other classes
 		scores, err := s.score(ctx, set)
 		if err != nil {
 			return r, all, err
@@ -67,7 +67,7 @@ func Measure(ctx context.Context, d Data, m posthoc.Method, o RunOptions) (repor
 	return r, all, nil
 }
 
-// rates compares scores of ID samples with those of an OOD set.
+// rates computes the rates of an OOD set from the scores of ID samples and of the set's samples.
 func rates(ctx context.Context, set Set, id, ood []float64, o RunOptions) (report.OOD, error) {
 	r := report.OOD{Name: set.Name, Group: set.Group, N: len(ood)}
 	var err error
@@ -86,14 +86,14 @@ func rates(ctx context.Context, set Set, id, ood []float64, o RunOptions) (repor
 	return r, err
 }
 
-// cost is the time and the memory that a method took.
+// cost holds the time and the memory that a method took.
 type cost struct {
 	fitSeconds, microsPerSample float64
 	bytes                       int64
 }
 
-// scorer scores sets with one method, which it fits when scores are asked for that are not kept. The first set's scores
-// are timed.
+// scorer scores sets with one method. It fits the method when scores are first asked for that are not kept. The time
+// of the first set counts.
 type scorer struct {
 	method        posthoc.Method
 	data          Data
@@ -131,7 +131,7 @@ func (s *scorer) score(ctx context.Context, set Set) ([]float64, error) {
 	return scores, s.kept.keep(key, scores, s.cost)
 }
 
-// fit fits the method once.
+// fit fits the method unless that has been done.
 func (s *scorer) fit(ctx context.Context) error {
 	if s.fitted {
 		return nil
@@ -150,7 +150,7 @@ func (s *scorer) fit(ctx context.Context) error {
 	return nil
 }
 
-// on names a set in an error, where it has a name.
+// on returns the words that name a set in an error, "" for a set without a name.
 func on(name string) string {
 	if name == "" {
 		return ""

@@ -11,16 +11,16 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Options says how pictures run through a network. The zero value is a good choice; results depend on Graph.Precision
-// alone.
+// Options says how pictures run through a network. The zero value is a good choice. Of all fields only
+// Graph.Precision changes results.
 type Options struct {
 	// Graph says how the network is compiled; only Batch, Workers, Device and Precision matter.
 	Graph graph.Options
-	// Progress, if not nil, is told how many pictures of a stage are done. It is called from several goroutines, but
-	// never by two at once.
+	// Progress, if not nil, is called with the number of pictures of a stage that are done. Calls come from several
+	// goroutines, but one at a time.
 	Progress func(stage string, done, total int)
-	// MaxMemory bounds what pictures that are being decoded take together, see [dataset.BatchOptions]; 0 means its
-	// default.
+	// MaxMemory bounds the memory of pictures that are being decoded, in bytes; see [dataset.BatchOptions]. 0 stands
+	// for its default.
 	MaxMemory int64
 }
 
@@ -52,10 +52,10 @@ func (o Options) counter(stage string, total int) func(n int) {
 	}
 }
 
-// Images streams a set, preprocessed, in batches that keep all workers of a program busy. Errors name the stage;
-// pictures count as done when their batch is released.
+// Images streams a set, preprocessed, in batches that keep all workers of a program busy. Errors name the stage. A
+// picture counts as done when its batch is released.
 func Images(ctx context.Context, stage string, set dataset.Dataset, p nets.Preprocessing, o Options) graph.Batches {
-	const together = 1 << 21 // values in a batch of large images
+	const together = 1 << 21 // the largest number of values in a batch of large images
 	height, width := p.Size()
 	batch, image := o.Graph.Batch, max(3*height*width, 1)
 	if batch == 0 {

@@ -2,8 +2,8 @@ package eval
 
 import "github.com/line-ood/goline/line/report"
 
-// Outcomes says for each sample of the ID set whether the largest logit is that of its label, nil where no label is
-// known.
+// Outcomes says for each sample of the ID set whether its largest logit is that of its label. The result is nil where
+// no label is known.
 func (d Data) Outcomes() []report.Outcome {
 	known := false
 	out := make([]report.Outcome, d.ID.N)

@@ -11,14 +11,14 @@ import (
 // ErrShared is wrapped by the errors of CheckDisjoint.
 var ErrShared = errors.New("expected validation pictures that are in no other set")
 
-// Pictures is a named set with the hashes of what its pictures show, see [Extractor.Hashes].
+// Pictures is a named set with the hashes of its pictures' content; see [Extractor.Hashes].
 type Pictures struct {
 	Name   string              // what errors call the set
 	Set    dataset.Dataset     // the pictures, whose names errors tell
 	Hashes [][sha256.Size]byte // one for each picture, in the set's order
 }
 
-// Shared marks the pictures of a set that are also in another one, whatever they are called there.
+// Shared reports for each picture of the set whether another set holds it too, under whatever name.
 func (p Pictures) Shared(others ...Pictures) []bool {
 	known := map[[sha256.Size]byte]bool{}
 	for _, o := range others {
@@ -33,8 +33,8 @@ func (p Pictures) Shared(others ...Pictures) []bool {
 	return shared
 }
 
-// CheckDisjoint fails, wrapping ErrShared, where a picture of a set is in another one as well; it says how many are,
-// and names the first.
+// CheckDisjoint returns an error that wraps ErrShared where another set holds a picture of this set. The error gives
+// the number of such pictures and names the first.
 func (p Pictures) CheckDisjoint(others ...Pictures) error {
 	for _, o := range others {
 		place := map[[sha256.Size]byte]int{}

@@ -17,9 +17,9 @@ type featureRow struct {
 	Logits   []float32 `parquet:"logits,list"`
 }
 
-// WriteFeaturesParquet is [WriteFeatures] into a Parquet file with a row for each image: id, label int64 (null where
-// unknown), and the lists features and logits of float32. id names image i, counted from 0. meta is what the file says
-// of itself. Memory is bounded by a row group.
+// WriteFeaturesParquet is [WriteFeatures] into a Parquet file with one row for each image: id, label int64 (null
+// where unknown), and the float32 lists features and logits. id returns the name of image i, counted from 0. meta
+// becomes the file's key-value metadata. Only one row group is in memory at a time.
 func WriteFeaturesParquet(ctx context.Context, path string, program *graph.Program, net nets.Classifier,
 	images graph.Batches, id func(i int) string, meta map[string]string) error {
 	if net.FeatureDim() == 0 {

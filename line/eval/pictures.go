@@ -17,8 +17,8 @@ import (
 )
 
 // Hashes returns the [dataset.ContentHash] of each picture of a set. With a folder of kept features, hashes are
-// remembered there for files that have not changed since: such pictures are not decoded again. name is what progress
-// and errors call the set, and what its file in the folder is called.
+// remembered there for as long as the pictures' files do not change, so that these pictures are not decoded again.
+// name is the set's name in progress, in errors and in the name of its file in the folder.
 func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset) ([][sha256.Size]byte, error) {
 	known := dataset.WithHashes(set)
 	if x.Dir == "" {
@@ -60,20 +60,20 @@ func (x *Extractor) Hashes(ctx context.Context, name string, set dataset.Dataset
 	return hashes, x.remember(path, origins, stamps, hashes)
 }
 
-// look hashes the pictures that are not known yet, so many.
+// look hashes the pictures whose hashes are not known yet; missing is their number.
 func (x *Extractor) look(ctx context.Context, name string, set *dataset.Hashed, missing int) error {
 	add := x.options.counter(name+": compare pictures", missing)
 	set.Progress, set.MaxMemory = func() { add(1) }, x.options.MaxMemory
 	return set.HashAll(ctx, x.options.workers())
 }
 
-// seen identifies a picture: where in which file it lies, and the file's stamp at that time.
+// seen identifies a picture by its place in a file and the file's stamp at that time.
 type seen struct {
 	dataset.Origin
 	stamp fsfile.Stamp
 }
 
-// stampOf is the stamp of a file, zero where it has none.
+// stampOf returns the stamp of a file, zero where there is none.
 func stampOf(file string) fsfile.Stamp {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -86,11 +86,12 @@ func stampOf(file string) fsfile.Stamp {
 	return stamp
 }
 
-// settled is how long a file must not have changed before the extractor was made, so that a change would show in its
-// times: file systems have clocks of up to two seconds.
+// settled is how long before the extractor was made a file must have been changed last for its hashes to be
+// remembered. A later change then shows in the file's times: file systems have clocks with steps of up to two
+// seconds.
 const settled = 2 * time.Second
 
-// remember writes hashes of the pictures of files that have been the same since before the extractor was made.
+// remember writes the hashes of pictures whose files have not changed since before the extractor was made.
 func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[string]fsfile.Stamp,
 	hashes [][sha256.Size]byte) error {
 	latest := x.made.Add(-settled).UnixNano()
@@ -99,7 +100,7 @@ func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[s
 			stamps[file] = fsfile.Stamp{}
 		}
 	}
-	place := map[[2]string]int{} // of a file, read in one way
+	place := map[[2]string]int{} // index of a file, read in one way
 	var names []string
 	var stampRows, pictureRows []int64
 	var digests []uint8
@@ -117,7 +118,7 @@ func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[s
 		pictureRows = append(pictureRows, int64(k), int64(o.Record))
 		digests = append(digests, hashes[i][:]...)
 	}
-	if len(digests) == 0 { // nothing to remember; what was there is of no use either
+	if len(digests) == 0 { // there is nothing to remember, and what an earlier call remembered is of no use
 		return nil
 	}
 	return npyz.WriteNpz(path, npyz.Stored,
@@ -128,10 +129,10 @@ func (x *Extractor) remember(path string, origins []dataset.Origin, stamps map[s
 		npyz.Named{Name: "hashes", Array: npyz.New(digests, len(digests)/sha256.Size, sha256.Size)})
 }
 
-// picturesFormat begins what identifies a file of remembered pictures.
+// picturesFormat is the start of the text that identifies a file of remembered pictures.
 const picturesFormat = "goline pictures 1 "
 
-// recall reads what was remembered by the same program, nil where nothing was.
+// recall reads what the same program remembered, nil where there is nothing.
 func (x *Extractor) recall(path string) (map[seen][sha256.Size]byte, error) {
 	a, err := npyz.ReadNpz(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +155,7 @@ func (x *Extractor) recall(path string) (map[seen][sha256.Size]byte, error) {
 	return remembered, nil
 }
 
-// recalled takes remembered pictures out of their file.
+// recalled decodes remembered pictures from their file.
 func recalled(a *npyz.Archive) (map[seen][sha256.Size]byte, error) {
 	raw, err := a.Get("files")
 	if err != nil {
@@ -164,7 +165,7 @@ func recalled(a *npyz.Archive) (map[seen][sha256.Size]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("expected files of uint8, got %s", raw.TypeName())
 	}
-	names := strings.Split(string(text), "\x00") // a file and how it is read, by turns
+	names := strings.Split(string(text), "\x00") // a file and the way in which it is read, alternating
 	stamps, err := a.Int64("stamps", len(names)/2, 4)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// fileSet is a file of pictures of 32×32 pixels, last changed an hour ago, and counts how many of them are looked at.
+// fileSet is a file of pictures of 32×32 pixels, last changed an hour ago, that counts how many of them are decoded.
 type fileSet struct {
 	path   string
 	looked atomic.Int64
@@ -43,8 +43,8 @@ func (s *fileSet) age(t *testing.T) {
 	require.NoError(t, os.Chtimes(s.path, hour, hour))
 }
 
-// hashes opens the set and asks an extractor that is made an hour from now, so to say: its clock says that files have
-// settled.
+// hashes opens the set and asks an extractor for its hashes. The extractor's time of making is set to an hour from
+// now, so that the file counts as settled.
 func (s *fileSet) hashes(t *testing.T, dir, program string) [][sha256.Size]byte {
 	x := extractor(t, eval.Options{Progress: func(_ string, done, total int) {
 		if done == total {
@@ -66,8 +66,8 @@ func (s *fileSet) hashes(t *testing.T, dir, program string) [][sha256.Size]byte 
 	return got
 }
 
-// TestHashesAreRemembered: pictures of an unchanged file are not looked at again; whatever may have changed them makes
-// it happen.
+// TestHashesAreRemembered: pictures of an unchanged file are not decoded again, and any possible change makes them be
+// decoded again.
 func TestHashesAreRemembered(t *testing.T) {
 	s, dir := newFileSet(t), t.TempDir()
 	looks := func(want int64, why string) {
@@ -110,7 +110,8 @@ func TestHashesAreRemembered(t *testing.T) {
 	require.ErrorContains(t, err, "is not replaced")
 }
 
-// TestFilesThatMayStillChange are looked at again: a change within the resolution of the clock would not show.
+// TestFilesThatMayStillChange: pictures of a file that changed a moment ago are decoded again, because a further
+// change within the clock's resolution would not show.
 func TestFilesThatMayStillChange(t *testing.T) {
 	s, dir := newFileSet(t), t.TempDir()
 	s.write(t, 7, 9)

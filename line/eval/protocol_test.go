@@ -44,7 +44,7 @@ func TestRunOfTheProtocol(t *testing.T) {
 		{Name: "near", Sets: 1, Average: average(line.OOD[0])}, {Name: "far", Sets: 1, Average: average(line.OOD[1])},
 	}, line.Groups())
 
-	// Full spectrum: the shifted set counts as ID.
+	// Full-spectrum rates count the covariate-shifted set as ID.
 	joined := d
 	joined.ID.Samples = join(d.ID.Samples, d.CSID[0].Samples)
 	joined.CSID = nil
@@ -58,7 +58,7 @@ func TestRunOfTheProtocol(t *testing.T) {
 	require.Nil(t, whole.FullSpectrum)
 	require.Empty(t, whole.Comparisons)
 
-	// Misclassification of the ID set.
+	// Misclassification rates separate right from wrong predictions on the ID set.
 	right := make([]bool, d.ID.N)
 	for i, p := range d.ID.Predictions() {
 		right[i] = p == d.ID.Labels[i]
@@ -75,7 +75,7 @@ func TestRunOfTheProtocol(t *testing.T) {
 	require.Nil(t, without.Methods[0].Misclassification)
 	require.True(t, math.IsNaN(without.ID.Accuracy))
 
-	// Comparisons with LINe, of which the difference is that of the averages.
+	// Comparisons are with LINe; a comparison's difference is the difference of the average AUROCs.
 	require.Len(t, r.Comparisons, 2)
 	for i, c := range r.Comparisons {
 		require.Equal(t, [2]string{"line", r.Methods[i+1].Name}, [2]string{c.A, c.B})
@@ -163,7 +163,7 @@ func TestCombine(t *testing.T) {
 	require.ErrorContains(t, err, "checkpoint 1: methods")
 }
 
-// counted counts what a method does, and says how large it is.
+// counted is a method that counts its calls and reports a size.
 type counted struct {
 	posthoc.Method
 	fits, scores int
@@ -181,7 +181,7 @@ func (c *counted) Score(ctx context.Context, s posthoc.Samples, dst []float64) e
 
 func (c *counted) Bytes() int64 { return 1234 }
 
-// TestKeptScores: scores are found again by what they follow from, and by nothing less.
+// TestKeptScores: kept scores are used exactly where all that they depend on is the same.
 func TestKeptScores(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	run := func(d eval.Data, name, program string, params map[string]float64) (report.Method, report.Scores, *counted) {
@@ -230,7 +230,7 @@ func TestKeptScores(t *testing.T) {
 
 	files, err := filepath.Glob(filepath.Join(dir, "*.npz"))
 	require.NoError(t, err)
-	for _, f := range files { // a score that was changed
+	for _, f := range files { // change a score
 		a, err := npyz.ReadNpz(f)
 		require.NoError(t, err)
 		var arrays []npyz.Named

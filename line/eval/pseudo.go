@@ -6,15 +6,16 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// PseudoOOD makes sets of pictures that are out of distribution from pictures that are not, to choose parameters on
-// where no other pictures are at hand:
+// PseudoOOD makes sets of out-of-distribution pictures from in-distribution pictures, for choosing parameters where
+// no other pictures are available:
 //
 //   - patches: the picture cut into 4×4 patches, in random order: known textures, unknown shapes
 //   - pixels: the picture's pixels in random order: known colours, unknown textures
 //   - blends: the mean of the picture and another one, of another label where labels are known and some differ
 //
-// Each of them has as many pictures as set, and reads the pictures of set when its own are asked for. A blend has the
-// size of the first picture, to which the second is resized by nearest pixels. The same seed gives the same pictures.
+// Each set has as many pictures as set, and reads pictures of set when one of its own is asked for. A blend has the
+// size of its first picture; the second is resized to it by nearest neighbours. The same seed gives the same
+// pictures.
 func PseudoOOD(set dataset.Dataset, seed uint64) []dataset.Dataset {
 	return []dataset.Dataset{
 		&pseudo{set, "patches", seed, patches},
@@ -31,22 +32,22 @@ type pseudo struct {
 	vary func(p *pseudo, i int, img dataset.Image, rng *rand.Rand) error
 }
 
-// Name is the kind of the pictures.
+// Name returns the kind of the pictures.
 func (p *pseudo) Name() string { return p.kind }
 
-// Labels is nil: what a varied picture shows is no class.
+// Labels returns nil, since the changed pictures show no class.
 func (p *pseudo) Labels() []int { return nil }
 
-// Classes is nil, as Labels is.
+// Classes returns nil.
 func (p *pseudo) Classes() []string { return nil }
 
-// ID is the kind and the ID of the original picture.
+// ID returns the kind and the ID of the original picture.
 func (p *pseudo) ID(i int) string { return p.kind + ":" + p.Dataset.ID(i) }
 
 // Close does nothing: whoever opened the original set closes it.
 func (p *pseudo) Close() error { return nil }
 
-// Image returns varied picture i.
+// Image returns changed picture i.
 func (p *pseudo) Image(i int) (dataset.Image, error) {
 	img, err := p.Dataset.Image(i)
 	if err != nil {
@@ -66,7 +67,7 @@ func pixels(_ *pseudo, _ int, img dataset.Image, rng *rand.Rand) error {
 
 func patches(_ *pseudo, _ int, img dataset.Image, rng *rand.Rand) error {
 	const side = 4
-	h, w := img.Height/side, img.Width/side // rows and columns beyond stay where they are
+	h, w := img.Height/side, img.Width/side // rows and columns that do not fill a patch stay where they are
 	from := append([]uint8(nil), img.Pix...)
 	for to, patch := range rng.Perm(side * side) {
 		for y := range h {

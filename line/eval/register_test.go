@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// scaled is an own kind of method: the sum of the features, times a parameter that does not change any rank.
+// scaled is a method defined by the test: the sum of the features times a parameter, which does not change the order
+// of scores.
 func scaled(name string) posthoc.Kind {
 	return posthoc.Kind{
 		Name: name,
@@ -32,7 +33,8 @@ func scaled(name string) posthoc.Kind {
 
 func init() { posthoc.Register(scaled("test-scaled")) }
 
-// TestRegister: a registered kind is made, checked and tuned by name like any other; mistakes in registering panic.
+// TestRegister: a registered kind is made, checked and tuned by its name like any other, and invalid registrations
+// panic.
 func TestRegister(t *testing.T) {
 	require.Contains(t, posthoc.Names(), "test-scaled")
 	m, err := posthoc.New("test-scaled", posthoc.Options{Params: map[string]float64{"factor": 3}})
@@ -62,7 +64,7 @@ func TestRegister(t *testing.T) {
 	require.NotContains(t, posthoc.Names(), "test-bad")
 }
 
-// Compare LINe with a method of one's own, a function of one picture's features and logits.
+// Compare LINe with a method of one's own: a function of a picture's features and logits.
 func ExampleRun() {
 	line, err := posthoc.New("line", posthoc.Options{})
 	if err != nil {

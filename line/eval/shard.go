@@ -13,11 +13,11 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// shardArray holds the extent of a shard, JSON.
+// shardArray is the name of the array with the extent of a shard, as JSON.
 const shardArray = "shard"
 
-// WriteFeaturesShard is [WriteFeatures] for the images of one shard, whose extent the file holds too, for
-// [MergeFeatures].
+// WriteFeaturesShard is [WriteFeatures] for the images of one shard. The file also holds the shard's extent, which
+// [MergeFeatures] needs.
 func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program, net nets.Classifier,
 	images graph.Batches, e dataset.Extent) error {
 	text, err := json.Marshal(e)
@@ -28,7 +28,7 @@ func WriteFeaturesShard(ctx context.Context, path string, program *graph.Program
 		npyz.Named{Name: shardArray, Array: npyz.Scalar(string(text))})
 }
 
-// EncodeFeaturesShard writes features that are in memory as [WriteFeaturesShard] does. Labels may be nil.
+// EncodeFeaturesShard writes samples that are in memory in the format of [WriteFeaturesShard]. Labels may be nil.
 func EncodeFeaturesShard(w io.Writer, s posthoc.Samples, e dataset.Extent) error {
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -57,9 +57,9 @@ func EncodeFeaturesShard(w io.Writer, s posthoc.Samples, e dataset.Extent) error
 	})
 }
 
-// MergeFeatures writes the features of a whole list from the files of all its shards, in any order: the bytes that
-// [WriteFeatures] writes in one run. Only one shard's features are in memory at a time. It returns the number of
-// images; errors name the file, and what is missing.
+// MergeFeatures writes the features of a whole list from the files of all its shards, given in any order. The result
+// has the same bytes as that of a single [WriteFeatures]. Only one shard's features are in memory at a time. It
+// returns the number of images. Errors name the file, and what is missing.
 func MergeFeatures(ctx context.Context, path string, parts []string) (n int, err error) {
 	readers := make([]*npyz.Reader, len(parts))
 	defer func() {

@@ -12,14 +12,14 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// Validation holds the data that parameters are chosen on. Its sets Fit, ID and OOD are in the places that those of a
-// test have in [Run], but no test picture is among them.
+// Validation holds the data on which parameters are chosen. Its sets Fit, ID and OOD have the roles that they have in
+// [Run], but no test picture is among them.
 type Validation struct {
 	Data   Data // what to hand to [Run] or [Tune]
 	Pseudo bool // whether the OOD sets are made from ID pictures, see [PseudoOOD]
 }
 
-// Choose is [Tune] on the validation data, with the search as a report shows it.
+// Choose is [Tune] on the validation data. It also returns the search in the form that reports show.
 func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]float64,
 	workers int) (*Choice, *report.Tuning, error) {
 	c, err := Tune(ctx, name, v.Data, fixed, workers)
@@ -36,11 +36,11 @@ func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]f
 	return c, t, nil
 }
 
-// ErrFewPictures is what HeldOut wraps where there are too few pictures to hold some out.
+// ErrFewPictures is wrapped by the error of HeldOut where there are too few pictures to hold some out.
 var ErrFewPictures = errors.New("fewer than four pictures of every class")
 
-// HoldOut splits samples by their labels, nil for none: a quarter of each class, rounded down, is held out, chosen at
-// random by the seed, and so of those without a label. Both parts are ascending indices.
+// HoldOut splits n samples by their labels, which may be nil: a quarter of each class, rounded down, is held out, and
+// a quarter of the samples without a label. The seed determines which. Both parts are ascending indices.
 func HoldOut(labels []int, n int, seed uint64) (rest, held []int) {
 	of := map[int][]int{}
 	for i := range n {
@@ -61,10 +61,11 @@ func HoldOut(labels []int, n int, seed uint64) (rest, held []int) {
 	return rest, held
 }
 
-// HeldOut makes validation data where no other pictures are at hand: a quarter of the pictures that methods would be
-// fitted to, see [HoldOut], with pseudo set against pseudo-OOD made of them; methods are fitted to the other three
-// quarters. fit holds the samples of pictures, with the needs that [Extractor.Extend] added. Pictures that drop marks,
-// nil for none, are not held out. It errors, wrapping ErrFewPictures, where nothing can be held out.
+// HeldOut makes validation data where no other pictures are available. It holds out a quarter of the pictures that
+// methods would be fitted to, see [HoldOut], and methods are fitted to the other three quarters. With pseudo, OOD
+// sets are made of the held-out pictures by [PseudoOOD]. fit holds the samples of pictures, with the needs that
+// [Extractor.Extend] added. Pictures marked in drop (nil for none) are not held out. It returns an error that wraps
+// ErrFewPictures where nothing can be held out.
 func (x *Extractor) HeldOut(
 	ctx context.Context, head posthoc.Head, fit Set, pictures dataset.Dataset, needs []string, drop []bool, pseudo bool,
 	seed uint64,
@@ -89,7 +90,7 @@ func (x *Extractor) HeldOut(
 	return v, err
 }
 
-// Pseudo returns the samples of the sets that [PseudoOOD] makes of pictures, with what needs name, see
+// Pseudo returns the samples of the sets that [PseudoOOD] makes of pictures, with the values that needs name; see
 // [Extractor.Extend].
 func (x *Extractor) Pseudo(ctx context.Context, pictures dataset.Dataset, needs []string,
 	seed uint64) (sets []Set, err error) {
@@ -107,8 +108,8 @@ func (x *Extractor) Pseudo(ctx context.Context, pictures dataset.Dataset, needs 
 	return sets, nil
 }
 
-// TuneNeeds lists what a known method needs of each picture beside features and logits, see [Needs], at any setting
-// that [Tune] tries.
+// TuneNeeds lists what a known method needs of each picture besides features and logits (see [Needs]) in any of the
+// settings that [Tune] tries.
 func TuneNeeds(name string, fixed map[string]float64) ([]string, error) {
 	params, err := posthoc.Parameters(name)
 	if err != nil {

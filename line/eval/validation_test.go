@@ -15,7 +15,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestHoldOut: the parts are a split, of each class a quarter is held out, and the seed decides which.
+// TestHoldOut: the parts together are all samples, a quarter of each class is held out, and the seed determines
+// which.
 func TestHoldOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		labels := rapid.SliceOfN(rapid.IntRange(-1, 3), 0, 60).Draw(t, "labels")
@@ -46,7 +47,7 @@ func TestHoldOut(t *testing.T) {
 	require.NotEqual(t, a, b)
 }
 
-// TestHeldOut: methods are fitted to three quarters, ID is the fourth, OOD is made of its pictures.
+// TestHeldOut: methods are fitted to three quarters of the pictures, the fourth is ID, and OOD is made of the fourth.
 func TestHeldOut(t *testing.T) {
 	x, set := extractor(t, eval.Options{}), newSet("s", 24, 1, true)
 	s, err := x.Samples(t.Context(), "fit", set)
@@ -95,7 +96,7 @@ func TestTuneNeeds(t *testing.T) {
 	require.ErrorContains(t, err, "unknown method")
 }
 
-// TestBlendsOfOtherSizes: the second picture is brought to the size of the first.
+// TestBlendsOfOtherSizes: the second picture is resized to the size of the first.
 func TestBlendsOfOtherSizes(t *testing.T) {
 	small := dataset.Image{Pix: []uint8{10, 20, 30, 40, 50, 60}, Height: 1, Width: 2}
 	large := dataset.Image{Pix: make([]uint8, 3*2*5), Height: 2, Width: 5}

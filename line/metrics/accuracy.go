@@ -3,7 +3,8 @@ package metrics
 import "fmt"
 
 // Accuracy returns the share of samples whose predicted class equals the label. predicted and labels have shape
-// [sample]; samples whose label is -1 (unknown) do not count. It errors if the lengths differ or no label is known.
+// [sample]; samples whose label is -1 (unknown) do not count. It is an error if the lengths differ or no label is
+// known.
 func Accuracy(predicted, labels []int) (float64, error) {
 	correct, known, err := countCorrect(predicted, labels)
 	if err != nil {

@@ -33,7 +33,7 @@ func AUPROut(id, ood []float64) (float64, error) {
 }
 
 func (r *ranking) auroc() float64 {
-	var halves, oodBelow int64 // halves counts won pairs twice and tied pairs once
+	var halves, oodBelow int64 // each won pair counts as two halves, each tied pair as one
 	for g := len(r.id) - 1; g >= 0; g-- {
 		n, m := int64(r.id[g]), int64(r.ood[g])
 		halves += n * (2*oodBelow + m)

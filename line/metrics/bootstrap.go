@@ -21,16 +21,16 @@ type Intervals struct {
 }
 
 // Bootstrap returns percentile bootstrap intervals (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-// chapter 13) of all metrics: ID and OOD samples are drawn with replacement, each set by itself and to its own size
-// (stratified), resamples times; the interval at level, say 0.95, spans the (1-level)/2 and (1+level)/2 quantiles of
-// the metrics of the resamples. They say how far the metrics depend on the test samples, nothing about training.
+// chapter 13) of all metrics. It draws ID and OOD samples with replacement, each set separately and to its own size
+// (stratified), resamples times. The interval at level, say 0.95, spans the (1-level)/2 and (1+level)/2 quantiles of
+// the resamples' metrics. The intervals show how much the metrics depend on the test samples, not on training.
 //
-// The scores are sorted once; a resample only changes how often each counts. The result depends on the scores as
-// multisets, resamples, level and seed alone, not on the number of processors. About 1000 resamples suit a level of
-// 0.95.
+// The scores are sorted once; a resample only changes how often each score counts. The result depends only on the
+// scores, regardless of their order, and on resamples, level and seed, not on the number of processors. About 1000
+// resamples are enough for a level of 0.95.
 //
-// It errors, beyond what the package says, if resamples < 1 or level is outside (0, 1), and with ctx's error once ctx
-// is done.
+// Besides the errors that the package comment names, resamples < 1 and a level outside (0, 1) are errors, and so is
+// the end of ctx.
 func Bootstrap(ctx context.Context, id, ood []float64, resamples int, level float64, seed uint64) (Intervals, error) {
 	return bootstrap(ctx, id, ood, resamples, level, seed, runtime.GOMAXPROCS(0))
 }
@@ -107,12 +107,13 @@ func checkBootstrap(resamples int, level float64) error {
 	return nil
 }
 
-// stream returns the generator of resample b.
+// stream returns the random generator of resample b.
 func stream(seed uint64, b int) *rand.Rand {
 	return rand.New(rand.NewPCG(splitMix(seed), splitMix(seed^splitMix(uint64(b)))))
 }
 
-// splitMix is the output function of SplitMix64 (Steele et al., OOPSLA 2014): neighbouring inputs, unrelated outputs.
+// splitMix is the output function of SplitMix64 (Steele et al., OOPSLA 2014), which turns close inputs into unrelated
+// outputs.
 func splitMix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -120,7 +121,7 @@ func splitMix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// spread lists, for the n samples of a set in the order of the ranking, the index of the distinct score of each.
+// spread returns, for each of the n samples of a set in the order of the ranking, the index of its distinct score.
 func spread(counts []int, n int) []int32 {
 	groups := make([]int32, 0, n)
 	for g, c := range counts {
@@ -131,7 +132,7 @@ func spread(counts []int, n int) []int32 {
 	return groups
 }
 
-// resampler draws rankings with replacement; it owns the memory of the ranking that it returns.
+// resampler draws rankings with replacement. It owns the memory of the ranking that draw returns.
 type resampler struct {
 	groupOfID, groupOfOOD []int32
 	id, ood               []int // how often each distinct score was drawn
@@ -159,7 +160,7 @@ func (re *resampler) draw(rng *rand.Rand) *ranking {
 	}
 	re.out.id, re.out.ood = re.out.id[:0], re.out.ood[:0]
 	for g, n := range re.id {
-		if m := re.ood[g]; n+m > 0 { // a score that was not drawn is no threshold
+		if m := re.ood[g]; n+m > 0 { // a score that was not drawn is not a threshold
 			re.out.id = append(re.out.id, n)
 			re.out.ood = append(re.out.ood, m)
 		}
@@ -192,7 +193,7 @@ func spanAll(drawn []Metrics, level float64) (Intervals, error) {
 	return out, nil
 }
 
-// interval reorders values.
+// interval returns the percentile interval at level. It reorders values.
 func interval(values []float64, level float64) (Interval, error) {
 	lo, err := quantile.PercentileInPlace(values, 50*(1-level))
 	if err != nil {

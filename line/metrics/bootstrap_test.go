@@ -22,7 +22,8 @@ func normals(rng *rand.Rand, n int, mean float64) []float64 {
 	return out
 }
 
-// Counting how often each score was drawn gives what evaluating the drawn scores themselves gives.
+// TestResampleIsEvaluateOfTheDrawnScores: counting how often each score was drawn gives the metrics of the drawn
+// scores.
 func TestResampleIsEvaluateOfTheDrawnScores(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		score := rapid.Map(rapid.IntRange(-8, 8), func(i int) float64 { return float64(i) })
@@ -72,13 +73,14 @@ func TestBootstrapIsDeterministic(t *testing.T) {
 	assert.NotEqual(t, want, other, "another seed draws other resamples")
 }
 
-// The bootstrap's standard error of AUROC against that of DeLong et al. (Biometrics 1988) on the same samples.
+// TestBootstrapSpreadMatchesDeLong compares the bootstrap's standard error of AUROC with that of DeLong et al.
+// (Biometrics 1988) on the same samples.
 func TestBootstrapSpreadMatchesDeLong(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	id, ood := normals(rng, 400, 1), normals(rng, 150, 0)
 	got, err := Bootstrap(t.Context(), id, ood, 4000, 0.95, 5)
 	require.NoError(t, err)
-	won := func(a, b float64) float64 { // 1, 1/2 or 0
+	won := func(a, b float64) float64 { // 1 if a exceeds b, 1/2 at a tie, 0 otherwise
 		return (1 + math.Copysign(1, a-b)*math.Min(1, math.Abs(a-b)*1e300)) / 2
 	}
 	perID, perOOD := make([]float64, len(id)), make([]float64, len(ood))
@@ -89,11 +91,11 @@ func TestBootstrapSpreadMatchesDeLong(t *testing.T) {
 		}
 	}
 	se := math.Sqrt(stat.Variance(perID, nil)/float64(len(id)) + stat.Variance(perOOD, nil)/float64(len(ood)))
-	// 1.96 standard errors to each side; 4000 resamples leave about 3 % of noise.
+	// The interval is 1.96 standard errors wide to each side; 4000 resamples leave about 3 % of noise.
 	assert.InEpsilon(t, 2*1.96*se, got.AUROC.Hi-got.AUROC.Lo, 0.1)
 }
 
-// Intervals at 90 % cover the known AUROC of two normals, Phi(mean / sqrt 2), about 90 times in 100.
+// Intervals at 90 % cover the known AUROC of two normal distributions, Phi(mean / sqrt 2), in about 90 of 100 trials.
 func TestBootstrapCoverage(t *testing.T) {
 	const trials, mean = 300, 1.0
 	truth := 0.5 * math.Erfc(-mean/2)
@@ -106,7 +108,7 @@ func TestBootstrapCoverage(t *testing.T) {
 			covered++
 		}
 	}
-	// Binomial(300, 0.9) has a standard deviation of 5.2; four of them to each side.
+	// Binomial(300, 0.9) has a standard deviation of 5.2; the tolerance is four of them.
 	assert.InDelta(t, 270, covered, 21)
 }
 
@@ -156,7 +158,7 @@ func TestBootstrapErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "expected a known label, got none in 1 samples")
 }
 
-// 320 of 400 correct, 100 more unlabelled: 0.8 +- 1.96 sqrt(0.8 0.2 / 400).
+// With 320 of 400 right and 100 more unlabelled the interval is 0.8 ± 1.96 sqrt(0.8 0.2 / 400).
 func TestBootstrapAccuracy(t *testing.T) {
 	predicted, labels := make([]int, 500), make([]int, 500)
 	for i := range labels {

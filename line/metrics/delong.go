@@ -6,21 +6,22 @@ import (
 	"slices"
 )
 
-// DeLong compares pairs of methods on the same samples by the test of DeLong, DeLong and Clarke-Pearson (Comparing the
-// Areas under Two or More Correlated Receiver Operating Characteristic Curves, Biometrics 1988), for one OOD set as
-// they have it and for the mean AUROC over several, whose samples are independent of each other while the ID samples
-// are shared.
+// DeLong compares pairs of methods on the same samples by the test of DeLong, DeLong and Clarke-Pearson (Comparing
+// the Areas under Two or More Correlated Receiver Operating Characteristic Curves, Biometrics 1988). They test one
+// OOD set. For several OOD sets it compares the mean AUROC; the sets are independent of each other and share the ID
+// samples.
 //
-// methods holds the scores, shape [method][checkpoint]: where a network has several checkpoints the AUROC is the mean
-// over them, and the test treats them as given; it says how far the difference depends on the test samples alone. Each
-// of pairs names two methods, A and B, and gives one Difference of A minus B with an interval at level.
+// methods holds the scores, shape [method][checkpoint]. Where a network has several checkpoints the AUROC is the mean
+// over them. The test takes the checkpoints as given: it says how much the difference depends on the test samples
+// alone. Each of pairs names two methods, A and B, by index, and gives one Difference of A minus B with an interval
+// at level.
 //
-// A set of one sample leaves the variance unknown: the p-value is then 1 and the interval [-1, 1]. No p-value is below
-// 2^(1-N), the least that a test can give which exchanges the two methods' scores of N samples at random. O(n log n)
-// for a method.
+// A set of one sample leaves the variance unknown; the p-value is then 1 and the interval [-1, 1]. No p-value is
+// below 2^(1-N), the smallest that a test can reach that exchanges two methods' scores of N samples at random. It
+// takes O(n log n) for each method.
 //
-// It errors, beyond what the package says, for methods with other sets than the first, a pair of an unknown method, and
-// a level outside (0, 1).
+// Besides the errors that the package comment names, it is an error if methods have other sets than the first, if a
+// pair names an unknown method, or if level is outside (0, 1).
 func DeLong(methods [][]ScoreSets, pairs [][2]int, level float64) ([]Difference, error) {
 	if err := checkPaired(methods, pairs); err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func DeLong(methods [][]ScoreSets, pairs [][2]int, level float64) ([]Difference,
 	return out, nil
 }
 
-// components are DeLong's structural components of one method's mean AUROC, means over checkpoints.
+// components holds the structural components (DeLong et al.) of one method's mean AUROC, averaged over checkpoints.
 type components struct {
 	mean float64     // mean AUROC over the OOD sets
 	id   []float64   // for each ID sample the mean over the OOD sets of the share of OOD samples below it
@@ -73,7 +74,7 @@ func newComponents(checkpoints []ScoreSets) components {
 	return c
 }
 
-// compare tests a against b.
+// compare tests the difference a - b.
 func (a components) compare(b components, level float64) Difference {
 	d := Difference{Mean: a.mean - b.mean, CI: Interval{-1, 1}, P: 1}
 	variance, n := varianceOfMean(a.id, b.id), len(a.id)
@@ -94,7 +95,7 @@ func (a components) compare(b components, level float64) Difference {
 	return d
 }
 
-// varianceOfMean estimates the variance of the mean of a - b; NaN for one sample.
+// varianceOfMean estimates the variance of the mean of a - b; it is NaN for a single sample.
 func varianceOfMean(a, b []float64) float64 {
 	n := float64(len(a))
 	var mean, squares float64

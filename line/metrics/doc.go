@@ -1,8 +1,9 @@
 // Package metrics measures how well scores tell in-distribution (ID) from out-of-distribution (OOD) samples.
 //
-// Every score is oriented higher = more in-distribution. Scores of the two sets come as []float64, shapes [id] and
-// [ood], in any order. Scores of -Inf and +Inf are allowed and ordered; -0 and +0 are one score. A function errors if
-// a set is empty or holds a NaN, and then names the set and the index of the first one. Inputs are never written to.
+// Every score is oriented higher = more in-distribution. The scores of the two sets are []float64 of shapes [id] and
+// [ood], in any order. Scores of -Inf and +Inf are allowed and ordered; -0 and +0 are the same score. A set that is
+// empty or holds a NaN is an error, which names the set and the index of the first NaN. Functions never write to
+// their inputs.
 //
 //	m, err := metrics.Evaluate(id, ood) // all rates at once
 //	fmt.Println(m.FPR95, m.AUROC)
@@ -10,8 +11,8 @@
 //
 // Rates are fractions in [0, 1].
 //
-// The two false positive rates that go by the name FPR95 in the field have a function each: FPR95 takes ID as the
-// positive class, as the code published with LINe, DICE and ReAct does; FPR95OpenOOD takes OOD, as OpenOOD does.
+// Two different false positive rates are called FPR95 in the field, and each has its own function. FPR95 takes ID as
+// the positive class, as the code published with LINe, DICE and ReAct does; FPR95OpenOOD takes OOD, as OpenOOD does.
 //
-// It builds on no other package of the module.
+// Of this module it uses internal/quantile alone.
 package metrics

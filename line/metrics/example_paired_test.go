@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// Two methods score the same eight pictures: is the first one's lead real?
+// Two methods score the same eight pictures. Is the lead of the first one significant?
 func ExampleDeLong() {
 	a := metrics.ScoreSets{ID: []float64{5, 6, 7, 8}, OOD: [][]float64{{1, 2, 3, 6.5}}}
 	b := metrics.ScoreSets{ID: []float64{5, 3, 7, 8}, OOD: [][]float64{{1, 4, 3, 6.5}}}

@@ -17,12 +17,12 @@ func FPR95(id, ood []float64) (float64, error) {
 	return r.fprAtTPR(), nil
 }
 
-// FPR95TieAware returns FPR95 at a threshold that splits ties, and whether ties straddle the threshold of FPR95 so that
-// the two differ. Where several ID samples have the score of the threshold, FPR95 counts all of them as rejected, and
-// all OOD samples with that score too: a detector that gives one score to everything has FPR95 0. Here a share of the
-// samples with that score is accepted, of both sets alike, so that as many ID samples are as lie above the threshold's
-// rank: the expectation over a random order of the ties, which is the interpolation that the ROC curve's area takes.
-// Without such ties it equals FPR95.
+// FPR95TieAware returns FPR95 at a threshold that splits ties, and whether this differs from FPR95 because ties
+// straddle its threshold. Where several ID samples have the score of the threshold, FPR95 counts all of them as
+// rejected, and so all OOD samples with that score: a detector that gives one score to everything has FPR95 0.
+// FPR95TieAware instead accepts a share of the samples with that score, the same share in both sets, so that exactly
+// the ID samples above the threshold's rank are accepted. That is the expectation over a random order of the ties,
+// and the interpolation with which AUROC is the area under the ROC curve. Without such ties it equals FPR95.
 func FPR95TieAware(id, ood []float64) (rate float64, tied bool, err error) {
 	r, err := rank(id, ood)
 	if err != nil {
@@ -39,17 +39,17 @@ func (r *ranking) fprTieAware() (rate float64, tied bool) {
 		notAboveID += r.id[g]
 		notAboveOOD += r.ood[g]
 		if notAboveID > k {
-			// Of the ID samples in this group those behind rank k are accepted.
+			// Of the ID samples with this score those above rank k are accepted.
 			share := float64(notAboveID-k-1) / float64(r.id[g])
 			accepted := float64(r.nOOD-notAboveOOD) + share*float64(r.ood[g])
 			return accepted / float64(r.nOOD), share > 0 && r.ood[g] > 0
 		}
 	}
-	return 0, false // not reached: k is below the number of ID samples
+	return 0, false // unreachable, because k is below the number of ID samples
 }
 
-// Threshold95 returns the threshold behind FPR95: with the ID scores sorted ascending and counted from 0, the one
-// at index round(0.05 n), halves rounded to even. A sample counts as in-distribution if its score is strictly above.
+// Threshold95 returns the threshold of FPR95: the ID score at index round(0.05 n) in ascending order, counted from 0,
+// with halves rounded to even. A sample counts as in-distribution if its score is strictly above the threshold.
 func Threshold95(id []float64) (float64, error) {
 	if err := check("ID", id); err != nil {
 		return 0, err
@@ -63,9 +63,9 @@ func Threshold95(id []float64) (float64, error) {
 // positive class, and the result is the share of ID samples that are flagged as OOD at the first threshold that flags
 // at least 95 % of the OOD samples. A threshold flags all samples at or below it.
 //
-// OpenOOD takes the thresholds from scikit-learn's roc_curve(is_ood, -score) with its default drop_intermediate:
-// distinct scores, ascending, without those (first and last excepted) at which as many ID and as many OOD samples lie
-// as at the next distinct score. FPR95OpenOOD drops the same ones, which can matter only where ID and OOD scores tie.
+// OpenOOD takes the thresholds from scikit-learn's roc_curve(is_ood, -score) with its default drop_intermediate: the
+// distinct scores, ascending, except those (other than the first and last) with as many ID and as many OOD samples as
+// the next distinct score. FPR95OpenOOD drops the same thresholds, which can only matter where ID and OOD scores tie.
 func FPR95OpenOOD(id, ood []float64) (float64, error) {
 	r, err := rank(id, ood)
 	if err != nil {
@@ -74,7 +74,7 @@ func FPR95OpenOOD(id, ood []float64) (float64, error) {
 	return r.fpr95OpenOOD(), nil
 }
 
-// index95 is Python's round(0.05 * n); below n for every n >= 1.
+// index95 is Python's round(0.05 * n), which is below n for every n >= 1.
 func index95(n int) int { return int(math.RoundToEven(0.05 * float64(n))) }
 
 func (r *ranking) fprAtTPR() float64 {
@@ -97,7 +97,7 @@ func (r *ranking) fpr95OpenOOD() float64 {
 		flaggedID += r.id[g]
 		flaggedOOD += r.ood[g]
 		dropped := g < last && g > 0 && r.id[g] == r.id[g-1] && r.ood[g] == r.ood[g-1]
-		// The quotient, not the product, is what OpenOOD compares: they round differently.
+		// OpenOOD compares the quotient; a product would be rounded differently.
 		if !dropped && float64(flaggedOOD)/float64(r.nOOD) >= 0.95 {
 			break
 		}

@@ -17,11 +17,11 @@ type Histogram struct {
 	ID, OOD []int
 }
 
-// NewHistogram counts scores in the given number of bins. The bins span both sets' scores from the tail-th to the
-// (100-tail)-th percentile; tail 0 spans minimum to maximum, a small tail such as 0.5 keeps a few outliers from
-// squeezing all else into one bin. Infinite scores do not widen the span. If all finite scores are equal the bins span
-// a short interval around them.
-// It errors, beyond what the package says, if bins < 1, tail is outside [0, 50), or a set has no finite score.
+// NewHistogram counts scores in the given number of bins. The bins span the scores of both sets from the tail-th to
+// the (100-tail)-th percentile. tail 0 spans minimum to maximum; a small tail such as 0.5 prevents a few outliers
+// from squeezing all other scores into one bin. Infinite scores do not widen the span. If all finite scores are equal
+// the bins span a short interval around them. Besides the errors that the package comment names, it is an error if
+// bins < 1, if tail is outside [0, 50), or if a set has no finite score.
 func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) {
 	if err := check("ID", id); err != nil {
 		return Histogram{}, err
@@ -36,9 +36,9 @@ func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) 
 	return Histogram{Edges: edges, ID: BinCounts(id, edges), OOD: BinCounts(ood, edges)}, nil
 }
 
-// BinEdges returns the edges, shape [bins+1], that NewHistogram would use for any number of sets of scores, each of
-// shape [sample]: they span every set from its tail-th to its (100-tail)-th percentile.
-// It errors if bins < 1, tail is outside [0, 50), there is no set, or a set is empty, holds a NaN or nothing finite.
+// BinEdges returns the edges, shape [bins+1], that NewHistogram would use, for any number of sets of scores, each of
+// shape [sample]. The bins span every set from its tail-th to its (100-tail)-th percentile. It is an error if bins <
+// 1, if tail is outside [0, 50), if there is no set, or if a set is empty, holds a NaN or has no finite score.
 func BinEdges(bins int, tail float64, sets ...[]float64) ([]float64, error) {
 	if bins < 1 {
 		return nil, fmt.Errorf("metrics: %d histogram bins, expected at least 1", bins)
@@ -82,8 +82,8 @@ func span(scores []float64, tail float64) (low, high float64, err error) {
 	return low, high, err
 }
 
-// BinCounts counts scores, shape [sample], none NaN, in the bins between ascending edges, shape [bins+1], as Histogram
-// does: shape [bins], the first and last bin open to their side.
+// BinCounts counts scores, shape [sample], none NaN, in the bins between ascending edges, shape [bins+1]. The result
+// has shape [bins]. As in Histogram, the first and the last bin are unbounded on their outer side.
 func BinCounts(scores, edges []float64) []int {
 	counts := make([]int, len(edges)-1)
 	for _, s := range scores {

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Holm returns p-values adjusted for all of them having been looked at (Holm, A Simple Sequentially Rejective Multiple
-// Test Procedure, Scandinavian Journal of Statistics 1979): rejecting those of at most α keeps the probability of any
-// wrong rejection at most α, whatever the dependence between them. The order is that of p; the result has its length.
-// It errors for a p-value outside [0, 1] or NaN.
+// Holm returns p-values adjusted for testing all of them (Holm, A Simple Sequentially Rejective Multiple Test
+// Procedure, Scandinavian Journal of Statistics 1979). Rejecting those whose adjusted value is at most α keeps the
+// probability of any wrong rejection at most α, whatever the dependence between them. The result has the order and
+// the length of p. A p-value outside [0, 1] or NaN is an error.
 func Holm(p []float64) ([]float64, error) {
 	order := make([]int, len(p))
 	for i, v := range p {

@@ -1,6 +1,6 @@
 package metrics
 
-// Metrics holds every rank statistic of one pair of score sets, as fractions in [0, 1].
+// Metrics holds all metrics of a pair of score sets, as fractions in [0, 1].
 type Metrics struct {
 	FPR95        float64 // FPR95: ID positive; lower is better
 	FPR95OpenOOD float64 // FPR95OpenOOD: OOD positive; lower is better

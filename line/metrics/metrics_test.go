@@ -26,7 +26,7 @@ func TestMonotoneTransformInvariance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id, ood := drawSets(t)
 		want := evaluate(t, id, ood)
-		// A score's rank among the distinct ones is as far from a linear transform as a monotone one gets.
+		// Replacing a score by its rank among the distinct scores is a monotone but far from linear transform.
 		distinct := slices.Compact(slices.Sorted(slices.Values(slices.Concat(id, ood))))
 		transform := func(scores []float64) []float64 {
 			out := make([]float64, len(scores))
@@ -39,7 +39,7 @@ func TestMonotoneTransformInvariance(t *testing.T) {
 	})
 }
 
-// Exchanging the sets and negating the scores exchanges the roles of ID and OOD.
+// Exchanging the sets and negating the scores exchanges ID and OOD.
 func TestSwapSymmetry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id, ood := drawSets(t)
@@ -70,7 +70,7 @@ func TestSeparatedSets(t *testing.T) {
 	assert.Equal(t, best, evaluate(t, []float64{math.Inf(1), 3, 2}, []float64{1, math.Inf(-1)}))
 }
 
-// All scores equal: nothing lies strictly above the threshold, and no threshold flags some samples only.
+// If all scores are equal, none lies strictly above the threshold, and no threshold flags only some samples.
 func TestAllTied(t *testing.T) {
 	got := evaluate(t, []float64{5, 5, 5}, []float64{5})
 	assert.Equal(t, metrics.Metrics{
@@ -79,7 +79,7 @@ func TestAllTied(t *testing.T) {
 	assert.Equal(t, 0.5, evaluate(t, []float64{0}, []float64{math.Copysign(0, -1)}).AUROC, "-0 and 0 tie")
 }
 
-// Python: round(0.05 * n) for these n.
+// The indices are those of round(0.05 * n) in Python.
 func TestThreshold95RoundsHalfToEven(t *testing.T) {
 	for n, index := range map[int]int{1: 0, 9: 0, 10: 0, 11: 1, 29: 1, 30: 2, 50: 2, 51: 3, 70: 4, 90: 4, 110: 6,
 		5000: 250} {
@@ -192,7 +192,7 @@ func TestHistogram(t *testing.T) {
 	})
 }
 
-// Values from numpy 2.4.6: numpy.histogram(x, bins=4, range=(0, 3)).
+// The expected counts are from numpy 2.4.6: numpy.histogram(x, bins=4, range=(0, 3)).
 func TestHistogramNumpy(t *testing.T) {
 	h, err := metrics.NewHistogram([]float64{0, 0.74, 0.75, 1.5, 2.25, 3}, []float64{1.4, 1.5, 2.9}, 4, 0)
 	require.NoError(t, err)

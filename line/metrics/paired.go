@@ -6,7 +6,7 @@ import (
 )
 
 // ScoreSets holds the scores that one method gives to the samples of an ID set and of one or more OOD sets, in the
-// order of the samples: methods that are compared score the same samples in the same order.
+// order of the samples. Methods can be compared if they score the same samples in the same order.
 type ScoreSets struct {
 	ID  []float64   // shape [sample], at least one; higher = more in-distribution
 	OOD [][]float64 // shape [set][sample], at least one set, none empty
@@ -15,15 +15,15 @@ type ScoreSets struct {
 // Difference is the outcome of a paired comparison of two methods on the same samples.
 type Difference struct {
 	Mean float64  // mean AUROC over the OOD sets of the first method minus that of the second, in [-1, 1]
-	CI   Interval // of Mean
-	P    float64  // two-sided p-value of no difference
+	CI   Interval // confidence interval of Mean
+	P    float64  // two-sided p-value of the hypothesis that there is no difference
 }
 
-// placement says for each sample of one set where it falls among the sorted scores of another: below lo of them all are
-// lower, from hi on all are higher, those between are equal.
+// placement holds, for each score of one set, its place among the sorted scores of another set: scores before lo are
+// lower, scores from hi on are higher, and those between are equal.
 type placement struct{ lo, hi []int32 }
 
-// place finds the scores among sorted ones, ascending.
+// place finds the places of scores among sorted, which is ascending.
 func place(scores, sorted []float64) placement {
 	p := placement{make([]int32, len(scores)), make([]int32, len(scores))}
 	for i, s := range scores {
@@ -50,11 +50,11 @@ func upper(sorted []float64, s float64) int {
 	return lo
 }
 
-// maxPaired bounds the sizes of sets that are compared in pairs.
+// maxPaired is the largest size of a set that can be compared in pairs.
 const maxPaired = 1 << 30
 
-// checkPaired fails unless every method has scores of the same number of samples of each set, none NaN, for each
-// checkpoint.
+// checkPaired returns an error unless every method has scores, none NaN, of the same number of samples for each set
+// and checkpoint.
 func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	if len(methods) == 0 || len(methods[0]) == 0 {
 		return fmt.Errorf("metrics: comparison: expected scores of at least one method, got none")
@@ -85,7 +85,7 @@ func checkPaired(methods [][]ScoreSets, pairs [][2]int) error {
 	return nil
 }
 
-// check fails unless the sets are of the sizes of the first method's.
+// check returns an error unless the sets have the sizes of those of the first method.
 func (s ScoreSets) check(first ScoreSets) error {
 	if len(s.OOD) != len(first.OOD) {
 		return fmt.Errorf("expected %d OOD sets as of method 0, got %d", len(first.OOD), len(s.OOD))

@@ -35,7 +35,7 @@ func readPaired(t *testing.T) (f pairedFixture) {
 	return f
 }
 
-// Values from numpy, scipy, statsmodels and scikit-learn, made by testdata/paired.py.
+// The expected values are from numpy, scipy, statsmodels and scikit-learn, computed by testdata/paired.py.
 func TestPairedReference(t *testing.T) {
 	f := readPaired(t)
 	for i, c := range f.DeLong {
@@ -57,7 +57,7 @@ func TestPairedReference(t *testing.T) {
 	require.InDelta(t, f.Misclassification.AUROC, auroc, 1e-15)
 }
 
-// The bootstrap of a difference has the mean, spread and p-value that DeLong's test gives, up to its noise.
+// The bootstrap of a difference has the mean, standard error and p-value of DeLong's test, up to its noise.
 func TestBootstrapPairedAgreesWithDeLong(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	a, b := correlated(rng, 300, []int{200, 150}, 1, 0.2, 0.6)
@@ -74,7 +74,7 @@ func TestBootstrapPairedAgreesWithDeLong(t *testing.T) {
 	require.InDelta(t, want[0].P, got[0].P, 0.02)
 }
 
-// correlated draws the scores of two methods, which share a part and add noise of their own.
+// correlated draws the scores of two methods, which have a common part and independent noise.
 func correlated(rng *rand.Rand, n int, ms []int, gap, noiseA, noiseB float64) (a, b ScoreSets) {
 	set := func(n int, mean float64) (x, y []float64) {
 		for range n {
@@ -92,7 +92,7 @@ func correlated(rng *rand.Rand, n int, ms []int, gap, noiseA, noiseB float64) (a
 	return a, b
 }
 
-// What a resample gives is the mean AUROC of the drawn samples themselves, ties, sets and checkpoints included.
+// The mean AUROC of a resample is that of the drawn samples, also with ties, several sets and checkpoints.
 func TestBootstrapPairedResample(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		score := rapid.Map(rapid.IntRange(-4, 4), func(i int) float64 { return float64(i) })
@@ -147,7 +147,7 @@ func TestBootstrapPairedIsDeterministic(t *testing.T) {
 	require.Equal(t, Difference{P: 1}, more[0], "equal scores")
 }
 
-// The least p-value of a bootstrap is that of no resample on the other side.
+// The smallest p-value of a bootstrap is reached where no resample has a difference of the other sign.
 func TestBootstrapPairedLeastP(t *testing.T) {
 	good := ScoreSets{ID: []float64{5, 6, 7, 8}, OOD: [][]float64{{1, 2, 3}}}
 	bad := ScoreSets{ID: []float64{1, 2, 3, 4}, OOD: [][]float64{{7, 8, 9}}}
@@ -176,7 +176,7 @@ func TestDeLongAtTheEdges(t *testing.T) {
 	require.False(t, math.IsNaN(compare(infinite, constant).P))
 }
 
-// Over checkpoints the AUROC is the mean, and a method that is the same at each is as after one.
+// Over checkpoints the AUROC is the mean. Repeating one checkpoint gives the same result as a single one.
 func TestDeLongOfCheckpoints(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	a, b := correlated(rng, 40, []int{30}, 1, 0.5, 0.9)
@@ -189,7 +189,7 @@ func TestDeLongOfCheckpoints(t *testing.T) {
 	require.InDelta(t, single[0].P, both[1].P, 1e-12)
 }
 
-// Under no difference p-values are uniform: 5 % of them are below 5 %.
+// If there is no difference p-values are uniform: 5 % of them are below 5 %.
 func TestDeLongHoldsItsLevel(t *testing.T) {
 	const trials = 600
 	below := 0
@@ -203,7 +203,8 @@ func TestDeLongHoldsItsLevel(t *testing.T) {
 		}
 		p = append(p, got[0].P)
 	}
-	require.InDelta(t, 30, below, 22) // Binomial(600, 0.05) has a standard deviation of 5.3; four of them to each side
+	// Binomial(600, 0.05) has a standard deviation of 5.3; the tolerance is four of them
+	require.InDelta(t, 30, below, 22)
 	require.InDelta(t, 0.5, stat.Mean(p, nil), 0.05)
 }
 

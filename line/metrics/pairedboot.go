@@ -10,18 +10,18 @@ import (
 )
 
 // BootstrapPaired compares pairs of methods on the same samples by a paired bootstrap of the difference of their mean
-// AUROC over the OOD sets: samples are drawn with replacement, each set by itself and to its own size (stratified), the
-// same for all methods, resamples times. The interval at level is the percentile interval of the differences (see
-// [Bootstrap]); the p-value is twice the smaller of the shares of resamples with a difference of at most and of at
-// least 0, one resample that is both counted in, at most 1: 2 (1 + min(#{d <= 0}, #{d >= 0})) / (1 + resamples). It is
-// therefore at least 2 / (1 + resamples): more comparisons need more resamples before [Holm] can call one of them
-// significant.
+// AUROC over the OOD sets. It draws samples with replacement, each set separately and to its own size (stratified),
+// the same for all methods, resamples times. The interval at level is the percentile interval of the differences (see
+// [Bootstrap]). The p-value is twice the smaller of the shares of resamples with a difference of at most 0 and of at
+// least 0, where one more resample counts in both shares, and at most 1: 2 (1 + min(#{d <= 0}, #{d >= 0})) / (1 +
+// resamples). It is therefore at least 2 / (1 + resamples), so that with many comparisons [Holm] needs more resamples
+// to call one of them significant.
 //
 // methods and pairs are those of [DeLong]. The result depends on the scores, resamples, level and seed alone, not on
-// the number of processors. Memory is 8 bytes for each method, checkpoint and OOD sample, and for each method and
-// resample.
+// the number of processors. Memory is 8 bytes for each method, checkpoint and OOD sample, plus 8 bytes for each
+// method and resample.
 //
-// It errors as DeLong, if resamples < 1, and with ctx's error once ctx is done.
+// Errors are those of DeLong, resamples < 1, and the end of ctx.
 func BootstrapPaired(
 	ctx context.Context, methods [][]ScoreSets, pairs [][2]int, resamples int, level float64, seed uint64,
 ) ([]Difference, error) {
@@ -98,10 +98,10 @@ func bootstrapPaired(
 	return out, nil
 }
 
-// rankedSets says where the scores of one method lie, once and for all resamples.
+// rankedSets holds the order of one method's scores, computed once for all resamples.
 type rankedSets struct {
 	order []int32     // ID samples by ascending score
-	ood   []placement // of OOD samples among the ID samples, by set
+	ood   []placement // for each set, places of the OOD samples among the ID samples
 }
 
 func newRankedSets(s ScoreSets) rankedSets {
@@ -128,7 +128,7 @@ func newRankedSets(s ScoreSets) rankedSets {
 	return r
 }
 
-// counts says how often each sample was drawn.
+// counts holds how often each sample was drawn.
 type counts struct {
 	id  []int32
 	ood [][]int32
@@ -142,7 +142,7 @@ func newCounts(s ScoreSets) counts {
 	return c
 }
 
-// fill counts every sample once.
+// fill sets every count to one.
 func (c counts) fill() {
 	for _, set := range append(c.ood, c.id) {
 		for i := range set {
@@ -165,7 +165,7 @@ func (c counts) draw(rng *rand.Rand) {
 	}
 }
 
-// meanAUROC is the mean over OOD sets and checkpoints of the AUROC of samples that count so often; sums is scratch
+// meanAUROC is the mean AUROC, over OOD sets and checkpoints, of samples counted as often as c says. sums is scratch
 // memory for one more value than there are ID samples.
 func meanAUROC(checkpoints []rankedSets, c counts, sums []int64) float64 {
 	var mean float64
@@ -175,7 +175,7 @@ func meanAUROC(checkpoints []rankedSets, c counts, sums []int64) float64 {
 			sums[k+1] = sums[k] + int64(c.id[i])
 		}
 		for set, p := range r.ood {
-			var halves int64 // won pairs counted twice, tied ones once
+			var halves int64 // each won pair counts as two halves, each tied pair as one
 			for j, v := range c.ood[set] {
 				halves += int64(v) * (2*n - sums[p.lo[j]] - sums[p.hi[j]])
 			}

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// ranking holds what every rank statistic of two sets of scores depends on: how many samples of each set share each
-// distinct score. It is computed by one sort; the statistics are then single passes over the distinct scores.
+// ranking holds all that the metrics of two sets of scores depend on: the number of samples of each set with each
+// distinct score. It is computed by one sort; each metric is then a single pass over the distinct scores.
 type ranking struct {
 	score     []float64 // distinct scores, descending
-	id, ood   []int     // samples with that score; never both 0
+	id, ood   []int     // numbers of samples with that score; never both 0
 	nID, nOOD int
 }
 
@@ -49,7 +49,7 @@ func descending(scores []float64) []float64 {
 	return s
 }
 
-// check errors if the set is empty or holds a NaN.
+// check returns an error if the set is empty or holds a NaN.
 func check(set string, scores []float64) error {
 	if len(scores) == 0 {
 		return fmt.Errorf("metrics: expected scores of the %s set, got none", set)

@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// naive computes every metric by its definition over all pairs or all thresholds, O(n^2).
+// naive computes every metric by its definition over all pairs or all thresholds, in O(n²).
 func naive(id, ood []float64) metrics.Metrics {
 	return metrics.Metrics{
 		FPR95:        naiveFPR(id, ood),
@@ -33,8 +33,8 @@ func naiveFPR(id, ood []float64) float64 {
 	return share(ood, func(s float64) bool { return s > threshold })
 }
 
-// naiveOpenOOD follows the lines of OpenOOD's metric: roc_curve of the negated score with OOD as the positive class
-// and drop_intermediate, then fpr[argmax(tpr >= 0.95)].
+// naiveOpenOOD computes OpenOOD's metric as its code does: roc_curve of the negated score with OOD as the positive
+// class and drop_intermediate, then fpr[argmax(tpr >= 0.95)].
 func naiveOpenOOD(id, ood []float64) float64 {
 	var fps, tps []float64
 	for _, threshold := range distinctDescending(negated(id), negated(ood)) {
@@ -115,7 +115,8 @@ func negated(scores []float64) []float64 {
 	return out
 }
 
-// drawSets draws two sets: continuous, with many ties, with infinities, or tied in lockstep (collinear ROC points).
+// drawSets draws two sets of one of these kinds: continuous scores, many ties, infinities, or ties that make ROC
+// points collinear.
 func drawSets(t *rapid.T) (id, ood []float64) {
 	element := rapid.SampledFrom([]*rapid.Generator[float64]{
 		rapid.Float64Range(-10, 10),
@@ -156,7 +157,7 @@ func TestAgainstDefinitions(t *testing.T) {
 	})
 }
 
-// Sizes at which 0.05 n is half-way between integers, and larger sets than rapid draws.
+// The sizes include those for which 0.05 n is half-way between integers, and larger sets than rapid draws.
 func TestAgainstDefinitionsBySize(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for _, n := range []int{1, 2, 9, 10, 11, 20, 30, 50, 70, 90, 110, 201, 500} {
@@ -189,7 +190,7 @@ func TestEachFunctionIsPartOfEvaluate(t *testing.T) {
 	})
 }
 
-// Values from scikit-learn 1.9.1, made by testdata/sklearn.py.
+// The expected values are from scikit-learn 1.9.1, computed by testdata/sklearn.py.
 func TestScikitLearn(t *testing.T) {
 	data, err := os.ReadFile("testdata/sklearn.json")
 	require.NoError(t, err)

@@ -6,16 +6,17 @@ import (
 	"slices"
 )
 
-// CoverageRisk is one operating point of a classifier that answers for the samples with the highest scores alone.
+// CoverageRisk is one operating point of a classifier that answers only for the samples with the highest scores.
 type CoverageRisk struct {
 	Threshold float64 // the lowest score that is answered for
 	Coverage  float64 // share of all samples that score at or above Threshold
 	Risk      float64 // share of the answered samples that are classified wrongly
 }
 
-// RiskCoverage returns the risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) of a classifier whose prediction of
-// sample i is right where right[i] is true, and which answers where score[i] is high: one point for each distinct
-// score, coverage ascending to 1. It errors if the lengths differ, there is no sample, or a score is NaN.
+// RiskCoverage returns the risk-coverage curve (El-Yaniv and Wiener, JMLR 2010) of a classifier that answers only
+// where the score is high. right[i] says whether its prediction for sample i is right. The curve has one point for
+// each distinct score; coverage ascends to 1. It is an error if the lengths differ, there is no sample, or a score is
+// NaN.
 func RiskCoverage(score []float64, right []bool) ([]CoverageRisk, error) {
 	groups, err := riskGroups(score, right)
 	if err != nil {
@@ -32,11 +33,12 @@ func RiskCoverage(score []float64, right []bool) ([]CoverageRisk, error) {
 }
 
 // AURC returns the area under the risk-coverage curve (Geifman and El-Yaniv, Selective Classification for Deep Neural
-// Networks, NIPS 2017): with the samples in the order of their scores, the highest first, the mean over k = 1 .. n of
-// the share of wrong predictions among the first k. Lower is better; scores that say nothing give the error rate.
+// Networks, NIPS 2017): with the samples in descending order of their scores, the mean over k = 1 .. n of the share
+// of wrong predictions among the first k. Lower is better; scores without information give the error rate.
 //
-// The order of samples with equal scores is random: the result is the expected value over all orders, so that it
-// depends on no order in which samples are given. Arguments and errors are those of [RiskCoverage]. O(n log n).
+// Samples with equal scores count as if in random order: the result is the expected value over all orders, so that it
+// does not depend on the order of the arguments. Arguments and errors are those of [RiskCoverage]. It takes O(n log
+// n).
 func AURC(score []float64, right []bool) (float64, error) {
 	groups, err := riskGroups(score, right)
 	if err != nil {
@@ -46,7 +48,7 @@ func AURC(score []float64, right []bool) (float64, error) {
 	n, wrong := 0, 0
 	for _, g := range groups {
 		share := float64(g.wrong) / float64(g.n)
-		for j := 1; j <= g.n; j++ { // of j samples of the group j*share are wrong on average
+		for j := 1; j <= g.n; j++ { // among j samples of the group j*share are wrong on average
 			area += (float64(wrong) + float64(float64(j)*share)) / float64(n+j)
 		}
 		n += g.n
@@ -76,13 +78,13 @@ func MisclassificationAUROC(score []float64, right []bool) (float64, error) {
 	return AUROC(yes, no)
 }
 
-// riskGroup counts the samples of one distinct score.
+// riskGroup counts the samples with one distinct score.
 type riskGroup struct {
 	score    float64
 	n, wrong int
 }
 
-// riskGroups counts predictions by distinct score, descending.
+// riskGroups counts right and wrong predictions by distinct score, in descending order of score.
 func riskGroups(score []float64, right []bool) ([]riskGroup, error) {
 	if err := checkRight(score, right); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// orders calls f with every order of n things.
+// orders calls f with every permutation of 0..n-1.
 func orders(n int, f func([]int)) {
 	var extend func(order []int)
 	extend = func(order []int) {
@@ -29,7 +29,7 @@ func orders(n int, f func([]int)) {
 	extend(nil)
 }
 
-// naiveAURC averages the definition over all orders of the samples that are descending in score.
+// naiveAURC averages the definition over all orders in which scores descend.
 func naiveAURC(score []float64, right []bool) float64 {
 	var sum, count float64
 	orders(len(score), func(order []int) {
@@ -72,7 +72,7 @@ func TestAURCKnownValues(t *testing.T) {
 		{[]float64{3}, []bool{no}, 1},
 		{[]float64{1, 2, 3, 4}, []bool{no, yes, yes, yes}, 0.25 / 4}, // the best order
 		{[]float64{4, 2, 3, 1}, []bool{no, yes, yes, yes}, (1 + 1./2 + 1./3 + 1./4) / 4},
-		{[]float64{1, 1, 1, 1}, []bool{no, yes, no, yes}, 0.5}, // no skill: the error rate
+		{[]float64{1, 1, 1, 1}, []bool{no, yes, no, yes}, 0.5}, // scores without information: the error rate
 	} {
 		got, err := metrics.AURC(c.score, c.right)
 		require.NoError(t, err)
@@ -80,7 +80,8 @@ func TestAURCKnownValues(t *testing.T) {
 	}
 }
 
-// The area is that of the curve where no scores tie, and order-preserving changes of the scores change nothing.
+// Where no scores tie AURC is the mean risk of the curve's points, and order-preserving changes of the scores do not
+// change it.
 func TestAURCIsTheMeanOfTheCurve(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	score, right := make([]float64, 500), make([]bool, 500)

@@ -19,7 +19,8 @@ type reference struct {
 
 var referenceSets = []string{"cifar100", "textures10", "sun8", "scenes", "tin_resize", "tin_crop", "mnist"}
 
-// The published table of a trained DenseNet, to every printed digit, from the scores behind it.
+// TestReferenceTable compares with the table of a trained DenseNet, to every printed digit, from the scores behind
+// the table.
 func TestReferenceTable(t *testing.T) {
 	archive, table := loadReference(t)
 	for _, method := range []string{"line_pw90_pa90_clip1", "energy", "msp"} {
@@ -43,9 +44,10 @@ func TestReferenceTable(t *testing.T) {
 	}
 }
 
-// The table's AUROC of msp comes from float64 probabilities, but the file stores float32, where 1169 of the 5000 ID
-// probabilities round to exactly 1 and tie. Rounding keeps the order of what it does not tie, so the AUROC before it
-// lies between counting every tie as lost and as won. What is left of the scores gives scikit-learn 1.9.1's values.
+// The table's AUROC of msp was computed from float64 probabilities, but the file stores float32, in which 1169 of the
+// 5000 ID probabilities round to exactly 1 and tie. Rounding keeps the order of scores that it does not make equal.
+// The AUROC before rounding therefore lies between those with every tie counted as lost and as won. On the rounded
+// scores the values are those of scikit-learn 1.9.1.
 func TestReferenceMSP(t *testing.T) {
 	archive, table := loadReference(t)
 	id := scores(t, archive, "msp", "cifar10_test")

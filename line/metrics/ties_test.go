@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestFPR95TieAware on cases by hand: one score for all is as good as a coin, and ties that nothing depends on do not
-// show.
+// TestFPR95TieAware checks cases computed by hand: with one score for everything the rate is near chance, and ties
+// that no OOD sample shares or that do not straddle the threshold do not change it.
 func TestFPR95TieAware(t *testing.T) {
 	same := slices.Repeat([]float64{1}, 100)
 	published, err := FPR95(same, same)
@@ -19,18 +19,19 @@ func TestFPR95TieAware(t *testing.T) {
 	rate, tied, err := FPR95TieAware(same, same)
 	require.NoError(t, err)
 	require.True(t, tied)
-	require.InDelta(t, 0.94, rate, 1e-15) // of ranks 0 to 99 those behind rank 5
+	require.InDelta(t, 0.94, rate, 1e-15) // the ranks 6 to 99 of 0 to 99 are accepted
 
 	for _, c := range []struct {
 		id, ood []float64
 		rate    float64
 		tied    bool
 	}{
-		{[]float64{1, 2, 3}, []float64{0, 1, 2}, 1.0 / 3, false}, // the threshold is 1, which one ID sample has
-		{[]float64{1, 1, 3}, []float64{0, 2, 4}, 2.0 / 3, false}, // tied, but no OOD sample is
-		// one of two tied ID samples is accepted: 4, and half of the two 1s
+		{[]float64{1, 2, 3}, []float64{0, 1, 2}, 1.0 / 3, false}, // the threshold is 1, a score of only one ID sample
+		// ID samples tie at the threshold, but no OOD sample has that score
+		{[]float64{1, 1, 3}, []float64{0, 2, 4}, 2.0 / 3, false},
+		// one of two tied ID samples is accepted, and so are the OOD samples 4 and half of the two 1s
 		{[]float64{1, 1, 3, 4}, []float64{0, 1, 1, 4}, 0.5, true},
-		{[]float64{7}, []float64{7, 7}, 0, false}, // nothing is left to accept
+		{[]float64{7}, []float64{7, 7}, 0, false}, // nothing is accepted
 	} {
 		rate, tied, err := FPR95TieAware(c.id, c.ood)
 		require.NoError(t, err)
@@ -41,8 +42,8 @@ func TestFPR95TieAware(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestTieAwareIsTheMeanOverOrders: adding noise far below the distance of scores breaks ties at random; the mean of
-// FPR95 over many draws is the tie-aware rate. Without ties both are equal.
+// TestTieAwareIsTheMeanOverOrders: noise far smaller than the distances between scores breaks ties at random. The
+// mean of FPR95 over many draws is the tie-aware rate. Without ties both are equal.
 func TestTieAwareIsTheMeanOverOrders(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	id, ood := make([]float64, 60), make([]float64, 50)

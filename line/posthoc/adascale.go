@@ -7,13 +7,14 @@ import (
 	"slices"
 )
 
-// adascaleA is AdaSCALE-A of Regmi (2025): the features times exp(s1/s2), where s2 sums the largest features above a
-// percentile that follows the sample: low where a small change of the image moves its largest features little, as it
-// does for in-distribution ones. With Q = sum of relu(z') at the k1 largest z plus lambda times the sum of abs(z-z') at
-// the k2 largest, z' the features of the changed image, the percentile is p_min + (1 - F(Q)) (p_max - p_min), F the
-// distribution function of Q over ID samples. The image is changed by eps along the sign of the gradient of its largest
-// logit, at the share o of its values where that gradient is smallest. Equal features are taken in their order. s1 and
-// s2 are of relu(z), as LTS takes them: where they are equal, s1/s2 is 1.
+// adascaleA is AdaSCALE-A of Regmi (2025): the features times exp(s1/s2), with s2 the sum of the largest features,
+// those above a percentile that differs by sample. The percentile is low where a small change of the image changes
+// its largest features little, as for in-distribution images. Let z' be the features of the changed image, and Q =
+// the sum of relu(z') at the k1 largest z plus lambda times the sum of abs(z-z') at the k2 largest. The percentile is
+// p_min + (1 - F(Q)) (p_max - p_min), with F the distribution function of Q over ID samples. The image is changed by
+// eps along the sign of the gradient of its largest logit, at the share o of its values where that gradient is
+// smallest. Equal features are ordered by index. s1 and s2 are sums of relu(z), as in LTS; where they are equal,
+// s1/s2 is 1.
 var adascaleA = Kind{
 	Name: "adascale-a", Doc: "z exp(s1/s2) with a percentile for each sample by its activation shift; energy",
 	Source:   "Regmi, 2025",
@@ -59,7 +60,7 @@ func newAdascale(p map[string]float64, logits bool) (Part, error) {
 
 func (s *adascale) State() any { return &s.state }
 
-// Needs names the features of the changed image.
+// Needs returns the name of the features of the changed image.
 func (s *adascale) Needs() []string { return []string{s.name} }
 
 func (s *adascale) Fit(ctx context.Context, _ Head, id Samples) error {
@@ -79,7 +80,7 @@ func (s *adascale) Fit(ctx context.Context, _ Head, id Samples) error {
 	return nil
 }
 
-// shift is Q of one sample. order is scratch of the features' length.
+// shift returns Q of one sample. order is scratch memory with the length of z.
 func (s *adascale) shift(z []float64, changed []float32, order []int) float64 {
 	descending(z, order)
 	count := func(percent float64) int { return max(1, int(float64(len(z))*percent/100)) }
@@ -93,7 +94,7 @@ func (s *adascale) shift(z []float64, changed []float32, order []int) float64 {
 	return correction + float64(s.lambda*moved)
 }
 
-// descending fills order with the indices of z, largest values first, of equal ones the lower index.
+// descending fills order with the indices of z in descending order of values, ties by ascending index.
 func descending(z []float64, order []int) {
 	for d := range order {
 		order[d] = d

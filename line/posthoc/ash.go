@@ -3,10 +3,10 @@ package posthoc
 import "math"
 
 // ASH of Djurisic et al. (Extremely Simple Activation Shaping, ICLR 2023) keeps the k = n - round(n p/100) largest
-// features of each sample (of equal values those of the lowest indices) and sets the others to 0; the score is the
-// energy. ASH-P leaves what it keeps, ASH-B sets it to s1/k and ASH-S multiplies it by exp(s1/s2), with s1 the sum of
-// all features before and s2 that of the kept ones. At least one feature is kept; where s1 = s2, as for features that
-// are all zero, s1/s2 is 1.
+// features of each sample (among equal values those with the lowest indices) and sets the others to 0. The score is
+// the energy. ASH-P leaves the kept features as they are, ASH-B sets them to s1/k, and ASH-S multiplies them by
+// exp(s1/s2), with s1 the sum of all features and s2 the sum of the kept ones. At least one feature is kept. Where s1
+// = s2, for example where all features are zero, s1/s2 is 1.
 const ashSource = "Djurisic et al., ICLR 2023"
 
 var ashP = keepKind("ash-p", "the largest (100-p) % of each z kept; energy", ashSource,

@@ -8,27 +8,27 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// unitRows are features z_j of samples, as rows z_j scale_j in float64, scale_j the inverse of ‖z_j‖ or a multiple of
-// it.
+// unitRows holds the features z_j of samples as rows z_j scale_j in float64, with scale_j the inverse of ‖z_j‖ or a
+// multiple of it.
 type unitRows struct {
 	dim      int
 	features []float32 // z, shape [row, feature]
 	scale    []float64 // shape [row]
 }
 
-// bank is unitRows among which nearest or largest ones are searched for. Rows rounded to float32 only tell which can be
-// among the answer.
+// bank is unitRows in which nearest or largest rows can be searched. A search with rows rounded to float32 finds the
+// candidates; their order is decided in float64.
 type bank struct {
 	unitRows
 	search  *linalg.Bank
-	longest float64 // length of a row
+	longest float64 // length of the longest row
 }
 
-// bankBlock is how many samples best meet a bank together.
+// bankBlock is the number of samples for which a search is fastest when made together.
 const bankBlock = 96
 
-// newUnitRows makes rows of features, shape [row, feature], which it keeps: row j has length weight(j), or 1 without
-// weight, and 0 where all its features are 0.
+// newUnitRows makes rows from features, shape [row, feature], which it keeps. Row j has length weight(j), or 1 if
+// weight is nil, and length 0 where all its features are 0.
 func newUnitRows(ctx context.Context, features []float32, dim int, weight func(j int) float64,
 	workers int) (unitRows, error) {
 	r := unitRows{dim, features, make([]float64, len(features)/dim)}
@@ -50,7 +50,7 @@ func newUnitRows(ctx context.Context, features []float32, dim int, weight func(j
 	return r, err
 }
 
-// newBank makes a bank of newUnitRows.
+// newBank makes a bank from the rows of newUnitRows.
 func newBank(ctx context.Context, features []float32, dim int, weight func(j int) float64, workers int) (*bank, error) {
 	r, err := newUnitRows(ctx, features, dim, weight, workers)
 	if err != nil {
@@ -72,7 +72,8 @@ func newBank(ctx context.Context, features []float32, dim int, weight func(j int
 	return b, err
 }
 
-// units writes the normalised features of a block's samples to u, or to a new slice where u is shorter.
+// units writes the normalised features of a block's samples to u, or to a new slice where u is too short, and returns
+// it.
 func units(u []float64, b *Block) []float64 {
 	if len(u) < b.N*b.FeatureDim {
 		u = make([]float64, b.N*b.FeatureDim)
@@ -83,7 +84,7 @@ func units(u []float64, b *Block) []float64 {
 	return u
 }
 
-// normalise writes z to u, divided by its norm, or by 1e-12 where that is below.
+// normalise writes z, divided by its norm, or by 1e-12 where the norm is smaller, to u.
 func normalise(u, z []float64) {
 	size := max(norm(z), tiny)
 	for d, v := range z {
@@ -119,10 +120,10 @@ func (r *unitRows) inner(u []float64, j int) float64 {
 	return ((s0 + s1) + (s2 + s3)) * r.scale[j]
 }
 
-// nearest calls use with the k smallest squared distances of each of the units u, shape [sample, feature], to rows,
-// ascending; k is from 1 to the number of rows.
+// nearest calls use for each of the unit vectors u, shape [sample, feature], with its k smallest squared distances to
+// rows, ascending. k is from 1 to the number of rows.
 func (b *bank) nearest(ctx context.Context, u []float64, k, workers int, use func(i int, distances []float64)) error {
-	// Both ends of a difference are rounded by 2^-24 of their length, which is 1 at most.
+	// Both operands of a difference are rounded by 2^-24 of their length, which is at most 1.
 	const off = 1.01 * 0x1p-23
 	return b.best(u, k, func(queries []float32, want int, found []float64, rows []int32) error {
 		return b.search.Nearest(ctx, queries, want, found, rows, workers)
@@ -132,8 +133,8 @@ func (b *bank) nearest(ctx context.Context, u []float64, k, workers int, use fun
 	}, use)
 }
 
-// largest calls use with the k largest inner products of each of the units u, shape [sample, feature], with rows,
-// descending; k is from 1 to the number of rows.
+// largest calls use for each of the unit vectors u, shape [sample, feature], with its k largest inner products with
+// rows, descending. k is from 1 to the number of rows.
 func (b *bank) largest(ctx context.Context, u []float64, k, workers int, use func(i int, products []float64)) error {
 	off := 1.01 * 0x1p-23 * b.longest
 	return b.best(u, k, func(queries []float32, want int, found []float64, rows []int32) error {
@@ -148,9 +149,9 @@ func (b *bank) largest(ctx context.Context, u []float64, k, workers int, use fun
 	})
 }
 
-// best finds a few more rows than k by their rounded values, computes those in float64, and takes more rows where the k
-// best could be others: unless sure says of the k-th best value and the last found one, in the terms of find, that they
-// cannot.
+// best finds a few more rows than k by their rounded values and computes their values in float64. It takes more rows
+// until sure, given the k-th best value in float64 and the last value that find found, says that no other row can be
+// among the k best.
 func (b *bank) best(u []float64, k int, find func(queries []float32, want int, found []float64, rows []int32) error,
 	value func(u []float64, j int) float64, sure func(kth, last float64) bool, use func(i int, values []float64),
 ) error {
@@ -188,8 +189,9 @@ func (b *bank) best(u []float64, k int, find func(queries []float32, want int, f
 	return nil
 }
 
-// bankScore makes the function of a scorer from one that writes scores of units u, shape [sample, feature], on so many
-// workers. Blocks that are full have a worker each; those that are not may have all. Scores are NaN after an error.
+// bankScore makes a scorer's function from one that writes the scores of unit vectors u, shape [sample, feature],
+// using up to that many workers. Full blocks are scored in parallel, each by one worker; a block that is not full may
+// use all workers. After an error the scores are NaN.
 func bankScore(workers int, score func(b *Block, u, dst []float64, workers int) error) func(*Block, []float64) {
 	var u []float64
 	return func(b *Block, dst []float64) {

@@ -2,28 +2,28 @@ package posthoc
 
 import "slices"
 
-// Block is a group of samples on their way through a detector, in float64: shaping parts change it, the score reads it.
-// One goroutine uses a block at a time.
+// Block is a group of samples on its way through a detector, in float64. Shapers change it, and the scorer reads it.
+// It is for one goroutine at a time.
 type Block struct {
 	N, FeatureDim, Classes int // numbers of samples in the block, of penultimate features and of classes
 
 	first   int // index of the first sample among those scored
 	samples *Samples
 	z, l    []float64
-	scale   []float64 // by which logits are multiplied, shape [sample]
+	scale   []float64 // factors of the logits, shape [sample]
 	network Linear    // the network's head
-	head    Linear    // what logits come from once features or head have changed
-	stale   bool      // whether logits are to be computed anew
+	head    Linear    // computes logits once features or head have changed
+	stale   bool      // whether logits must be computed again
 }
 
 // Linear computes logits from features, as a network's final layer does.
 type Linear interface {
-	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. The logits of
-	// a sample are the same bits whatever the other samples are. It is called from several goroutines at once.
+	// Logits writes the logits of n samples to dst, shape [sample, class]; z has shape [sample, feature]. The bits of
+	// a sample's logits must not depend on the other samples. It is called from several goroutines at once.
 	Logits(dst, z []float64, n int)
 }
 
-// newBlock returns a block for up to size samples. head computes logits where a part has changed the features.
+// newBlock returns a block for up to size samples. head computes the logits after a shaper has changed the features.
 func newBlock(samples *Samples, head Linear, size int) *Block {
 	return &Block{
 		FeatureDim: samples.FeatureDim, Classes: samples.Classes, samples: samples, network: head,
@@ -32,7 +32,7 @@ func newBlock(samples *Samples, head Linear, size int) *Block {
 	}
 }
 
-// load fills the block with samples lo to hi as the network gave them.
+// load fills the block with samples lo to hi-1 as the network gave them.
 func (b *Block) load(lo, hi int) {
 	b.first, b.N = lo, hi-lo
 	b.head, b.stale = b.network, false
@@ -47,23 +47,25 @@ func (b *Block) load(lo, hi int) {
 	}
 }
 
-// Features returns the penultimate features, shape [sample, feature]. A part that changes them calls FeaturesChanged.
+// Features returns the penultimate features, shape [sample, feature]. A shaper that changes them must call
+// FeaturesChanged.
 func (b *Block) Features() []float64 { return b.z[:b.N*b.FeatureDim] }
 
-// FeaturesOf returns the features of one sample, shape [feature]. A part that changes them calls FeaturesChanged.
+// FeaturesOf returns the features of one sample, shape [feature]. A shaper that changes them must call
+// FeaturesChanged.
 func (b *Block) FeaturesOf(i int) []float64 { return b.z[i*b.FeatureDim : (i+1)*b.FeatureDim] }
 
-// OriginalFeatures returns the features of one sample as the network gave them, shape [feature]. They are not to be
+// OriginalFeatures returns the features of one sample as the network gave them, shape [feature]. They must not be
 // changed.
 func (b *Block) OriginalFeatures(i int) []float32 { return b.samples.features(b.first + i) }
 
-// FeaturesChanged tells the block that the features have changed, so that logits have to be computed anew from them.
+// FeaturesChanged tells the block that features have changed, so that logits must be computed again.
 func (b *Block) FeaturesChanged() { b.stale = true }
 
-// SetHead replaces the head that logits come from.
+// SetHead replaces the head that computes the logits.
 func (b *Block) SetHead(h Linear) { b.head, b.stale = h, true }
 
-// ScaleLogits multiplies the logits of a sample by f, those that are computed later too.
+// ScaleLogits multiplies the logits of a sample by f, including logits that are computed again later.
 func (b *Block) ScaleLogits(i int, f float64) {
 	b.scale[i] *= f
 	if !b.stale {
@@ -73,8 +75,8 @@ func (b *Block) ScaleLogits(i int, f float64) {
 	}
 }
 
-// Logits returns the logits, shape [sample, class]: the network's own until a part has changed features or head. They
-// are not to be changed.
+// Logits returns the logits, shape [sample, class]: the network's own until a shaper has changed features or head.
+// They must not be changed.
 func (b *Block) Logits() []float64 {
 	l := b.l[:b.N*b.Classes]
 	if b.stale {
@@ -94,10 +96,10 @@ func (b *Block) Logits() []float64 {
 // LogitsOf returns the logits of one sample, shape [class].
 func (b *Block) LogitsOf(i int) []float64 { return b.Logits()[i*b.Classes:][:b.Classes] }
 
-// Prediction returns the class of a sample's largest logit, the first of equals.
+// Prediction returns the class of a sample's largest logit, the first one at a tie.
 func (b *Block) Prediction(i int) int { return argMax(b.LogitsOf(i)) }
 
-// Extra returns what the samples hold under that name for one sample; see [Samples]. It is not to be changed.
+// Extra returns the values with that name for one sample; see [Samples]. They must not be changed.
 func (b *Block) Extra(name string, i int) []float32 { return b.samples.Extra[name].row(b.first + i) }
 
 func argMax[T float32 | float64](values []T) int { return slices.Index(values, slices.Max(values)) }

@@ -11,8 +11,8 @@ import (
 //
 //	-(sum max(d,0) / ‖z‖_1 / LSE(l) + sum max(-d,0) / ‖z‖_1 / E[LSE])
 //
-// with E[LSE] the mean over the in-distribution samples. A class that none is predicted as has the mean of all samples.
-// A ‖z‖_1 below 1e-12 counts as 1e-12, and so does an LSE whose size is below it.
+// with E[LSE] the mean over the in-distribution samples. A class as which no sample is predicted has the mean of all
+// samples. A ‖z‖_1 below 1e-12 counts as 1e-12, and so does an LSE whose absolute value is below 1e-12.
 var cadref = Kind{
 	Name: "cadref", Doc: "-(positive part of (z-mu_c) sign(w_c) / LSE(l) + negative part / mean LSE) / ‖z‖_1",
 	Source: "Ling et al., CVPR 2025", FittedOn: ID,
@@ -42,7 +42,7 @@ func (s *cadrefScore) Fit(ctx context.Context, head Head, id Samples) (err error
 	return s.Derive(head)
 }
 
-// Derive keeps the weights.
+// Derive keeps the head's weights.
 func (s *cadrefScore) Derive(head Head) error {
 	s.weight = slices.Clone(head.Weight)
 	return checkLength("means", len(s.state.Means), head.Classes*head.FeatureDim)
@@ -69,7 +69,7 @@ func (s *cadrefScore) Score() func(*Block, []float64) {
 	})
 }
 
-// awayFromZero makes a number something to divide by.
+// awayFromZero returns v, or 1e-12 where the absolute value of v is smaller, as a divisor.
 func awayFromZero(v float64) float64 {
 	if math.Abs(v) < tiny {
 		return tiny

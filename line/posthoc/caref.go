@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// caref is CARef, class-aware relative features, of Ling et al. (CVPR 2025): -‖z - mu_c‖_1 / ‖z‖_1, where mu_c is the
-// mean of the in-distribution features predicted as c, the sample's predicted class. A class that none is predicted as
-// has the mean of all samples, and a ‖z‖_1 below 1e-12 counts as 1e-12.
+// caref is CARef, class-aware relative features, of Ling et al. (CVPR 2025): -‖z - mu_c‖_1 / ‖z‖_1, with mu_c the
+// mean of the in-distribution features predicted as c, the sample's predicted class. A class as which no sample is
+// predicted has the mean of all samples. A ‖z‖_1 below 1e-12 counts as 1e-12.
 var caref = Kind{
 	Name: "caref", Doc: "-‖z-mean z of ID samples predicted c‖_1 / ‖z‖_1", Source: "Ling et al., CVPR 2025",
 	FittedOn: ID,

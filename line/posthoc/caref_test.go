@@ -2,7 +2,7 @@ package posthoc_test
 
 import "math"
 
-// classOrAll is the mean of the fitted features that are predicted as the class, and of all where there are none.
+// classOrAll is the mean of the fitted features predicted as the class, or of all where none is predicted as it.
 func classOrAll(q problem, c int) []float64 {
 	if mean := meanOf(q.fit, func(n int) bool { return predicted(q.fit, n) == c }); mean != nil {
 		return mean

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// compositionOf returns the kind that a name of several kinds joined by + means.
+// compositionOf returns the kind for a name that joins the names of several kinds by +.
 func compositionOf(name string, kinds []Kind) (Kind, error) {
 	c := Kind{Name: name}
 	var docs, sources []string
@@ -38,7 +38,7 @@ func compositionOf(name string, kinds []Kind) (Kind, error) {
 	return c, nil
 }
 
-// firstKind splits the longest known name that stands first in a composition from what follows its +.
+// firstKind returns the longest known name that begins a composition, and the text after the + behind it.
 func firstKind(name string, kinds []Kind) (first Kind, rest string, err error) {
 	for _, k := range kinds {
 		after, ok := strings.CutPrefix(name, k.Name)
@@ -62,7 +62,7 @@ func firstKind(name string, kinds []Kind) (first Kind, rest string, err error) {
 	return first, rest, nil
 }
 
-// compose makes the method that a kind's parts make.
+// compose makes a method from the parts of a kind.
 func (k Kind) compose(params map[string]float64, workers int) (Method, error) {
 	b := base{k.Name, params, workers}
 	if len(k.parts) == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// The order of a head mask and a clip does not matter: both are fitted to the features as they are.
+// The order of a head mask and a clip does not matter, because both are fitted to unchanged features.
 func TestComposeOrder(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	a := fitAndScore(t, newMethod(t, "react+dice", posthoc.Options{}), p)
@@ -19,7 +19,7 @@ func TestComposeOrder(t *testing.T) {
 		"the energy is the score of shapers alone")
 }
 
-// A score that follows a shaper reads what the shaper leaves: the logits of clipped features.
+// A score after a shaper reads the shaper's result: the logits of clipped features.
 func TestComposeScore(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	got := fitAndScore(t, newMethod(t, "react+maxlogit", posthoc.Options{Params: map[string]float64{"react.p": 50}}), p)
@@ -48,7 +48,7 @@ func TestComposeErrors(t *testing.T) {
 	assert.EqualError(t, err, `posthoc: react+dice has no parameter "p", expected one of react.percentile, dice.p`)
 }
 
-// What a fitted method learned, given to another one of its name, makes the same scores, and is measured.
+// The state of a fitted method, restored in another method of its name, gives the same scores. Its size is measured.
 func TestStateAndRestore(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	for _, name := range append(posthoc.Names(), "react+maxlogit") {

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// composed is a method made of parts: shapers in their order, then one score.
+// composed is a method made of parts: shapers in order, then one scorer.
 type composed struct {
 	base
 	shapers []named[Shaper]
-	poolers int // how many of them, the first, replace features
+	poolers int // the first poolers of the shapers replace features
 	scorer  named[Scorer]
-	learns  bool // whether Score needs Fit: shapers need the head at least
+	learns  bool // whether Score needs a Fit before it; shapers need at least the head
 	fitted  bool
-	head    *dense // the network's; nil where no part changes features
+	head    *dense // the network's head; nil where no part changes features
 	classes int
 	dim     int
 }
@@ -25,7 +25,8 @@ type named[T any] struct {
 	part T
 }
 
-// compose makes a method of parts, in the order in which they apply. It errors for more than one score of their own.
+// compose makes a method of parts, in the order in which they apply. It is an error if more than one part is a
+// scorer.
 func compose(b base, names []string, parts []Part) (*composed, error) {
 	m := &composed{base: b}
 	m.scorer = named[Scorer]{"energy", energyScore(1)}
@@ -54,7 +55,7 @@ func compose(b base, names []string, parts []Part) (*composed, error) {
 	return m, nil
 }
 
-// poolsFirst is 0 for a shaper that replaces features, 1 for others.
+// poolsFirst orders shapers that replace features (0) before others (1).
 func poolsFirst(s Shaper) int {
 	if _, ok := s.(FeatureReplacer); ok {
 		return 0
@@ -62,7 +63,7 @@ func poolsFirst(s Shaper) int {
 	return 1
 }
 
-// Needs names what the parts need in Samples.Extra.
+// Needs returns the names of the values that the parts need in Samples.Extra.
 func (m *composed) Needs() []string {
 	var needs []string
 	for _, p := range m.parts() {
@@ -82,7 +83,7 @@ func (m *composed) parts() []named[any] {
 	return append(all, named[any]{m.scorer.name, m.scorer.part})
 }
 
-// Fit fits shapers to the samples, and the score to what they make of them.
+// Fit fits the shapers to the samples, and the scorer to the shaped samples.
 func (m *composed) Fit(ctx context.Context, head Head, id Samples) error {
 	if !m.learns {
 		return nil
@@ -125,7 +126,7 @@ func (m *composed) Fit(ctx context.Context, head Head, id Samples) error {
 	return nil
 }
 
-// partError names a part in an error, where the method has another name.
+// partError adds the part's name to its error, unless that is the method's name.
 func (m *composed) partError(part string, err error) error {
 	if part == m.name {
 		return m.errorf("%w", err)
@@ -133,7 +134,7 @@ func (m *composed) partError(part string, err error) error {
 	return m.errorf("%s: %w", part, err)
 }
 
-// checkNeeds errors unless the samples hold what the parts need of each.
+// checkNeeds returns an error unless the samples hold the values that the parts need.
 func (m *composed) checkNeeds(s Samples) error {
 	for _, name := range m.Needs() {
 		if _, ok := s.Extra[name]; !ok {
@@ -143,7 +144,7 @@ func (m *composed) checkNeeds(s Samples) error {
 	return nil
 }
 
-// shaped returns the samples as shapers leave them, rounded to float32.
+// shaped returns the samples after the shapers, rounded to float32.
 func (m *composed) shaped(ctx context.Context, s Samples, shapers []named[Shaper]) (Samples, error) {
 	out := s
 	out.Features, out.Logits = make([]float32, len(s.Features)), make([]float32, len(s.Logits))
@@ -166,7 +167,8 @@ func (m *composed) shaped(ctx context.Context, s Samples, shapers []named[Shaper
 	return out, nil
 }
 
-// blocks hands each block of the samples on after shapers.
+// blocks applies the shapers to each block of the samples, and calls a function with it that use returns for each
+// goroutine.
 func (m *composed) blocks(ctx context.Context, s Samples, size int, shapers []named[Shaper],
 	use func() func(*Block)) error {
 	return forEachBlock(ctx, s.N, size, m.workers, func() func(lo, hi int) {

@@ -11,11 +11,11 @@ import (
 
 const epsilon = 0x1p-52
 
-// noise is what eigenvalues of a matrix [n, n] may differ by from rounding alone: n epsilon times the largest, of at
-// least 64 rows.
+// noise is the amount by which rounding alone can change eigenvalues of a matrix [n, n]: max(n, 64) epsilon times the
+// largest eigenvalue.
 func noise(n int, largest float64) float64 { return float64(max(n, 64)) * epsilon * largest }
 
-// secondMoments returns the mean of x x' over n rows, shape [dim, dim]. row writes a row to x, shape [dim].
+// secondMoments returns the mean of x x' over n rows, shape [dim, dim]. row writes row i to x, shape [dim].
 func secondMoments(ctx context.Context, n, dim int, row func(i int, x []float64), workers int) ([]float64, error) {
 	s := linalg.NewScatter(dim)
 	if err := s.AddRows(ctx, n, row, workers); err != nil {
@@ -25,9 +25,9 @@ func secondMoments(ctx context.Context, n, dim int, row func(i int, x []float64)
 	return out, s.Matrix(out, float64(n))
 }
 
-// whitening returns A, shape [rank, dim], with A'A the pseudo-inverse of a covariance, shape [dim, dim]. Eigenvalues
-// that are noise count as zero. Where none is, A comes from the Cholesky factor of the correlations, which features of
-// very different variance leave accurate.
+// whitening returns A, shape [rank, dim], for which A'A is the pseudo-inverse of a covariance, shape [dim, dim].
+// Eigenvalues that do not exceed noise count as zero. Where there are none, A comes from the Cholesky factor of the
+// correlations, which is accurate even if the variances of features differ much.
 func whitening(ctx context.Context, covariance []float64, dim, workers int) ([]float64, error) {
 	if a := inverseFactor(covariance, dim); a != nil {
 		return a, ctx.Err()
@@ -48,9 +48,9 @@ func whitening(ctx context.Context, covariance []float64, dim, workers int) ([]f
 	return out, nil
 }
 
-// principal splits the eigenvectors of a covariance, shape [dim, dim], after the largest count of them: rest spans the
-// others, shape [dim-count, dim], and main those, shape [count, dim]. A cut between eigenvalues that only noise tells
-// apart is moved, to fewer.
+// principal splits the eigenvectors of a covariance, shape [dim, dim]. main spans the count largest ones, shape
+// [count, dim], rest the others, shape [dim-count, dim]. Where the split would separate eigenvalues that differ by
+// noise alone, count is reduced.
 func principal(ctx context.Context, covariance []float64, dim, count, workers int) (main, rest []float64, err error) {
 	values, vectors, err := linalg.Eigen(ctx, covariance, dim, workers)
 	if err != nil {
@@ -64,11 +64,11 @@ func principal(ctx context.Context, covariance []float64, dim, count, workers in
 	return vectors[at*dim:], vectors[:at*dim], nil
 }
 
-// inverseFactor returns A, lower triangular, with A'A the inverse of a covariance, shape [dim, dim], and nil unless
-// surely none of its eigenvalues is noise.
+// inverseFactor returns A, lower triangular, for which A'A is the inverse of a covariance, shape [dim, dim]. It
+// returns nil unless it is certain that all eigenvalues exceed noise.
 func inverseFactor(covariance []float64, dim int) []float64 {
 	deviation := make([]float64, dim)
-	var trace float64 // at least the largest eigenvalue
+	var trace float64 // an upper bound of the largest eigenvalue
 	for i := range deviation {
 		v := covariance[i*dim+i]
 		if !(v > 0) {
@@ -93,7 +93,7 @@ func inverseFactor(covariance []float64, dim int) []float64 {
 		return nil
 	}
 	out := make([]float64, dim*dim)
-	var size float64 // trace of the inverse, at least that of its largest eigenvalue
+	var size float64 // trace of the inverse, an upper bound of its largest eigenvalue
 	for i := range dim {
 		for j := range i + 1 {
 			v := inverse.At(i, j) / deviation[j]

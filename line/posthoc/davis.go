@@ -2,8 +2,9 @@ package posthoc
 
 import "math"
 
-// davis is DAVIS of Hassan et al. (arXiv 2601.22703, 2026) with the variance: the features, averages over the pixels of
-// a feature map, become average + gamma times the standard deviation (n-1) over the pixels; energy.
+// davis is DAVIS of Hassan et al. (arXiv 2601.22703, 2026) with the variance. Features are averages over the pixels
+// of a feature map; they become the average plus gamma times the standard deviation (n-1) over the pixels. The score
+// is the energy.
 var davis = Kind{
 	Name: "davis", Doc: "z + gamma times the deviation over the feature map's pixels; energy",
 	Source: "Hassan et al., 2026",
@@ -19,7 +20,8 @@ var davis = Kind{
 	},
 }
 
-// davisMax is DAVIS with the dominant activation: the features become the largest pixel of each channel; energy.
+// davisMax is DAVIS with the dominant activation: a feature becomes the largest pixel of its channel. The score is
+// the energy.
 var davisMax = Kind{
 	Name: "davis-max", Doc: "the feature map's largest pixels in place of its averages; energy",
 	Source: "Hassan et al., 2026",
@@ -28,18 +30,18 @@ var davisMax = Kind{
 	},
 }
 
-// pooling is a shaper that replaces features by other statistics of the feature map. Other shapers are fitted to what
-// it makes.
+// pooling is a shaper that replaces features by other statistics of the feature map. Other shapers are fitted to the
+// features after it.
 type pooling struct {
 	unfitted
 	name   string
 	change func(z, statistic float64) float64
 }
 
-// Needs names the statistic.
+// Needs returns the name of the statistic.
 func (p *pooling) Needs() []string { return []string{p.name} }
 
-// ReplacesFeatures tells that the features are replaced.
+// ReplacesFeatures marks the shaper as one that replaces features.
 func (p *pooling) ReplacesFeatures() {}
 
 func (p *pooling) Shape() func(*Block) {

@@ -11,10 +11,10 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// Every method fits to the poorest samples, and no score is NaN.
+// TestPoorSamples: every method can be fitted to degenerate samples, and no score is NaN.
 func TestPoorSamples(t *testing.T) {
 	wide := realistic(1000, 8, 1000, 3)
-	for i := range wide.fit.Labels { // one picture a class
+	for i := range wide.fit.Labels { // one picture of each class
 		wide.fit.Labels[i] = i
 	}
 	zero := realistic(4, 12, 20, 5)
@@ -24,10 +24,10 @@ func TestPoorSamples(t *testing.T) {
 	constant := zero
 	constant.fit = samplesOf(zero.head, slices.Repeat([]float32{2.5}, 20*12))
 	constant.fit.Labels = zero.fit.Labels
-	equal := realistic(4, 12, 20, 5) // a network that says the same of everything
+	equal := realistic(4, 12, 20, 5) // a network with the same output for every picture
 	clear(equal.head.Weight)
 	equal.fit.Logits, equal.test.Logits = make([]float32, 20*4), make([]float32, 5*4)
-	wrong := realistic(4, 12, 20, 5) // no sample is classified right
+	wrong := realistic(4, 12, 20, 5) // no sample is classified correctly
 	for i, c := range wrong.fit.Predictions() {
 		wrong.fit.Labels[i] = (c + 1) % 4
 	}
@@ -55,7 +55,7 @@ func TestPoorSamples(t *testing.T) {
 	}
 }
 
-// few makes methods that draw heads draw few of them.
+// few returns parameters for which methods that draw random heads draw only a few.
 func few(name string) map[string]float64 {
 	k, _ := posthoc.LookUp(name)
 	for _, p := range k.Params {

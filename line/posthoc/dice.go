@@ -61,8 +61,8 @@ func (s *diceShaper) Shape() func(*Block) {
 	return func(b *Block) { b.SetHead(s.head) }
 }
 
-// meanFeatures returns E[z] over the samples, shape [feature]. Workers share the features, not the samples, so that
-// each sum runs over the samples in their order.
+// meanFeatures returns E[z] over the samples, shape [feature]. Workers divide the features, not the samples, so that
+// each sum is taken in the order of the samples and has the same bits for any number of workers.
 func meanFeatures(ctx context.Context, s Samples, workers int) ([]float64, error) {
 	mean := make([]float64, s.FeatureDim)
 	err := forEachBlock(ctx, s.FeatureDim, 64, workers, func() func(lo, hi int) {

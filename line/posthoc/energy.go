@@ -14,7 +14,7 @@ var energy = Kind{
 	},
 }
 
-// energyScore is T log sum_k exp(l_k / T).
+// energyScore returns the scorer T log sum_k exp(l_k / T) with temperature t.
 func energyScore(t float64) Scorer {
 	return scoreEach{score: func(_, logits []float64) float64 { return logSumExp(logits, t) }}
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// twoSamples are what a network says of a picture with large features and of one with small ones.
+// twoSamples returns a network's features and logits for a picture with large features and one with small features.
 func twoSamples() posthoc.Samples {
 	return posthoc.Samples{N: 2, FeatureDim: 2, Classes: 2, Features: []float32{3, 4, 0.3, 0.4},
 		Logits: []float32{3, 4, 0.3, 0.4}}
 }
 
-// A score of one's own, of the features [feature] and logits [class] of one sample.
+// A method of one's own is a function of the features [feature] and logits [class] of one sample.
 func ExampleFunc() {
 	norm := posthoc.Func("norm", func(features, _ []float32) float64 {
 		sum := 0.0
@@ -32,7 +32,7 @@ func ExampleFunc() {
 	// Output: [5.0 0.5]
 }
 
-// A method that is registered has a name, parameters that commands and searches know, and composes with others.
+// A registered method has a name and parameters that commands and searches know, and can be composed with others.
 func ExampleRegister() {
 	posthoc.Register(posthoc.Kind{
 		Name: "example-margin", Doc: "largest logit minus the second, times a factor", Source: "this example",

@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// fdbd is the fast decision boundary detector of Liu and Qin (ICML 2024): the mean over the classes k other than the
-// predicted c of the distance |l_c - l_k| / ‖w_c - w_k‖ to the boundary between the two, divided by ‖z - mu‖, mu the
-// mean of the in-distribution features. Classes of equal weights have no boundary and are left out; without any
-// boundary the score is 0. A ‖z - mu‖ below 1e-12 counts as 1e-12.
+// fdbd is the fast decision boundary detector of Liu and Qin (ICML 2024). It is the mean, over the classes k other
+// than the predicted class c, of the distance |l_c - l_k| / ‖w_c - w_k‖ to the boundary between both classes, divided
+// by ‖z - mu‖, with mu the mean of the in-distribution features. Classes with equal weights have no boundary and are
+// left out; without any boundary the score is 0. A ‖z - mu‖ below 1e-12 counts as 1e-12.
 var fdbd = Kind{
 	Name: "fdbd", Doc: "mean over k≠c of |l_c-l_k| / ‖w_c-w_k‖, divided by ‖z-mean z‖",
 	Source: "Liu and Qin, ICML 2024", FittedOn: ID,
@@ -32,7 +32,7 @@ func (s *fdbdScore) Fit(ctx context.Context, head Head, id Samples) (err error) 
 	return s.Derive(head)
 }
 
-// Derive measures the distances between the classes' weights.
+// Derive computes the distances between the classes' weights.
 func (s *fdbdScore) Derive(head Head) error {
 	if err := checkLength("mean features", len(s.state.Mean), head.FeatureDim); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// column is a neuron's features over the samples.
+// column returns a neuron's features over the samples.
 func column(s posthoc.Samples, d int) []float64 {
 	out := make([]float64, s.N)
 	for i := range out {
@@ -21,7 +21,7 @@ func column(s posthoc.Samples, d int) []float64 {
 	return out
 }
 
-// rectified is VRA's features of sample i.
+// rectified returns the features of sample i after VRA.
 func rectified(params map[string]float64, q problem, i int) []float64 {
 	bounds := learn("vra", params, q, func() (out [][2]float64) {
 		for d := range q.fit.FeatureDim {
@@ -112,7 +112,7 @@ func init() {
 	tolerance["vra++"] = 1e-11
 }
 
-// optimalShape is OptFS's theta as a function, its bins tried one after the other.
+// optimalShape returns OptFS's theta as a function that tries the bins one after another.
 func optimalShape(q problem) func(v float64) float64 {
 	all := row(q.fit.Features, 0, len(q.fit.Features))
 	lo, hi := percentile(all, 0.1), percentile(all, 99.9)
@@ -145,7 +145,7 @@ func optimalShape(q problem) func(v float64) float64 {
 	}
 }
 
-// means averages something of the samples over those that are taken for a class, by class.
+// means returns, for each class, the mean of a vector over the samples predicted as the class.
 func means(s posthoc.Samples, of func(i int) []float64) map[int][]float64 {
 	sum, count := map[int][]float64{}, map[int]float64{}
 	for i, c := range s.Predictions() {
@@ -166,7 +166,7 @@ func means(s posthoc.Samples, of func(i int) []float64) map[int][]float64 {
 	return sum
 }
 
-// likelihoodSlope is the derivative of the negative log-likelihood by 1/T.
+// likelihoodSlope is the derivative of the negative log-likelihood with respect to 1/T.
 func likelihoodSlope(s posthoc.Samples, beta float64) (slope float64) {
 	for i, y := range s.Labels {
 		if y < 0 {
@@ -185,7 +185,7 @@ func likelihoodSlope(s posthoc.Samples, beta float64) (slope float64) {
 	return slope
 }
 
-// likeliestTemperature bisects on a logarithmic scale; 1 where the slope keeps its sign.
+// likeliestTemperature bisects on a logarithmic scale; it returns 1 where the slope does not change its sign.
 func likeliestTemperature(s posthoc.Samples) float64 {
 	lo, hi := -30.0, 30.0
 	var rises, falls bool
@@ -208,7 +208,7 @@ func likeliestTemperature(s posthoc.Samples) float64 {
 	return math.Exp(-lo)
 }
 
-// A neuron's percentiles are numpy's, of that neuron alone.
+// A neuron's percentiles are numpy's, over that neuron's features alone.
 func TestVRABounds(t *testing.T) {
 	head := identity(2)
 	fit := samplesOf(head, []float32{0, 10, 1, 20, 2, 30, 3, 40, 4, 50})
@@ -222,13 +222,13 @@ func TestVRABounds(t *testing.T) {
 	assert.EqualError(t, err, "posthoc: vra: expected lo <= hi, got lo = 95, hi = 90")
 }
 
-// Bounds given as feature values depend on no sample.
+// Bounds that are given as values of features do not depend on samples.
 func TestVRAConstants(t *testing.T) {
 	assert.Equal(t, []float64{0, 0.5, 0.75, 1, 0},
 		shaped(t, "vra", map[string]float64{"lo": 0.5, "hi": 1, "constants": 1}, 0.25, 0.5, 0.75, 3, -2))
 }
 
-// At a = 0 what remains is VRA's energy; a shaper before it changes the energy but not the penalty.
+// At a = 0 the score is VRA's energy. A shaper in front changes the energy but not the penalty.
 func TestVRAPenalty(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	with := func(name string, params map[string]float64) []float64 {
@@ -244,7 +244,7 @@ func TestVRAPenalty(t *testing.T) {
 	}
 }
 
-// Networks that are sure of everything: mean probabilities below the smallest float64 have finite logarithms.
+// For a network with probabilities of 1, mean probabilities below the smallest float64 still have finite logarithms.
 func TestKLMatchingOfSureSamples(t *testing.T) {
 	head := identity(3)
 	s := samplesOf(head, []float32{2000, 0, 0, 0, 2000, 0, 1000, 1000, 0})
@@ -256,21 +256,21 @@ func TestKLMatchingOfSureSamples(t *testing.T) {
 	assert.Len(t, state["klm.LogMean"], 2*3, "no sample is taken for the third class")
 }
 
-// A sample of those fitted alone is its own class mean.
+// A single fitted sample is its own class mean.
 func TestKLMatchingOfOneSample(t *testing.T) {
 	p := realistic(4, 10, 1, 1)
 	p.test = p.fit
 	assert.InDelta(t, 0, fitAndScore(t, newMethod(t, "klm", posthoc.Options{}), p)[0], 1e-15)
 }
 
-// What RAS makes of the samples it was fitted to has their mean curve, whatever they are multiplied with.
+// RAS gives the samples that it was fitted to their mean curve, whatever factor their features have.
 func TestRankedShift(t *testing.T) {
 	head := identity(3)
 	fit := samplesOf(head, []float32{3, 1, 2, 30, 20, 10})
 	s := samplesOf(head, []float32{7, 9, 8, 0, 0, 0})
 	got := fitAndScore(t, newMethod(t, "ras+maxlogit", posthoc.Options{}), problem{head, fit, s})
 	assert.Equal(t, []float64{16.5, 16.5}, got)
-	for d, want := range []float64{5.5, 11, 16.5} { // equal features rank by their index
+	for d, want := range []float64{5.5, 11, 16.5} { // ties are ranked by index
 		one := posthoc.Head{Classes: 1, FeatureDim: 3, Weight: make([]float32, 3), Bias: []float32{0}}
 		one.Weight[d] = 1
 		q := problem{one, samplesOf(one, fit.Features), samplesOf(one, []float32{0, 0, 0})}
@@ -278,7 +278,7 @@ func TestRankedShift(t *testing.T) {
 	}
 }
 
-// Features without spread, or all zero, fall in no bin.
+// Features without spread, or all zero, fall into no bin.
 func TestOptimalShapingWithoutSpread(t *testing.T) {
 	head := identity(3)
 	for _, v := range []float32{0, 2} {
@@ -298,7 +298,7 @@ func TestTemperature(t *testing.T) {
 		require.NoError(t, err)
 		return state["tempscale.Temperature"].(float64)
 	}
-	// Two classes at a gap of 2: right three times of four, so that p = 3/4 at gap/T = log 3.
+	// Two classes with a gap of 2, right three times out of four: p = 3/4 at gap/T = log 3.
 	s := posthoc.Samples{N: 4, Classes: 2, Logits: []float32{2, 0, 2, 0, 0, 2, 1, 3}, Labels: []int{0, 0, 1, 0}}
 	assert.InEpsilon(t, 2/math.Log(3), temperature(s), 1e-12)
 	s.Labels = []int{0, 0, 1, -1}
@@ -315,7 +315,7 @@ func TestTemperature(t *testing.T) {
 	assert.Equal(t, 1.0, temperature(posthoc.Samples{N: 1, Classes: 1, Logits: []float32{3}, Labels: []int{0}}))
 }
 
-// Multiplying all logits multiplies the temperature, and the score stays.
+// Multiplying all logits by a factor multiplies the temperature by it, and the score stays the same.
 func TestTemperatureFollowsScale(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawProblem(t)

@@ -2,10 +2,10 @@ package posthoc
 
 import "context"
 
-// Func returns a method of one's own that needs no Fit: score maps the features [feature] and logits [class] of one
-// sample to its score, higher = more in-distribution. score is called from several goroutines at once and must not
-// change or keep its arguments. The method has no parameters and runs on GOMAXPROCS goroutines. Methods that learn from
-// in-distribution samples implement [Method] themselves.
+// Func returns a method of one's own that needs no Fit. score maps the features [feature] and logits [class] of one
+// sample to its score, higher = more in-distribution. It is called from several goroutines at once and must not
+// change or keep its arguments. The method has no parameters and runs on GOMAXPROCS goroutines. A method that learns
+// from in-distribution samples implements [Method] instead.
 func Func(name string, score func(features, logits []float32) float64) Method {
 	return &funcMethod{base{name, nil, defaultWorkers()}, score}
 }

@@ -9,22 +9,22 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// gaussianState are Gaussians of one covariance, whitened: with A'A the inverse covariance, A(x - Centre) has distance
-// ‖A(x - Centre) - m‖ to a whitened mean m that is the Mahalanobis one.
+// gaussianState holds Gaussians with a common covariance, in whitened form: A'A is the inverse covariance, so that
+// ‖A(x - Centre) - m‖ is the Mahalanobis distance of x to the Gaussian with the whitened mean m.
 type gaussianState struct {
 	Centre []float64 // shape [feature]
 	Whiten []float64 // A, shape [rank, feature]
 	Means  []float64 // shape [mean, rank]
 }
 
-// gaussians scores by a gaussianState.
+// gaussians computes distances for a gaussianState.
 type gaussians struct {
 	state       *gaussianState
 	whiten      *linalg.Matrix
 	rank, means int
 }
 
-// layOut makes gaussians of a state, of so many means.
+// layOut makes gaussians from a state with that many means.
 func (s *gaussianState) layOut(dim, means int) (*gaussians, error) {
 	rank := len(s.Whiten) / dim
 	if len(s.Centre) != dim || rank*dim != len(s.Whiten) || len(s.Means) != rank*means {
@@ -36,8 +36,8 @@ func (s *gaussianState) layOut(dim, means int) (*gaussians, error) {
 	return &gaussians{s, linalg.NewMatrix(s.Whiten, rank, dim), rank, means}, nil
 }
 
-// nearest returns a function that writes the smallest squared Mahalanobis distance to a mean of each of n rows x, shape
-// [row, feature], to dst, for one goroutine.
+// nearest returns a function for one goroutine. It writes, for each of n rows x, shape [row, feature], the smallest
+// squared Mahalanobis distance to a mean to dst.
 func (g *gaussians) nearest() func(dst, x []float64, n int) error {
 	var centred, white []float64
 	dim := len(g.state.Centre)
@@ -62,12 +62,13 @@ func (g *gaussians) nearest() func(dst, x []float64, n int) error {
 	}
 }
 
-// fitTied fits a Gaussian to the rows of each class, with one covariance: that of the rows about their class's mean,
-// divided by their number. classOf has shape [row], -1 for rows that are left out; row writes a row to x, shape [dim].
-// Classes without rows have no Gaussian. If no class has two rows, the covariance is that about the mean of all.
+// fitTied fits a Gaussian to the rows of each class, with a common covariance: that of the rows around their class
+// means, divided by the number of rows. classOf has shape [row]; rows of class -1 are left out. row writes row i to
+// x, shape [dim]. Classes without rows have no Gaussian. If no class has two rows, the covariance is that around the
+// mean of all.
 func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i int, x []float64),
 	workers int) (*gaussianState, error) {
-	var members []int // in the order of the rows
+	var members []int // ascending
 	for i, c := range classOf {
 		if c >= 0 {
 			members = append(members, i)
@@ -111,8 +112,8 @@ func fitTied(ctx context.Context, classOf []int, classes, dim int, row func(i in
 	return s, linalg.NewMatrix(s.Whiten, rank, dim).MulTransposed(ctx, s.Means, kept, n, workers)
 }
 
-// meanRows returns the mean of the rows of each class, shape [class, feature], zero for those without rows, and their
-// numbers, shape [class]. Each sum runs over the rows in their order.
+// meanRows returns the mean of the rows of each class, shape [class, feature], zero for classes without rows, and the
+// number of rows of each class, shape [class]. Each sum is taken in the order of the rows.
 func meanRows(ctx context.Context, n, classes, dim int, classOf func(i int) int, row func(i int, x []float64),
 	workers int) ([]float64, []int, error) {
 	const portion = 256

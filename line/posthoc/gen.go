@@ -6,8 +6,8 @@ import (
 )
 
 // gen is GEN, the generalised entropy of Liu, Lochman and Zach (CVPR 2023): -sum over the M largest p of p^g (1-p)^g.
-// It is at most 0. Neither a p close to 1 nor one close to 0 is rounded or clamped: log p and log(1-p) of the likeliest
-// class come from the other classes.
+// It is at most 0. No clamping is needed for p close to 1 or 0: log p and log(1-p) of the likeliest class are
+// computed from the other classes.
 var gen = Kind{
 	Name: "gen", Doc: "-sum over the M largest p of p^g (1-p)^g", Source: "Liu, Lochman and Zach, CVPR 2023",
 	Params: []Parameter{
@@ -38,14 +38,14 @@ func (s genScore) Score() func(*Block, []float64) {
 	})
 }
 
-// entropy is the generalised entropy of the probabilities that logits in falling order mean.
+// entropy is the generalised entropy of the softmax probabilities of logits in descending order.
 func (s genScore) entropy(logits []float64) float64 {
 	if len(logits) == 1 {
 		return 0
 	}
 	soft := softmaxOf(logits)
-	// 1-p of the likeliest class is the others' sum. Its logarithm starts from the largest of those, which may all
-	// underflow.
+	// 1-p of the likeliest class is the sum of the others. Its logarithm is computed relative to the largest of the
+	// others, since all of them may underflow.
 	sum := math.Exp(s.g * (soft.logP(logits[0]) + logSumExp(logits[1:], 1) - soft.max - soft.log))
 	for _, l := range logits[1:min(s.m, len(logits))] {
 		p := soft.logP(l)

@@ -6,15 +6,17 @@ import (
 	"math"
 )
 
-// gram compares Gram matrices of the feature map, after Sastry and Oore (ICML 2020, equations 1 to 4), on the map that
-// the features average. For a power p and a map F [channel, pixel] the statistics are the row sums of F^p (F^p)', each
-// taken to the power 1/p with its sign kept, as in the authors' code: one for each channel. Of the in-distribution
-// samples predicted as each class the least and the largest value of each statistic is kept. A sample's deviation adds
-// up, over the statistics v, (least - v)/|least| or (v - largest)/|largest| where v lies outside; the score is minus
-// the deviation. A class that no sample is predicted as takes the limits of all samples.
+// gram compares Gram matrices of the feature map, after Sastry and Oore (ICML 2020, equations 1 to 4). The feature
+// map is the one whose averages are the features. For a power p and a map F [channel, pixel] the statistics are the
+// row sums of F^p (F^p)', one for each channel, each taken to the power 1/p with its sign kept, as in the authors'
+// code. For each class, the smallest and the largest value of each statistic over the in-distribution samples
+// predicted as the class are kept. A sample's deviation adds up, over the statistics v outside of these limits,
+// (least - v)/|least| or (v - largest)/|largest|. The score is minus the deviation. A class as which no sample is
+// predicted has the limits of all samples.
 //
-// The authors add up deviations of every layer, each divided by its mean over validation samples; here there is one
-// layer. A power of 10 and 2,048 channels make 80 kB of statistics a sample and 80 kB x classes x 2 of limits.
+// The authors add up the deviations of every layer, each divided by its mean over validation samples; here there is
+// only one layer. A power of 10 and 2,048 channels make 80 kB of statistics for a sample, and 160 kB of limits for a
+// class.
 var gram = Kind{
 	Name: "gram",
 	Doc: "minus how far the row sums of the feature map's Gram matrices lie outside their range in the predicted " +
@@ -40,7 +42,7 @@ func (s *gramScore) State() any { return &s.state }
 
 func (s *gramScore) name() string { return fmt.Sprintf("map.gram(powers=%d)", s.powers) }
 
-// Needs names the row sums.
+// Needs returns the name of the row sums.
 func (s *gramScore) Needs() []string { return []string{s.name()} }
 
 func (s *gramScore) width(dim int) int { return s.powers * dim }
@@ -92,7 +94,7 @@ func (s *gramScore) Derive(head Head) error {
 }
 
 func (s *gramScore) Score() func(*Block, []float64) {
-	const floor = 1e-6 // of the value that a deviation is divided by, as in the authors' code
+	const floor = 1e-6 // smallest value to divide a deviation by, as in the authors' code
 	return eachSample(func(b *Block, i int) float64 {
 		width := s.width(b.FeatureDim)
 		at := b.Prediction(i) * width

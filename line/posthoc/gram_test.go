@@ -15,7 +15,7 @@ func init() {
 	literals["gram"] = func(p map[string]float64, q problem, i int) float64 {
 		name := fmt.Sprintf("map.gram(powers=%v)", p["powers"])
 		class := q.test.Predictions()[i]
-		var of []int // the fitted samples of that class, or all where there is none
+		var of []int // the fitted samples predicted as the class, all where there are none
 		for n, c := range q.fit.Predictions() {
 			if c == class {
 				of = append(of, n)
@@ -39,7 +39,7 @@ func init() {
 	}
 }
 
-// What was fitted does not deviate, and the sums must be those of the powers that the detector is for.
+// The fitted samples have no deviation, and the row sums must have the powers that the detector was made for.
 func TestGramLimits(t *testing.T) {
 	p := realistic(3, 8, 20, 5)
 	m := newMethod(t, "gram", posthoc.Options{Params: map[string]float64{"powers": 5}})

@@ -1,17 +1,17 @@
 package posthoc
 
-// lanes is how many samples go through a head together: enough independent sums to keep the processor busy, while
-// each sum runs over the features in their order.
+// lanes is the number of samples whose logits are computed together: enough independent sums to keep the processor
+// busy. Each sum is still taken in the order of the features.
 const lanes = 4
 
-// lane holds one value for each of the samples that go together.
+// lane holds one value for each sample of such a group.
 type lane = [lanes]float64
 
-// tile is how many groups of lanes meet a weight while it is in cache.
+// tile is the number of groups that use a weight while it is in cache.
 const tile = 4
 
-// throughLanes computes logits of n samples by a function of groups of lanes: z [group, feature, lane] to l [group,
-// class, lane].
+// throughLanes computes the logits of n samples. It rearranges z into groups [group, feature, lane], for which logits
+// writes l [group, class, lane].
 func throughLanes(dst, z []float64, n, features, classes int, logits func(l, z []lane)) {
 	zs, ls := make([]lane, tile*features), make([]lane, tile*classes)
 	for lo := 0; lo < n; lo += tile * lanes {
@@ -24,7 +24,7 @@ func throughLanes(dst, z []float64, n, features, classes int, logits func(l, z [
 			}
 		}
 		groups := (hi - lo + lanes - 1) / lanes
-		logits(ls, zs[:groups*features]) // lanes beyond hi hold leftovers that nobody reads
+		logits(ls, zs[:groups*features]) // lanes beyond hi hold old values, which are not read
 		for i := lo; i < hi; i++ {
 			group, j := (i-lo)/lanes, (i-lo)%lanes
 			from := ls[group*classes:]
@@ -54,7 +54,7 @@ func (h *dense) Logits(dst, z []float64, n int) {
 func (h *dense) logits(l, z []lane) {
 	groups := len(z) / h.features
 	for k := 0; k < h.classes; k += 2 {
-		other := min(k+1, h.classes-1) // the last of an odd number of classes is computed twice
+		other := min(k+1, h.classes-1) // with an odd number of classes the last one is computed twice
 		w := h.weight[k*h.features:][:h.features]
 		v := h.weight[other*h.features:][:h.features]
 		for g := range groups {
@@ -67,12 +67,12 @@ func (h *dense) logits(l, z []lane) {
 // twoRows returns w z + a and v z + b; w and v have shape [feature], z [feature, lane].
 func twoRows(w, v []float64, z []lane, a, b float64) (lane, lane) {
 	w, v = w[:len(z)], v[:len(z)]
-	// Eight scalars, because the compiler keeps arrays in memory.
+	// Eight scalars instead of arrays, because the compiler would keep arrays in memory.
 	var a0, a1, a2, a3, b0, b1, b2, b3 float64
 	for d := range z {
 		x := &z[d]
 		p, q := w[d], v[d]
-		// The conversions forbid fused multiply-add, whose last bit depends on the processor.
+		// The conversions prevent fused multiply-add, which only some processors have and which changes the last bit.
 		a0 += float64(p * x[0])
 		a1 += float64(p * x[1])
 		a2 += float64(p * x[2])
@@ -85,16 +85,16 @@ func twoRows(w, v []float64, z []lane, a, b float64) (lane, lane) {
 	return lane{a0 + a, a1 + a, a2 + a, a3 + a}, lane{b0 + b, b1 + b, b2 + b, b3 + b}
 }
 
-// sparse is a head of which most weights are masked.
+// sparse is a head with most weights masked.
 type sparse struct {
 	features int
-	start    []int // of each class in the two slices below, shape [class+1]
+	start    []int // start of each class in the two slices below, shape [class+1]
 	feature  []int32
 	weight   []float64
 	bias     []float64
 }
 
-// newSparse keeps the weights for which keep says so.
+// newSparse makes a head of the weights for which keep returns true.
 func newSparse(h Head, keep func(class, feature int) bool) *sparse {
 	out := &sparse{features: h.FeatureDim, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
 	for k := range h.Classes {
@@ -109,7 +109,7 @@ func newSparse(h Head, keep func(class, feature int) bool) *sparse {
 	return out
 }
 
-// Logits computes W z + b of the weights that are kept.
+// Logits computes W z + b with the kept weights.
 func (h *sparse) Logits(dst, z []float64, n int) {
 	throughLanes(dst, z, n, h.features, len(h.bias), h.logits)
 }

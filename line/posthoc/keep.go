@@ -7,13 +7,14 @@ import (
 	"github.com/line-ood/goline/internal/quantile"
 )
 
-// keeper finds the largest features of a sample, as ASH, SCALE and LTS do. It owns scratch memory, for one goroutine.
+// keeper finds the largest features of a sample, for ASH, SCALE and LTS. It has scratch memory and is for one
+// goroutine.
 type keeper struct {
-	percent float64 // of the features that are not kept
+	percent float64 // percentage of the features that are not kept
 	scratch []float64
 }
 
-// keepParameter is the percentage that those methods share.
+// keepParameter is the percentage parameter of those methods.
 func keepParameter(value float64, doc string) []Parameter {
 	return []Parameter{{
 		Name: "p", Alias: "percentile", Default: value, Min: 0, Max: 100, Grid: []float64{65, 70, 75, 80, 85, 90, 95},
@@ -21,14 +22,13 @@ func keepParameter(value float64, doc string) []Parameter {
 	}}
 }
 
-// count is how many of n features are kept: n - round(n p/100), of two equally near whole numbers the even one, and at
-// least 1.
+// count returns how many of n features are kept: n - round(n p/100), halves rounded to even, and at least 1.
 func (s *keeper) count(n int) int {
 	return max(1, n-int(math.RoundToEven(float64(n)*s.percent/100)))
 }
 
-// threshold returns the smallest kept value, how many of the values that equal it are kept, those of the lowest
-// indices, and the sums of all values and of the kept ones.
+// threshold returns the smallest kept value, the number of kept values equal to it (those with the lowest indices),
+// and the sums of all values and of the kept ones.
 func (s *keeper) threshold(z []float64) (least float64, equals int, all, kept float64) {
 	k := s.count(len(z))
 	s.scratch = append(s.scratch[:0], z...)
@@ -45,7 +45,7 @@ func (s *keeper) threshold(z []float64) (least float64, equals int, all, kept fl
 	return least, equals, all, kept + float64(float64(equals)*least)
 }
 
-// prune sets all but the kept values to 0 and the kept ones to what f makes of them.
+// prune sets values that are not kept to 0, and kept ones to f of them.
 func prune(z []float64, least float64, equals int, f func(v float64) float64) {
 	for i, v := range z {
 		switch {
@@ -60,8 +60,8 @@ func prune(z []float64, least float64, equals int, f func(v float64) float64) {
 	}
 }
 
-// ratio is s1/s2, of the sum of all features to that of the kept ones. Equal sums, two zeros among them, have the ratio
-// 1. It is bounded by ±300, so that its exponential is finite; with features that are not negative it is at most n/k.
+// ratio is s1/s2, the sum of all features over the sum of the kept ones. It is 1 where both are equal, even zero. It
+// is bounded by ±300, so that its exponential is finite; for non-negative features it is at most n/k.
 func ratio(all, kept float64) float64 {
 	if all == kept {
 		return 1
@@ -69,7 +69,7 @@ func ratio(all, kept float64) float64 {
 	return max(-300, min(300, all/kept))
 }
 
-// keepShaper is a shaper that changes each sample by its largest features.
+// keepShaper is a shaper that depends on the largest features of each sample.
 type keepShaper struct {
 	unfitted
 	percent float64
@@ -86,7 +86,7 @@ func (s keepShaper) Shape() func(*Block) {
 	}
 }
 
-// keepKind makes a kind of such a shaper.
+// keepKind makes a kind from such a shaper.
 func keepKind(name, doc, source string, params []Parameter, shape func(k *keeper, z []float64)) Kind {
 	return Kind{Name: name, Doc: doc, Source: source, Params: params, Part: func(p map[string]float64, _ int) (Part,
 		error) {

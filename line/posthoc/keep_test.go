@@ -10,13 +10,13 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// largest tells which k = n - round(n p/100) features are the largest, by sorting; of equal ones those of the lowest
-// indices.
+// largest returns which k = n - round(n p/100) features are the largest, by sorting; among equal ones those with the
+// lowest indices.
 func largest(z []float64, percent float64) (kept []bool) {
 	n := len(z)
 	half := float64(n) * percent / 100
 	cut := int(math.Floor(half + 0.5))
-	if half == math.Floor(half)+0.5 && cut%2 == 1 { // to even
+	if half == math.Floor(half)+0.5 && cut%2 == 1 { // halves are rounded to even
 		cut--
 	}
 	order := make([]int, n)
@@ -39,7 +39,7 @@ func largest(z []float64, percent float64) (kept []bool) {
 	return kept
 }
 
-// sums returns the sums of all and of the kept features and how many are kept.
+// sums returns the sum of all features, the sum of the kept ones, and the number of kept ones.
 func sums(z []float64, kept []bool) (s1, s2, k float64) {
 	for i, v := range z {
 		s1 += v
@@ -99,7 +99,7 @@ func init() {
 	}
 }
 
-// identity is a head that makes features logits.
+// identity is a head whose logits are the features.
 func identity(n int) posthoc.Head {
 	h := posthoc.Head{Classes: n, FeatureDim: n, Weight: make([]float32, n*n), Bias: make([]float32, n)}
 	for i := range n {
@@ -108,7 +108,8 @@ func identity(n int) posthoc.Head {
 	return h
 }
 
-// shaped returns what a shaper makes of features: the largest logit of one head after the other shows each feature.
+// shaped returns the features after a shaper, read one by one as the largest logit of heads that show a single
+// feature.
 func shaped(t *testing.T, name string, params map[string]float64, z ...float32) []float64 {
 	t.Helper()
 	var out []float64
@@ -126,7 +127,7 @@ func shaped(t *testing.T, name string, params map[string]float64, z ...float32) 
 	return out
 }
 
-// Of equal values the lower index is kept, and the number of kept features is rounded half to even.
+// Among equal values the lowest index is kept, and the number of kept features is rounded half to even.
 func TestKeepTiesAndRounding(t *testing.T) {
 	p := func(v float64) map[string]float64 { return map[string]float64{"p": v} }
 	assert.Equal(t, []float64{0, 3, 3, 0, 0}, shaped(t, "ash-p", p(60), 1, 3, 3, 3, 2))
@@ -145,7 +146,7 @@ func TestKeepTiesAndRounding(t *testing.T) {
 	assert.Equal(t, []float64{-3, -1}, shaped(t, "lts", p(50), -3, -1), "relu leaves nothing: the ratio is 1")
 }
 
-// At p = 0 nothing is pruned; at 100 one feature is left.
+// At p = 0 nothing is pruned; at p = 100 one feature is left.
 func TestKeepExtremes(t *testing.T) {
 	for _, name := range []string{"ash-p", "ash-s", "scale", "lts"} {
 		factor := map[string]float64{"ash-s": math.E, "scale": math.E}[name]
@@ -159,7 +160,7 @@ func TestKeepExtremes(t *testing.T) {
 	assert.Equal(t, []float64{0, 0, 8}, shaped(t, "ash-b", map[string]float64{"p": 100}, 1, 2, 5))
 }
 
-// Features of networks without a ReLU may add up to anything: no score is NaN.
+// Features of networks without a ReLU may have any sum: no score is NaN.
 func TestKeepNegativeFeatures(t *testing.T) {
 	head := identity(4)
 	z := []float32{0, 0, 0, 0, -1, -2, -3, -4, 1, -1, 0, 0, -5, 0, 0, 0, 1e-30, -1e30, 0, 0, -1e30, 3e38, -3e38, 1}
@@ -174,7 +175,8 @@ func TestKeepNegativeFeatures(t *testing.T) {
 	}
 }
 
-// Multiplying all features by a number multiplies what SCALE and ASH make of them, and LTS of a head without bias.
+// Multiplying all features by a factor multiplies the results of SCALE and ASH by it, and that of LTS for a head
+// without bias.
 func TestKeepIsHomogeneous(t *testing.T) {
 	for _, name := range []string{"ash-p", "ash-b", "ash-s", "scale", "lts"} {
 		a := shaped(t, name, nil, 1, 4, 0, 3, 2, 7, 7, 0.5)

@@ -7,8 +7,8 @@ import (
 )
 
 // klm is KL matching of Hendrycks et al. (Scaling Out-of-Distribution Detection for Real-World Settings, ICML 2022):
-// -min_k KL(p ‖ q_k), with q_k the mean of p over the in-distribution samples that the network takes for class k. A
-// class that no sample is taken for has no q_k. The score is at most 0 but for rounding.
+// -min_k KL(p ‖ q_k), with q_k the mean of p over the in-distribution samples predicted as class k. A class as which
+// no sample is predicted has no q_k. The score is at most 0, up to rounding.
 var klm = Kind{
 	Name: "klm", Doc: "-min over k of KL(p ‖ mean p of images taken for class k)",
 	Source: "Hendrycks et al., ICML 2022", FittedOn: ID,
@@ -19,8 +19,8 @@ var klm = Kind{
 
 type klmScore struct {
 	workers int
-	state   struct{ LogMean []float64 } // log q_k of the classes that samples are taken for, shape [such class, class]
-	means   *dense                      // to q_k from p: sum_j p_j log q_kj
+	state   struct{ LogMean []float64 } // log q_k of the classes predicted for some sample, shape [such class, class]
+	means   *dense                      // product of p with log q_k: sum_j p_j log q_kj
 }
 
 func (s *klmScore) State() any { return &s.state }
@@ -49,8 +49,8 @@ func (s *klmScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return s.Derive(head)
 }
 
-// logMeanOf returns a function that writes the logarithm of the mean of p over some samples to dst, shape [class]. It
-// is computed from log p, so that a class that is nowhere likely has a finite logarithm.
+// logMeanOf returns a function that writes the logarithm of the mean of p over the samples members to dst, shape
+// [class]. It is computed from log p, so that classes with tiny probabilities still have a finite logarithm.
 func logMeanOf(s Samples) func(dst []float64, members []int) {
 	var logits []float64
 	greatest, sum := make([]float64, s.Classes), make([]float64, s.Classes)
@@ -72,7 +72,7 @@ func logMeanOf(s Samples) func(dst []float64, members []int) {
 		for j := range dst {
 			dst[j] = greatest[j] + math.Log(sum[j]/float64(len(members)))
 		}
-		// Close to 0 the logarithm is that of 1 minus the others.
+		// Where the mean is close to 1, its logarithm is computed as that of 1 minus the others.
 		for j := range dst {
 			if dst[j] > -0.5 {
 				var others float64
@@ -87,7 +87,7 @@ func logMeanOf(s Samples) func(dst []float64, members []int) {
 	}
 }
 
-// Derive makes the product with log q_k.
+// Derive prepares the product with log q_k.
 func (s *klmScore) Derive(head Head) error {
 	rows := len(s.state.LogMean) / head.Classes
 	if rows == 0 || rows > head.Classes || rows*head.Classes != len(s.state.LogMean) {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// knn is the deep nearest neighbours score of Sun et al. (ICML 2022): -d², d the Euclidean distance of z/‖z‖ to its
-// K-th nearest neighbour among the normalised in-distribution features, of fewer than K to the farthest. Features that
-// are all zero stay so.
+// knn is the deep nearest neighbours score of Sun et al. (ICML 2022): -d², with d the Euclidean distance of z/‖z‖ to
+// its K-th nearest neighbour among the normalised in-distribution features, or to the farthest where there are fewer
+// than K. Features that are all zero are not normalised.
 var knn = Kind{
 	Name: "knn", Doc: "-(distance of z/‖z‖ to its K-th nearest ID neighbour)²", Source: "Sun et al., ICML 2022",
 	FittedOn: ID,
@@ -21,13 +21,13 @@ var knn = Kind{
 
 type knnScore struct {
 	k, workers int
-	state      struct{ Bank []float32 } // features as they are, shape [sample, feature]
+	state      struct{ Bank []float32 } // features before normalisation, shape [sample, feature]
 	bank       *bank
 }
 
 func (s *knnScore) State() any { return &s.state }
 
-// BlockSize is the block size that suits a bank best.
+// BlockSize returns the block size for which the bank is fastest.
 func (s *knnScore) BlockSize() int { return bankBlock }
 
 func (s *knnScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {
@@ -36,7 +36,7 @@ func (s *knnScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {
 	return err
 }
 
-// Derive lays out the bank.
+// Derive prepares the bank.
 func (s *knnScore) Derive(head Head) (err error) {
 	if err := checkBank(s.state.Bank, head.FeatureDim); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (s *knnScore) Derive(head Head) (err error) {
 	return err
 }
 
-// checkBank errors unless a restored bank has rows of dim features.
+// checkBank returns an error unless a restored bank consists of rows of dim features.
 func checkBank(rows []float32, dim int) error {
 	if len(rows) == 0 || len(rows)%dim != 0 {
 		return fmt.Errorf("expected a bank of rows of %d features, got %d values", dim, len(rows))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// unit is v over its length, which counts as 1e-12 at least.
+// unit returns v divided by its length, or by 1e-12 where the length is smaller.
 func unit(v []float64) []float64 {
 	out, size := make([]float64, len(v)), power(v, 2)
 	for d := range v {
@@ -45,12 +45,12 @@ func init() {
 	}
 }
 
-// Rows whose distances are equal in single precision are ordered by their distances in float64.
+// Rows whose distances are equal in float32 are ordered by their distances in float64.
 func TestBankOfNearRows(t *testing.T) {
 	p := realistic(3, 40, 300, 5)
 	for i := range p.fit.N {
 		for d := range 40 {
-			v := p.fit.Features[d] // every row is the first, off by an ulp or two in places
+			v := p.fit.Features[d] // every row is the first row with changes of one or two units in the last place
 			for range (i * (d + 3)) % 3 {
 				v = math.Nextafter32(v, 9)
 			}

@@ -13,10 +13,10 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// Literal re-implementations in float64, one sample and one weight at a time, straight from the definitions.
+// Literal re-implementations in float64, one sample and one weight at a time, directly from the definitions.
 
-// A literal is a method's score of sample i of q.test after fitting to q.fit, computed independently; NaN where
-// rounding decides. The methods' own test files add theirs.
+// A literal computes a method's score of sample i of q.test after fitting to q.fit, independently of the method's
+// code; NaN where rounding decides the score. The test files of single methods add their own literals.
 type literal func(params map[string]float64, q problem, i int) float64
 
 var literals = map[string]literal{
@@ -50,10 +50,10 @@ var literals = map[string]literal{
 	},
 }
 
-// learned is what a literal computes once of the samples to fit on, for all samples that are scored.
+// learned holds what a literal computes once from the fitted samples, for all scored samples.
 type learned struct {
 	params map[string]float64
-	fit    []float32 // whose address tells the samples apart; held, so that no others take it
+	fit    []float32 // its address identifies the samples; kept so that no other slice can get the address
 	value  any
 }
 
@@ -68,7 +68,7 @@ func learn[T any](name string, params map[string]float64, q problem, compute fun
 	return last.value.(T)
 }
 
-// clipped is ReAct's features of sample i.
+// clipped returns the features of sample i after ReAct.
 func clipped(percent float64, q problem, i int) []float64 {
 	t := learn("react", map[string]float64{"percentile": percent}, q, func() float64 {
 		return percentile(row(q.fit.Features, 0, len(q.fit.Features)), percent)
@@ -80,7 +80,7 @@ func clipped(percent float64, q problem, i int) []float64 {
 	return z
 }
 
-// diceMask tells which weights DICE keeps.
+// diceMask returns which weights DICE keeps.
 func diceMask(percent float64, q problem) []bool {
 	return learn("dice", map[string]float64{"p": percent}, q, func() []bool {
 		mean := make([]float64, q.fit.FeatureDim)
@@ -134,7 +134,7 @@ func affine(head posthoc.Head, z []float64, mask []bool) []float64 {
 	return out
 }
 
-// percentile is numpy's, by sorting.
+// percentile is numpy's percentile, by sorting.
 func percentile(values []float64, p float64) float64 {
 	s := slices.Sorted(slices.Values(values))
 	v := float64(len(s)-1) * (p / 100)
@@ -145,13 +145,13 @@ func percentile(values []float64, p float64) float64 {
 	return s[k] + (s[k+1]-s[k])*(v-float64(k))
 }
 
-// A problem is a head with samples to fit on and to score.
+// problem is a head with samples to fit on and samples to score.
 type problem struct {
 	head      posthoc.Head
 	fit, test posthoc.Samples
 }
 
-// drawProblem draws features on a coarse grid, so that thresholds meet ties and sums are exact in any order.
+// drawProblem draws features on a coarse grid, so that thresholds meet ties, and sums are exact in any order.
 func drawProblem(t *rapid.T) problem {
 	k, d := rapid.IntRange(1, 6).Draw(t, "classes"), rapid.IntRange(1, 9).Draw(t, "features")
 	weight := rapid.Map(rapid.IntRange(-16, 16), func(i int) float32 { return float32(i) / 8 })
@@ -167,7 +167,8 @@ func drawProblem(t *rapid.T) problem {
 	}
 	p := problem{
 		head: head,
-		fit:  draw("fit", 1<<rapid.IntRange(0, 4).Draw(t, "log2 fit")), // means of the grid are exact
+		// a power of two, so that means of grid values are exact
+		fit:  draw("fit", 1<<rapid.IntRange(0, 4).Draw(t, "log2 fit")),
 		test: draw("test", rapid.IntRange(1, 11).Draw(t, "test samples")),
 	}
 	p.fit.Labels = rapid.SliceOfN(rapid.IntRange(0, k-1), p.fit.N, p.fit.N).Draw(t, "labels")
@@ -186,8 +187,8 @@ func samplesOf(head posthoc.Head, z []float32) posthoc.Samples {
 	return s
 }
 
-// extrasOf makes up what any method of any parameters needs of samples, on the same coarse grid, of each sample by
-// itself.
+// extrasOf makes up the values that any method needs of samples, with any parameters, on the same coarse grid. The
+// values of a sample depend on that sample alone.
 func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 	out := map[string]posthoc.Extra{}
 	for _, name := range everyNeed() {
@@ -201,7 +202,7 @@ func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 			if err != nil {
 				panic(err)
 			}
-			e.Width = powers * s.FeatureDim // of each power the features, a little different
+			e.Width = powers * s.FeatureDim // for each power the features with small changes
 			from = make([]float32, s.N*e.Width)
 			for i := range from {
 				from[i] = s.Features[i/e.Width*s.FeatureDim+i%s.FeatureDim]
@@ -220,7 +221,8 @@ func extrasOf(s posthoc.Samples) map[string]posthoc.Extra {
 	return out
 }
 
-// everyNeed lists what all known methods need, at the defaults and at all values of their grids.
+// everyNeed lists the names of the values that known methods need, with their defaults and with all values of their
+// grids.
 var everyNeed = sync.OnceValue(func() []string {
 	var names []string
 	for _, k := range posthoc.Kinds() {
@@ -235,7 +237,7 @@ var everyNeed = sync.OnceValue(func() []string {
 				}
 			}
 			settings = more
-			if len(settings) > 500 { // enough for those that need something
+			if len(settings) > 500 { // enough for all methods that need something
 				break
 			}
 		}

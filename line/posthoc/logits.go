@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// always is Part of a kind without parameters.
+// always returns a Kind's Part function for a part without parameters.
 func always(p Part) func(map[string]float64, int) (Part, error) {
 	return func(map[string]float64, int) (Part, error) { return p, nil }
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// probabilities is the softmax of one sample's logits as it is written.
+// probabilities is the softmax of one sample's logits, computed by its definition.
 func probabilities(s posthoc.Samples, i int) []float64 {
 	p := row(s.Logits, i, s.Classes)
 	var sum float64
@@ -26,7 +26,7 @@ func probabilities(s posthoc.Samples, i int) []float64 {
 	return p
 }
 
-// complement is 1 - p[k] as the sum of the others.
+// complement is 1 - p[k], computed as the sum of the others.
 func complement(p []float64, k int) float64 {
 	var sum float64
 	for j, v := range p {
@@ -46,7 +46,7 @@ func init() {
 		return sum
 	}
 	literals["gradnorm"] = func(_ map[string]float64, q problem, i int) float64 {
-		// The gradient of -sum_j log softmax(W z + b)_j entry by entry.
+		// The gradient of -sum_j log softmax(W z + b)_j, computed entry by entry.
 		p, z := probabilities(q.test, i), row(q.test.Features, i, q.test.FeatureDim)
 		var norm float64
 		for k := range p {
@@ -98,10 +98,10 @@ func scoreOf(t *testing.T, name string, params map[string]float64, s posthoc.Sam
 	return dst[0]
 }
 
-// Where p is within rounding of 1 the scores still tell samples apart.
+// Scores still differ between samples whose p is 1 up to rounding.
 func TestSureSamples(t *testing.T) {
 	for _, gap := range []float32{30, 40, 200, 3000} {
-		rest := math.Exp(-float64(gap)) // of p, for the second of two classes
+		rest := math.Exp(-float64(gap)) // p of the second of two classes
 		assert.InEpsilon(t, -2*math.Exp(-0.1*float64(gap)), scoreOf(t, "gen", nil, logitsOnly(gap, 0)), 1e-6, "gap %v",
 			gap)
 		if rest > 0 {
@@ -120,7 +120,7 @@ func TestOneClass(t *testing.T) {
 	assert.Equal(t, 1.0, scoreOf(t, "msp", nil, logitsOnly(-7)))
 }
 
-// Equal logits of K classes have closed forms.
+// For equal logits of K classes the scores have closed forms.
 func TestManyEqualLogits(t *testing.T) {
 	const classes = 1000
 	s := logitsOnly(make([]float32, classes)...)
@@ -133,10 +133,10 @@ func TestManyEqualLogits(t *testing.T) {
 	assert.InDelta(t, 0, scoreOf(t, "gradnorm", nil, s), 1e-9)
 }
 
-// The entropy and GEN of random logits against 200 bits.
+// Entropy and GEN of random logits agree with a computation with 200 bits.
 func TestScoresAgainstManyBits(t *testing.T) {
 	p := realistic(10, 30, 1, 20)
-	exp := func(x float64) *big.Float { // by halving the argument and its series
+	exp := func(x float64) *big.Float { // by halving the argument and the power series
 		r := new(big.Float).SetPrec(200).SetFloat64(x / 1024)
 		sum, term := big.NewFloat(1).SetPrec(200), big.NewFloat(1).SetPrec(200)
 		for n := range 60 {

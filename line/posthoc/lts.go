@@ -1,8 +1,8 @@
 package posthoc
 
-// lts is LTS, logit scaling, of Djurisic, Liu and Nikolić (2024, arXiv 2409.01175): the energy of l (s1/s2)^2, with s1
-// the sum of relu(z) and s2 that of its k = n - round(n p/100) largest entries, at least one. Where s1 = s2, as for
-// features that are all zero, s1/s2 is 1.
+// lts is LTS, logit scaling, of Djurisic, Liu and Nikolić (2024, arXiv 2409.01175): the energy of l (s1/s2)², with s1
+// the sum of relu(z) and s2 the sum of its k = n - round(n p/100) largest entries, at least one. Where s1 = s2, for
+// example where all features are zero, s1/s2 is 1.
 var lts = Kind{
 	Name: "lts", Doc: "l times (s1/s2)^2, s2 the sum of the largest (100-p) % of relu(z); energy",
 	Source: "Djurisic, Liu and Nikolić, Machine Vision and Applications 2025",

@@ -7,10 +7,11 @@ import (
 )
 
 // mds is the Mahalanobis distance score of Lee et al. (NeurIPS 2018) on the penultimate layer: -min_k (z - mu_k)' S^+
-// (z - mu_k), mu_k the mean of the in-distribution features labelled k, S their covariance about those means, divided
-// by the number of samples. Eigenvalues of S of at most D epsilon times the largest count as zero in the pseudo-inverse
-// S^+, epsilon = 2^-52 and D the number of features, 64 at least. Classes without samples are left out. If no class has
-// two samples, S is the covariance about the mean of all; if all samples are the same, every score is 0.
+// (z - mu_k), with mu_k the mean of the in-distribution features labelled k, and S their covariance around those
+// means, divided by the number of samples. In the pseudo-inverse S^+, eigenvalues of S up to max(D, 64) epsilon times
+// the largest count as zero, with epsilon = 2^-52 and D the number of features. Classes without samples are left out.
+// If no class has two samples, S is the covariance around the mean of all; if all samples are equal, every score is
+// 0.
 var mds = mahalanobis("mds", "-min_k Mahalanobis distance² of z to class mean k, tied covariance",
 	"Lee et al., NeurIPS 2018", false, false)
 
@@ -40,7 +41,7 @@ type mahalanobisScore struct {
 	state               struct {
 		Centre, Whiten, Means      []float64 // of the classes, see gaussianState
 		GlobalCentre, GlobalWhiten []float64 // of all samples, nil unless relative
-		Classes                    int       // that have samples
+		Classes                    int       // number of classes that have samples
 	}
 	tied, global *gaussians
 }
@@ -81,7 +82,7 @@ func (s *mahalanobisScore) Fit(ctx context.Context, head Head, id Samples) error
 	return s.Derive(head)
 }
 
-// Derive lays out the Gaussians.
+// Derive prepares the Gaussians.
 func (s *mahalanobisScore) Derive(head Head) (err error) {
 	if s.state.Classes < 1 {
 		return fmt.Errorf("expected at least one class, got %d", s.state.Classes)
@@ -122,7 +123,7 @@ func (s *mahalanobisScore) Score() func(*Block, []float64) {
 				dst[i] += all[i]
 			}
 		}
-		if err != nil { // not of valid samples
+		if err != nil { // cannot happen for valid samples
 			for i := range dst {
 				dst[i] = math.NaN()
 			}

@@ -10,14 +10,14 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// memo keeps what a literal score needs of a problem's fitted samples for the next sample.
+// memo keeps what a literal score has computed from a problem's fitted samples, for the next sample.
 var memo = struct {
 	sync.Mutex
 	of     map[string]problem
 	values map[string]any
 }{of: map[string]problem{}, values: map[string]any{}}
 
-// once returns compute(), computed anew only for another problem than the last one of that name.
+// once returns compute(), which it calls only for another problem than the last one under that name.
 func once[T any](name string, q problem, compute func() T) T {
 	memo.Lock()
 	defer memo.Unlock()
@@ -31,7 +31,7 @@ func once[T any](name string, q problem, compute func() T) T {
 	return memo.values[name].(T)
 }
 
-// eigen are the eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns.
+// eigen returns the eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns.
 func eigen(a [][]float64) ([]float64, *mat.Dense) {
 	s := mat.NewSymDense(len(a), nil)
 	for i := range a {
@@ -48,7 +48,7 @@ func eigen(a [][]float64) ([]float64, *mat.Dense) {
 	return e.Values(nil), &vectors
 }
 
-// covarianceOf is the mean of the outer products of the rows, which are centred already.
+// covarianceOf is the mean of the outer products of rows that are already centred.
 func covarianceOf(rows [][]float64) [][]float64 {
 	out := make([][]float64, len(rows[0]))
 	for i := range out {
@@ -64,8 +64,8 @@ func covarianceOf(rows [][]float64) [][]float64 {
 	return out
 }
 
-// pseudoInverse leaves out eigenvalues of at most n 2^-52 of the largest, of n = 64 at least. It is nil where one that
-// is kept is nearly as small.
+// pseudoInverse leaves out eigenvalues of at most max(n, 64) 2^-52 times the largest. It is nil where a kept
+// eigenvalue is nearly as small.
 func pseudoInverse(a [][]float64) [][]float64 {
 	values, vectors := eigen(a)
 	n := len(a)
@@ -182,10 +182,11 @@ func init() {
 	}
 }
 
-// Two classes of unit variance along one axis: distances by hand.
+// TestMahalanobisByHand: two classes of unit variance along one axis, with distances computed by hand.
 func TestMahalanobisByHand(t *testing.T) {
 	p := oddProblems()["one class"]
-	z := []float32{0, 0, 0, 2, 0, 0, 10, 0, 0, 12, 0, 0} // variance 1 about 1 and about 11, 26 about 6
+	// variance 1 around each class mean, 1 and 11; variance 26 around the common mean 6
+	z := []float32{0, 0, 0, 2, 0, 0, 10, 0, 0, 12, 0, 0}
 	p.fit = samplesOf(p.head, z)
 	p.fit.Labels = []int{0, 0, 0, 0}
 	p.test = samplesOf(p.head, []float32{6, 5, 0, 9, 0, 7})

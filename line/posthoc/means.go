@@ -6,12 +6,13 @@ import (
 	"slices"
 )
 
-// tiny is the smallest norm that features are divided by, as in PyTorch's normalize.
+// tiny is the smallest norm by which features are divided, as in PyTorch's normalize.
 const tiny = 1e-12
 
-// classMeans returns the mean features of the samples of each class, shape [class, feature], and how many there are of
-// each, shape [class]. classOf has shape [sample]; samples of class -1 are left out, and the mean of a class without
-// samples is zero. Workers share the features, not the samples, so that each sum runs over the samples in their order.
+// classMeans returns the mean features of the samples of each class, shape [class, feature], and the number of
+// samples of each class, shape [class]. classOf has shape [sample]; samples of class -1 are left out, and the mean of
+// a class without samples is zero. Workers divide the features, not the samples, so that each sum is taken in the
+// order of the samples.
 func classMeans(ctx context.Context, s Samples, classOf []int, workers int) (means []float64, counts []int, err error) {
 	means, counts = make([]float64, s.Classes*s.FeatureDim), make([]int, s.Classes)
 	for _, c := range classOf {
@@ -42,8 +43,8 @@ func classMeans(ctx context.Context, s Samples, classOf []int, workers int) (mea
 	return means, counts, err
 }
 
-// predictedMeans returns the mean features of the samples predicted as each class, shape [class, feature]. A class that
-// none is predicted as has the mean of all samples.
+// predictedMeans returns the mean features of the samples predicted as each class, shape [class, feature]. A class as
+// which no sample is predicted has the mean of all samples.
 func predictedMeans(ctx context.Context, s Samples, workers int) ([]float64, error) {
 	means, counts, err := classMeans(ctx, s, s.Predictions(), workers)
 	if err != nil || !slices.Contains(counts, 0) {
@@ -61,7 +62,7 @@ func predictedMeans(ctx context.Context, s Samples, workers int) ([]float64, err
 	return means, nil
 }
 
-// checkLabels errors unless some of the samples have labels.
+// checkLabels returns an error unless some samples have labels.
 func checkLabels(s Samples) error {
 	for _, label := range s.Labels {
 		if label >= 0 {
@@ -71,7 +72,7 @@ func checkLabels(s Samples) error {
 	return fmt.Errorf("expected labelled in-distribution samples, got %d without a label", s.N)
 }
 
-// checkLength errors unless a value of a restored state has the length that the head asks for.
+// checkLength returns an error unless a value of a restored state has the length that fits the head.
 func checkLength(what string, got, want int) error {
 	if got != want {
 		return fmt.Errorf("expected %s of %d values, got %d", what, want, got)

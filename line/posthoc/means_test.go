@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// meanOf is the mean of those rows that are chosen, nil for none.
+// meanOf is the mean of the chosen rows, nil if none is chosen.
 func meanOf(s posthoc.Samples, chosen func(i int) bool) []float64 {
 	sum, n := make([]float64, s.FeatureDim), 0.0
 	for i := range s.N {
@@ -34,7 +34,7 @@ func meanOf(s posthoc.Samples, chosen func(i int) bool) []float64 {
 
 func everyone(int) bool { return true }
 
-// predicted is the class of the first of the largest logits.
+// predicted is the class of the largest logit, the first one at a tie.
 func predicted(s posthoc.Samples, i int) int {
 	best := 0
 	for k, l := range row(s.Logits, i, s.Classes) {
@@ -53,7 +53,7 @@ func minus(a, b []float64) []float64 {
 	return out
 }
 
-// power is the sum of |v|^p to the power 1/p, and 1e-12 at least.
+// power is the sum of |v|^p to the power 1/p, and at least 1e-12.
 func power(v []float64, p float64) float64 {
 	var sum float64
 	for _, x := range v {
@@ -70,7 +70,7 @@ func inner(a, b []float64) float64 {
 	return sum
 }
 
-// oddProblems are those at the edge of what a method can be fitted on, by name.
+// oddProblems are edge cases of what a method can be fitted on, by name.
 func oddProblems() map[string]problem {
 	out := map[string]problem{}
 	make2 := func(classes, dim int, weight func(k, d int) float32, fit, test [][]float32) problem {
@@ -111,7 +111,7 @@ func oddProblems() map[string]problem {
 	return out
 }
 
-// Every method gives a number for whatever samples are valid, and the one that its definition gives.
+// TestOddProblems: every method gives finite scores for any valid samples, and those that its definition gives.
 func TestOddProblems(t *testing.T) {
 	for problemName, p := range oddProblems() {
 		for _, name := range posthoc.Names() {
@@ -136,7 +136,7 @@ func TestOddProblems(t *testing.T) {
 	}
 }
 
-// One sample a class, as many classes as ImageNet has.
+// TestThousandClasses: one sample for each class, with as many classes as ImageNet has.
 func TestThousandClasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the literal scores take seconds")

@@ -7,34 +7,34 @@ import (
 	"strings"
 )
 
-// Method is a post-hoc detector. After Fit it may score from several goroutines at once.
+// Method is a post-hoc detector. After Fit, several goroutines may score at once.
 type Method interface {
 	// Name is the method's name as New takes it.
 	Name() string
-	// Params returns the settings that the scores depend on, for the record: the caller's to keep.
+	// Params returns the settings that the scores depend on, for reports. The caller may change the map.
 	Params() map[string]any
-	// Fit learns what the method needs from in-distribution samples and the network's final layer, replacing what an
-	// earlier Fit learned; head and id are not kept. It does nothing for methods that need none. It errors for
-	// invalid arguments, and with ctx's error once ctx is done.
+	// Fit learns what the method needs from in-distribution samples and the network's final layer. It replaces what
+	// an earlier Fit learned, and keeps neither head nor id. For methods that need no fitting it does nothing. Errors
+	// are those for invalid arguments, and that of ctx.
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Score writes one score for each sample to dst, shape [sample], higher = more in-distribution. It errors for
-	// invalid samples, a dst of another length than s.N, samples of other shape than the fitted ones, with
-	// ErrNotFitted before a needed Fit, and with ctx's error once ctx is done; dst is then undefined.
+	// Score writes one score for each sample to dst, shape [sample], higher = more in-distribution. It is an error if
+	// samples are invalid, dst has another length than s.N, samples have another shape than the fitted ones, a needed
+	// Fit is missing (wrapping ErrNotFitted), or ctx ends; dst is then undefined.
 	Score(ctx context.Context, s Samples, dst []float64) error
 }
 
-// ErrNotFitted is what Score wraps if Fit is needed and has not succeeded.
+// ErrNotFitted is wrapped by the error of Score if Fit is needed and has not succeeded.
 var ErrNotFitted = errors.New("not fitted")
 
-// Options sets up a method. The zero value is its default.
+// Options sets up a method.
 type Options struct {
-	// Params sets parameters by name, see Parameters; those that are missing take their default.
+	// Params sets parameters by name, see [Parameters]; missing ones take their defaults.
 	Params map[string]float64
 	// Workers is the number of goroutines that fit and score; 0 means GOMAXPROCS. It does not change any score.
 	Workers int
 }
 
-// oneOf says which names an error message expects.
+// oneOf lists the names that an error message expects.
 func oneOf(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -42,7 +42,7 @@ func oneOf(names []string) string {
 	return "one of " + strings.Join(names, ", ")
 }
 
-// base holds what all methods made of parts share: name, settings by name, and number of goroutines.
+// base holds what all methods made of parts have: name, settings by name, and the number of goroutines.
 type base struct {
 	name    string
 	params  map[string]float64
@@ -86,7 +86,7 @@ func (b *base) checkFit(head Head, id Samples) error {
 	return b.checkShape(id, head.Classes, head.FeatureDim)
 }
 
-// checkShape errors if the samples do not fit a head of that shape.
+// checkShape returns an error if the samples do not fit a head of that shape.
 func (b *base) checkShape(s Samples, classes, features int) error {
 	if s.FeatureDim != features || s.Classes != classes {
 		return b.errorf("samples of %d features and %d classes for a head of %d features and %d classes",

@@ -11,14 +11,15 @@ import (
 )
 
 // nac is NAC-UE, neuron activation coverage, of Liu et al. (ICLR 2024), on the penultimate layer. A neuron's state is
-// sigmoid(alpha z_i g_i), g the gradient in z of the cross-entropy between the uniform distribution u and the softmax
-// p, which is W'(p - u) for a linear head. The range of states is cut into bins as in the authors' code, wide at its
-// ends and narrow at 1/2. How far a bin is covered is the number of in-distribution samples in it over o for each 1,000
-// samples, at most 1; the score is the mean over neurons of the coverage of the sample's bins, in [0, 1].
+// sigmoid(alpha z_i g_i), with g the gradient in z of the cross-entropy between the uniform distribution u and the
+// softmax p, which is W'(p - u) for a linear head. The range of states is divided into bins as in the authors' code,
+// wide at its ends and narrow around 1/2. The coverage of a bin is the number of in-distribution samples in it
+// divided by o for each 1,000 fitted samples, at most 1. The score is the mean over neurons of the coverage of the
+// bin with the neuron's state, in [0, 1].
 //
-// The authors fit 1,000 samples and count o of them: the same density for any number of samples is what o means here.
-// Their settings o, m and alpha of this layer are 50, 50, 100 (CIFAR-10), 50, 50, 50 (CIFAR-100) and 10, 50, 3000
-// (ImageNet).
+// The authors fit 1,000 samples and divide by o. Here o is scaled with the number of samples, so that it stands for
+// the same density. Their settings o, m and alpha for this layer are 50, 50, 100 (CIFAR-10), 50, 50, 50 (CIFAR-100)
+// and 10, 50, 3000 (ImageNet).
 var nac = Kind{
 	Name: "nac", Doc: "mean over neurons of how densely ID samples cover sigmoid(alpha z W'(p-u))",
 	Source: "Liu et al., ICLR 2024", FittedOn: ID,
@@ -38,22 +39,22 @@ var nac = Kind{
 
 type nacScore struct {
 	o, alpha float64
-	limits   []float64 // of bins, ascending
+	limits   []float64 // limits of the bins, ascending
 	workers  int
 	state    struct {
-		Counts  []int32 // samples, shape [feature, bin]
+		Counts  []int32 // numbers of samples, shape [feature, bin]
 		Samples int
 	}
-	covered  []float64      // samples that count in a bin, shape [feature, bin]
-	full     float64        // number of samples that covers a bin fully
+	covered  []float64      // number of samples, at most full, in each bin, shape [feature, bin]
+	full     float64        // number of samples from which a bin is fully covered
 	backward *linalg.Matrix // W', from p - u to g
-	least    float64        // size of a gradient that is not rounding alone
+	least    float64        // smallest gradient that is not rounding alone
 }
 
 func (s *nacScore) State() any { return &s.state }
 
-// nacLimits are the limits of bins between 0 and 1.2: log_1000 of equally spaced numbers from 1 to sqrt(1000), and the
-// same mirrored at 1/2, with 1 raised to 1.01.
+// nacLimits returns the limits of bins between 0 and 1.2: log_1000 of equally spaced numbers from 1 to sqrt(1000),
+// and the same numbers mirrored at 1/2, with 1 replaced by 1.01.
 func nacLimits(m int) []float64 {
 	half := m / 2
 	limits := make([]float64, 2*half)
@@ -66,7 +67,7 @@ func nacLimits(m int) []float64 {
 	return limits
 }
 
-// bin returns which bin a state in [0, 1] lies in: those limits that are not above it end before the bin.
+// bin returns the bin of a state in [0, 1]: the last one whose lower limit is not above the state.
 func (s *nacScore) bin(state float64) int {
 	return sort.Search(len(s.limits), func(i int) bool { return s.limits[i] > state }) - 1
 }
@@ -103,7 +104,7 @@ func (s *nacScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return s.Derive(head)
 }
 
-// Derive derives from counts how many cover.
+// Derive computes the coverage from the counts.
 func (s *nacScore) Derive(head Head) error {
 	if err := checkLength("counts", len(s.state.Counts), head.FeatureDim*s.bins()); err != nil {
 		return err
@@ -132,8 +133,9 @@ func (s *nacScore) setBackward(head Head) {
 	s.backward = linalg.NewMatrix(transposed, head.FeatureDim, head.Classes)
 }
 
-// states returns a function that computes the states of a block's neurons, shape [sample, feature], for one goroutine.
-// What rounding leaves of a gradient of 0 counts as 0, so that the state is at the limit 1/2 and not to one side of it.
+// states returns a function, for one goroutine, that computes the states of a block's neurons, shape [sample,
+// feature]. A gradient that differs from 0 by rounding alone counts as 0, so that the state is exactly 1/2, which is
+// a limit of bins.
 func (s *nacScore) states() func(*Block) []float64 {
 	var p, g []float64
 	return func(b *Block) []float64 {
@@ -149,7 +151,7 @@ func (s *nacScore) states() func(*Block) []float64 {
 		}
 		g := g[:b.N*b.FeatureDim]
 		if err := s.backward.MulTransposed(context.Background(), g, p[:b.N*b.Classes], b.N, 1); err != nil {
-			panic(err) // of slices made here
+			panic(err) // cannot fail, since the slices are made here
 		}
 		for i, z := range b.Features() {
 			if math.Abs(g[i]) < s.least {

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// nacStates are sigmoid(alpha z dKL/dz) of one sample, with the gradient of -1/K sum log p by the chain rule over all
-// logits.
+// nacStates returns sigmoid(alpha z dKL/dz) of one sample, with the gradient of -1/K sum log p computed by the chain
+// rule over all logits.
 func nacStates(alpha float64, head posthoc.Head, z, l []float64) []float64 {
 	out, whole := make([]float64, len(z)), stableLSE(l)
 	for k, v := range l { // d(-1/K sum_j log p_j)/dl_k = -1/K sum_j ([j = k] - p_k) = -1/K + p_k
@@ -34,7 +34,7 @@ func nacStates(alpha float64, head posthoc.Head, z, l []float64) []float64 {
 
 func init() {
 	literals["nac"] = func(params map[string]float64, q problem, i int) float64 {
-		// Both halves of the limits as the authors write them, for an even number.
+		// Both halves of the limits, as the authors write them for an even number.
 		m := int(params["m"])
 		var limits []float64
 		for j := range m/2 - 1 {
@@ -73,7 +73,7 @@ func init() {
 	}
 }
 
-// Fitted samples lie in bins that they cover.
+// Fitted samples lie in bins that are covered.
 func TestNacSaturates(t *testing.T) {
 	p := realistic(4, 30, 1000, 50)
 	params := map[string]float64{"o": 1e-3, "alpha": 1e9, "m": 4}

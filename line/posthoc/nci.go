@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// nci is the neural collapse inspired score of Liu and Qin (CVPR 2025): the proximity of features to the weights of the
-// predicted class c, and their norm: <w_c, z - mu> / ‖z - mu‖ + a ‖z‖_1, mu the mean of the in-distribution features. A
-// ‖z - mu‖ below 1e-12 counts as 1e-12.
+// nci is the neural collapse inspired score of Liu and Qin (CVPR 2025): how near features are to the weights of the
+// predicted class c, plus the norm of the features: <w_c, z - mu> / ‖z - mu‖ + a ‖z‖_1, with mu the mean of the
+// in-distribution features. A ‖z - mu‖ below 1e-12 counts as 1e-12.
 var nci = Kind{
 	Name: "nci", Doc: "<w_c, z-mean z> / ‖z-mean z‖ + a ‖z‖_1", Source: "Liu and Qin, CVPR 2025", FittedOn: ID,
 	Params: []Parameter{{
@@ -35,7 +35,7 @@ func (s *nciScore) Fit(ctx context.Context, head Head, id Samples) (err error) {
 	return s.Derive(head)
 }
 
-// Derive keeps the weights.
+// Derive keeps the head's weights.
 func (s *nciScore) Derive(head Head) error {
 	s.weight = slices.Clone(head.Weight)
 	return checkLength("mean features", len(s.state.Mean), head.FeatureDim)

@@ -9,11 +9,11 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// neco is NECO of Ben Ammar et al. (ICLR 2024), as its authors' code has it: ‖P s‖ / ‖s‖, where s are features
-// standardised to mean 0 and variance 1 over the in-distribution samples and P is the projection on the principal
-// components of those, dim of them. For transformers the authors multiply by the maximum logit. Features that are
-// constant keep their variance of 0 and are centred alone. Components of variances that equal each other but for
-// rounding stand on one side together, not that of P. A ‖s‖ below 1e-12 counts as 1e-12.
+// neco is NECO of Ben Ammar et al. (ICLR 2024), as in its authors' code: ‖P s‖ / ‖s‖, where s are the features
+// standardised to mean 0 and variance 1 over the in-distribution samples, and P is the projection on the first dim
+// principal components of the standardised samples. For transformers the authors multiply by the maximum logit.
+// Constant features are only centred. Components whose variances differ by rounding alone are not separated: they are
+// all left out of P. A ‖s‖ below 1e-12 counts as 1e-12.
 var neco = Kind{
 	Name: "neco", Doc: "‖P s‖ / ‖s‖, s standardised z, P on its principal components",
 	Source: "Ben Ammar et al., ICLR 2024", FittedOn: ID,
@@ -36,7 +36,7 @@ type necoScore struct {
 		Basis           []float64 // shape [component, feature]
 	}
 	basis *linalg.Matrix
-	count int // of components
+	count int // number of components
 }
 
 func (s *necoScore) State() any { return &s.state }
@@ -97,7 +97,7 @@ func (s *necoScore) standardise(x []float64) {
 	}
 }
 
-// Derive lays out the basis.
+// Derive prepares the basis.
 func (s *necoScore) Derive(head Head) error {
 	if len(s.state.Mean) != head.FeatureDim || len(s.state.Deviation) != head.FeatureDim ||
 		len(s.state.Basis)%head.FeatureDim != 0 {
@@ -125,7 +125,7 @@ func (s *necoScore) Score() func(*Block, []float64) {
 			if s.byLogit {
 				dst[i] *= slices.Max(b.LogitsOf(i))
 			}
-			if err != nil { // not of valid samples
+			if err != nil { // cannot happen for valid samples
 				dst[i] = math.NaN()
 			}
 		}

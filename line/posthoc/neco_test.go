@@ -64,7 +64,7 @@ func init() {
 	}
 }
 
-// With all components nothing is left out.
+// With all components the projection changes nothing.
 func TestNecoOfAllComponents(t *testing.T) {
 	p := realistic(3, 20, 60, 9)
 	for _, v := range fitAndScore(t, newMethod(t, "neco", optionsOf(map[string]float64{"dim": 20})), p) {

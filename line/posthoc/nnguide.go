@@ -6,8 +6,8 @@ import (
 )
 
 // nnguide is NNGuide of Park et al. (ICCV 2023): the energy LSE(l) times the mean of the K largest <z/‖z‖, E_j
-// z_j/‖z_j‖>, z_j and E_j the features and the energy of in-distribution sample j; of fewer than K samples the mean of
-// all. Features that are all zero have product 0.
+// z_j/‖z_j‖>, with z_j and E_j the features and the energy of in-distribution sample j. With fewer than K samples it
+// is the mean over all. Features that are all zero have product 0.
 var nnguide = Kind{
 	Name: "nnguide", Doc: "mean of the K largest <z/‖z‖, z_j/‖z_j‖ E_j> over ID samples, times energy",
 	Source: "Park et al., ICCV 2023", FittedOn: ID,
@@ -23,7 +23,7 @@ var nnguide = Kind{
 type nnguideScore struct {
 	k, workers int
 	state      struct {
-		Bank   []float32 // features as they are, shape [sample, feature]
+		Bank   []float32 // features before normalisation, shape [sample, feature]
 		Energy []float64 // shape [sample]
 	}
 	bank *bank
@@ -31,7 +31,7 @@ type nnguideScore struct {
 
 func (s *nnguideScore) State() any { return &s.state }
 
-// BlockSize is the block size that suits a bank best.
+// BlockSize returns the block size for which the bank is fastest.
 func (s *nnguideScore) BlockSize() int { return bankBlock }
 
 func (s *nnguideScore) Fit(ctx context.Context, _ Head, id Samples) (err error) {
@@ -47,7 +47,7 @@ func (s *nnguideScore) setBank(ctx context.Context, dim int) (err error) {
 	return err
 }
 
-// Derive lays out the bank.
+// Derive prepares the bank.
 func (s *nnguideScore) Derive(head Head) error {
 	if err := checkBank(s.state.Bank, head.FeatureDim); err != nil {
 		return err

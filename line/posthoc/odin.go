@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// odin is ODIN of Liang et al. (ICLR 2018): max_k softmax(l'/T)_k, with l' the logits of the image stepped by eps along
-// the sign of the gradient of log softmax(l/T)_c with respect to the pixels, c the prediction. eps is in units of
-// pixels in [0, 1].
+// odin is ODIN of Liang et al. (ICLR 2018): max_k softmax(l'/T)_k, with l' the logits of the image changed by eps
+// along the sign of the gradient of log softmax(l/T)_c with respect to the pixels, c being the prediction. eps is in
+// units of pixels in [0, 1].
 var odin = Kind{
 	Name: "odin", Doc: "max softmax(l'/T) of the image stepped along its input gradient",
 	Source: "Liang et al., ICLR 2018",
@@ -29,9 +29,9 @@ var odin = Kind{
 	},
 }
 
-// rankFeat is RankFeat of Song et al. (NeurIPS 2022): the energy of the logits that the last feature map gives once its
-// first singular pair has been taken from it. The paper's fusion with the same of the block before is left out: it
-// needs names for a network's blocks.
+// rankFeat is RankFeat of Song et al. (NeurIPS 2022): the energy of the logits that result from the last feature map
+// after its first singular pair has been subtracted. The paper's fusion with the block before is not implemented,
+// since it needs names of a network's blocks.
 var rankFeat = Kind{
 	Name: "rankfeat", Doc: "energy of the last feature map without its first singular pair",
 	Source: "Song et al., NeurIPS 2022",
@@ -43,14 +43,14 @@ var rankFeat = Kind{
 	},
 }
 
-// ofExtra is a score of further values of each sample alone.
+// ofExtra is a scorer that depends only on further values of each sample.
 type ofExtra struct {
 	unfitted
 	name  string
 	score func(values []float64) float64
 }
 
-// Needs names the values.
+// Needs returns the name of these values.
 func (s *ofExtra) Needs() []string { return []string{s.name} }
 
 func (s *ofExtra) Score() func(*Block, []float64) {

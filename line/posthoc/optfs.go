@@ -9,10 +9,10 @@ import (
 )
 
 // optFS is OptFS of Zhao et al. (Towards Optimal Feature-Shaping Methods, ICLR 2024): <w_c, theta(z) z>, with c the
-// class of the largest logit, w_c its weights and theta a function that is constant on each of 100 bins of equal width
-// between the 0.1 and the 99.9 % quantile of all in-distribution features, and 0 outside. Its value on a bin is the
-// mean over the samples of the sum of w_ci z_i over the features in that bin, all values together scaled to the
-// Euclidean length 1000 as the authors' code has it. Bins include their lower end. Where both quantiles are equal, or
+// class of the largest logit, w_c its weights, and theta a function that is constant on each of 100 bins of equal
+// width between the 0.1 and the 99.9 % quantile of all in-distribution features, and 0 outside. Its value on a bin is
+// the mean over the samples of the sum of w_ci z_i over the features in that bin. The 100 values are scaled to the
+// Euclidean length 1000, as in the authors' code. Bins include their lower end. Where both quantiles are equal, or
 // all values 0, the score is 0.
 var optFS = Kind{
 	Name: "optfs", Doc: "<w_c, theta(z) z>, theta by bin of z the mean contribution w_c z of ID",
@@ -75,7 +75,7 @@ func (s *optFSScore) Fit(ctx context.Context, head Head, id Samples) (err error)
 	return s.Derive(head)
 }
 
-// Derive checks the number of bins and keeps the weights.
+// Derive checks the number of bins and keeps the head's weights.
 func (s *optFSScore) Derive(head Head) error {
 	if len(s.state.Theta) != optFSBins {
 		return fmt.Errorf("expected %d bins, got %d", optFSBins, len(s.state.Theta))
@@ -99,8 +99,8 @@ func (s *optFSScore) Score() func(*Block, []float64) {
 	})
 }
 
-// binsOf returns a function that tells in which of n bins of equal width over [low, high) a value lies, -1 for none.
-// Bin b begins at low + b (high - low)/n.
+// binsOf returns a function that returns the bin of a value, among n bins of equal width over [low, high), or -1
+// outside of them. Bin b begins at low + b (high - low)/n.
 func binsOf(low, high float64, n int) func(v float64) int {
 	width := (high - low) / float64(n)
 	return func(v float64) int {
@@ -108,7 +108,7 @@ func binsOf(low, high float64, n int) func(v float64) int {
 			return -1
 		}
 		b := min(int((v-low)/width), n-1)
-		// The quotient is rounded; the bins' ends decide.
+		// The quotient is rounded, so that it is corrected by the bins' ends.
 		if b > 0 && v < low+float64(float64(b)*width) {
 			b--
 		} else if b < n-1 && v >= low+float64(float64(b+1)*width) {

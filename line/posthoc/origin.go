@@ -6,13 +6,14 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// origin returns u = -W^+ b, shape [feature]: the shortest features among those whose logits are nearest to zero.
-// Singular values of W of at most max(K, D) epsilon times the largest count as zero.
+// origin returns u = -W^+ b, shape [feature]: of the features whose logits are nearest to zero, those with the
+// smallest norm. Singular values of W up to max(K, D) epsilon times the largest count as zero.
 func origin(h Head) ([]float64, error) {
 	w, b := mat.NewDense(h.Classes, h.FeatureDim, widen(h.Weight)), mat.NewVecDense(h.Classes, widen(h.Bias))
 	b.ScaleVec(-1, b)
 	u := mat.NewVecDense(h.FeatureDim, nil)
-	// condition numbers up to which no singular value is near the cut-off, and solving loses no more than it must
+	// largest condition number for which no singular value is near that cut-off, and the faster solution is as
+	// accurate
 	const well = 1e8
 	if h.Classes <= h.FeatureDim {
 		var lq mat.LQ

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// forEachBlock splits [0, n) into blocks of at most size and runs them on goroutines, each of which calls start once
-// for a function of its own, to own scratch memory, and then that function for block after block.
-// It stops between blocks once ctx is done and returns ctx's error.
+// forEachBlock splits [0, n) into blocks of at most size elements and processes them on several goroutines. Each
+// goroutine calls start once, for a function that may own scratch memory, and then calls that function for block
+// after block. When ctx ends it stops between blocks and returns ctx's error.
 func forEachBlock(ctx context.Context, n, size, workers int, start func() func(lo, hi int)) error {
 	blocks := (n + size - 1) / size
 	var next atomic.Int64

@@ -29,7 +29,8 @@ func fitAndScore(t require.TestingT, m posthoc.Method, p problem) []float64 {
 	return dst
 }
 
-// tolerance is how far a score may lie from the literal one, relative to it or to 1.
+// tolerance is the largest difference of a score from the literal one, relative to the score or to 1 if that is
+// larger.
 var tolerance = map[string]float64{}
 
 func within(name string) float64 {
@@ -90,7 +91,7 @@ func realistic(classes, features, fit, test int) problem {
 	p := problem{head, samplesOf(head, relu(fit*features)), samplesOf(head, relu(test*features))}
 	p.fit.Labels = p.fit.Predictions()
 	for i := range p.fit.Labels {
-		if i%7 == 3 { // the classifier errs
+		if i%7 == 3 { // make the classifier err
 			p.fit.Labels[i] = i % classes
 		}
 	}
@@ -115,7 +116,7 @@ func TestAgainstLiteralRealistic(t *testing.T) {
 	}
 }
 
-// The same bits for any number of workers, and for samples scored one by one.
+// TestSameBits: scores have the same bits for any number of workers, and for samples scored one by one.
 func TestSameBits(t *testing.T) {
 	p := realistic(7, 131, 203, 67)
 	for _, name := range posthoc.Names() {
@@ -135,7 +136,7 @@ func TestSameBits(t *testing.T) {
 	}
 }
 
-// Fit must keep nothing that its caller may change, and a second Fit must forget the first.
+// TestFitOwnsWhatItLearned: Fit keeps nothing that its caller may change, and a second Fit forgets the first.
 func TestFitOwnsWhatItLearned(t *testing.T) {
 	for _, name := range posthoc.Names() {
 		p, other := realistic(4, 20, 50, 9), realistic(4, 20, 30, 9)
@@ -155,7 +156,7 @@ func TestFitOwnsWhatItLearned(t *testing.T) {
 	}
 }
 
-// Logits far outside the range of exp.
+// TestLargeLogits: logits far outside the range of exp give finite scores.
 func TestLargeLogits(t *testing.T) {
 	s := posthoc.Samples{N: 2, FeatureDim: 1, Classes: 2, Features: []float32{0, 0},
 		Logits: []float32{2000, 1999, -3000, -3000}}
@@ -170,7 +171,7 @@ func TestLargeLogits(t *testing.T) {
 	}
 }
 
-// Clipping at the largest feature changes nothing, which leaves energy.
+// TestReactAt100IsEnergy: clipping at the largest feature changes nothing, so that the score is the energy.
 func TestReactAt100IsEnergy(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	p.test = p.fit

@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// extraRow is what sample i of a set has under a name, in float64.
+// extraRow returns the value with that name of sample i, in float64.
 func extraRow(s posthoc.Samples, name string, i int) []float64 {
 	e := s.Extra[name]
 	return row(e.Values, i, e.Width)
@@ -58,7 +58,7 @@ func init() {
 	tolerance["adascale-a"], tolerance["adascale-l"] = 1e-11, 1e-11
 }
 
-// literalAdascale is s1/s2 of sample i, 1 where they are equal.
+// literalAdascale returns s1/s2 of sample i, 1 where both are equal.
 func literalAdascale(p map[string]float64, q problem, i int) float64 {
 	name := fmt.Sprintf("perturbed.features(o=%v,eps=%v)", p["o"], p["eps"])
 	ranks := func(z []float64) []int { // rank of each feature, 0 for the largest
@@ -122,7 +122,7 @@ func TestWhatIsNeededIsAskedFor(t *testing.T) {
 	require.Equal(t, []string{"map.std"}, m.(posthoc.Needing).Needs())
 }
 
-// A clip behind another pooling is fitted to what the pooling makes, in whatever order they are named.
+// A clip together with another pooling is fitted to the pooling's result, in whatever order they are named.
 func TestPoolingComesFirst(t *testing.T) {
 	p := realistic(3, 8, 20, 5)
 	deep := p

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// ras is RAS, ranked activation shift, of Guglielmo and Masana (ECCV 2026, arXiv 2604.08572): the smallest feature of a
-// sample is replaced by the mean over the in-distribution samples of their smallest feature, the next by the mean of
-// their second smallest, and so on; the score is the energy. It has no parameters. Of equal features the one of the
-// lower index ranks lower.
+// ras is RAS, ranked activation shift, of Guglielmo and Masana (ECCV 2026, arXiv 2604.08572): the smallest feature of
+// a sample is replaced by the mean over the in-distribution samples of their smallest feature, the next by the mean
+// of their second smallest, and so on. The score is the energy. It has no parameters. Ties are ranked by ascending
+// index.
 var ras = Kind{
 	Name: "ras", Doc: "each feature replaced by the mean ID feature of its rank in the sample; energy",
 	Source: "Guglielmo and Masana, ECCV 2026", FittedOn: ID,

@@ -8,9 +8,9 @@ import (
 	"github.com/line-ood/goline/internal/linalg"
 )
 
-// relation is the neural relation graph score of Kim et al. (NeurIPS 2023): the sum, over the in-distribution samples
-// j, of the similarities r_j = max(0, cos(z, z_j)) <p, p_j> that exceed a threshold, each to a power. p is the softmax
-// of the logits. Features that are all zero have cosine 0.
+// relation is the neural relation graph score of Kim et al. (NeurIPS 2023): the sum over the in-distribution samples
+// j of the similarities r_j = max(0, cos(z, z_j)) <p, p_j> that exceed a threshold, each raised to a power. p is the
+// softmax of the logits. Features that are all zero have cosine 0.
 var relation = Kind{
 	Name: "relation", Doc: "sum over ID samples of max(0, cos(z,z_j))<p,p_j> where it exceeds .03",
 	Source: "Kim et al., NeurIPS 2023", FittedOn: ID,
@@ -28,7 +28,7 @@ type relationScore struct {
 	threshold, pow float64
 	workers        int
 	state          struct {
-		Bank   []float32 // features as they are, shape [sample, feature]
+		Bank   []float32 // features before normalisation, shape [sample, feature]
 		Logits []float32 // shape [sample, class]
 	}
 	rows    unitRows
@@ -39,7 +39,7 @@ type relationScore struct {
 
 func (s *relationScore) State() any { return &s.state }
 
-// BlockSize is the block size that suits a bank best.
+// BlockSize returns the block size for which the bank is fastest.
 func (s *relationScore) BlockSize() int { return bankBlock }
 
 func (s *relationScore) Fit(ctx context.Context, head Head, id Samples) error {
@@ -47,7 +47,7 @@ func (s *relationScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return s.derive(ctx, head)
 }
 
-// Derive derives norms and probabilities.
+// Derive computes norms and probabilities.
 func (s *relationScore) Derive(head Head) error {
 	if err := checkBank(s.state.Bank, head.FeatureDim); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (s *relationScore) derive(ctx context.Context, head Head) (err error) {
 }
 
 func (s *relationScore) Score() func(*Block, []float64) {
-	// <p, p_j> of rounded probabilities is off by less than this part of it.
+	// The relative error of <p, p_j> with rounded probabilities is below this.
 	const off = 1e-6
 	var p []float64
 	var queries []float32
@@ -98,7 +98,7 @@ func (s *relationScore) Score() func(*Block, []float64) {
 		pairs := []linalg.Pair{{Bank: s.p, Queries: queries[:b.N*b.Classes], Dim: b.Classes}}
 		return linalg.VisitInner(context.Background(), pairs, workers, func(i, first int, products [][]float64) {
 			for j, both := range products[0] {
-				// A cosine is at most 1, so that most samples are ruled out without computing their cosine.
+				// Since a cosine is at most 1, most samples can be ruled out without computing it.
 				if both*(1+off) <= s.threshold {
 					continue
 				}
@@ -122,7 +122,7 @@ func (s *relationScore) Score() func(*Block, []float64) {
 func (s *relationScore) together(p []float64, j int) float64 {
 	var sum float64
 	for k, l := range s.state.Logits[j*s.classes : (j+1)*s.classes] {
-		if p[k] > 1e-20 { // the others add less than that
+		if p[k] > 1e-20 { // all smaller p together add less than rounding
 			sum += float64(p[k] * math.Exp(float64(l)-s.energy[j]))
 		}
 	}

@@ -29,7 +29,7 @@ func init() {
 	}
 }
 
-// At a threshold that single precision cannot tell from a similarity, float64 decides.
+// At a threshold that float32 cannot distinguish from a similarity, float64 decides.
 func TestRelationThreshold(t *testing.T) {
 	p := realistic(3, 20, 40, 6)
 	params := map[string]float64{"pow": 1, "threshold": 0}

@@ -25,7 +25,7 @@ var principalDimension = Parameter{
 
 type residualState struct {
 	Origin []float64 // u, shape [feature]
-	Basis  []float64 // of what P keeps, shape [direction, feature]
+	Basis  []float64 // orthonormal basis of the space that P projects on, shape [direction, feature]
 }
 
 type residualScore struct {
@@ -67,7 +67,7 @@ func (s *residualScore) Fit(ctx context.Context, head Head, id Samples) (err err
 	return s.Derive(head)
 }
 
-// Derive lays out the basis.
+// Derive prepares the basis.
 func (s *residualScore) Derive(head Head) error {
 	if err := checkLength("origin", len(s.state.Origin), head.FeatureDim); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (s *residualScore) Derive(head Head) error {
 	return nil
 }
 
-// lengths returns a function that writes ‖P(z - u)‖ of n rows z, shape [row, feature], to dst, for one goroutine.
+// lengths returns a function, for one goroutine, that writes ‖P(z - u)‖ of n rows z, shape [row, feature], to dst.
 func (s *residualScore) lengths() func(dst, z []float64, n int) error {
 	var centred, left []float64
 	dim := len(s.state.Origin)
@@ -108,7 +108,7 @@ func (s *residualScore) Score() func(*Block, []float64) {
 		err := lengths(dst, b.Features(), b.N)
 		for i := range dst {
 			dst[i] = -dst[i]
-			if err != nil { // not of valid samples
+			if err != nil { // cannot happen for valid samples
 				dst[i] = math.NaN()
 			}
 		}

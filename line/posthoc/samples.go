@@ -11,27 +11,28 @@ import (
 // Head is the final linear layer of a classifier, see [nets.HeadOf].
 type Head = nets.Head
 
-// Samples is what a network says of N inputs.
+// Samples holds a network's outputs for N inputs.
 type Samples struct {
 	N, FeatureDim, Classes int       // FeatureDim is 0 for a network without penultimate features
 	Features               []float32 // penultimate features, shape [sample, feature], row-major
 	Logits                 []float32 // shape [sample, class], row-major; W z + b without any clipping or masking
 	Labels                 []int     // shape [sample], -1 where unknown; nil means all unknown
-	// Extra holds further values of each sample by name, for methods that need them: statistics of a feature map,
-	// logits of a changed input. A method tells which of them it needs by its method Needs, see [Needing].
+	// Extra holds further values of each sample by name, for methods that need them, for example statistics of a
+	// feature map or logits of a changed input. A method names those that it needs by its method Needs, see
+	// [Needing].
 	Extra map[string]Extra
 }
 
-// Extra is something that a network says of each sample beside features and logits.
+// Extra holds one kind of further values that a network gives for each sample.
 type Extra struct {
-	Width  int       // values a sample, at least 1
+	Width  int       // number of values of each sample, at least 1
 	Values []float32 // shape [sample, width], row-major
 }
 
 func (e Extra) row(i int) []float32 { return e.Values[i*e.Width : (i+1)*e.Width] }
 
-// Validate errors if there are no samples, a length does not match N, Features and Classes, a feature or logit is not
-// finite, or a label is neither -1 nor a class. Errors name the first such sample.
+// Validate returns an error if there are no samples, if a length does not match N, FeatureDim and Classes, if a
+// feature or logit is not finite, or if a label is neither -1 nor a class. The error names the first such sample.
 func (s Samples) Validate() error { return prefixed(s.validate()) }
 
 func (s Samples) validate() error {
@@ -78,7 +79,7 @@ func prefixed(err error) error {
 	return nil
 }
 
-// Predictions returns the class of the largest logit of each sample, the first of equals.
+// Predictions returns the class of the largest logit of each sample, the first one at a tie.
 func (s Samples) Predictions() []int {
 	out := make([]int, s.N)
 	for i := range out {
@@ -88,7 +89,7 @@ func (s Samples) Predictions() []int {
 	return out
 }
 
-// Subset returns the samples at the given positions, by copy.
+// Subset returns copies of the samples with the given indices.
 func (s Samples) Subset(indices []int) Samples {
 	out := Samples{N: len(indices), FeatureDim: s.FeatureDim, Classes: s.Classes}
 	for _, i := range indices {

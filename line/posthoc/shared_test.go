@@ -11,7 +11,8 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// Scores of a trained DenseNet's logits, against those computed by PyTorch in float64 and stored as float32.
+// TestReferenceScores compares scores of a trained DenseNet's logits with those that PyTorch computed in float64,
+// stored as float32.
 func TestReferenceScores(t *testing.T) {
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)
@@ -31,7 +32,8 @@ func TestReferenceScores(t *testing.T) {
 		got := make([]float64, s.N)
 		require.NoError(t, newMethod(t, name, posthoc.Options{}).Score(t.Context(), s, got))
 		for i := range got {
-			// The probe's logits are a float32 product, the reference's a float64 one of the same features.
+			// The probe's logits are a float32 product, the reference's logits a float64 product of the same
+			// features.
 			assert.InDelta(t, want[i], got[i], 1e-5, "%s, sample %d", name, i)
 		}
 	}

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// softmax holds what log-probabilities are computed from without cancellation: log p of the largest logit is close to 0
-// where the network is sure, and so are all the others' probabilities.
+// softmax holds what log-probabilities can be computed from without cancellation. Where the network is certain, log p
+// of the largest logit is close to 0, and so are the probabilities of all other classes.
 type softmax struct {
-	top    int     // the class of the largest logit, the first of equals
+	top    int     // the class of the largest logit, the first one at a tie
 	max    float64 // its logit
 	others float64 // sum of exp(l_k - max) over all other classes, in [0, K-1]
 	log    float64 // log of the sum over all, log(1 + others)
@@ -26,5 +26,5 @@ func softmaxOf(logits []float64) softmax {
 	return s
 }
 
-// logP is log p of a class with that logit.
+// logP is log p of the class with that logit.
 func (s softmax) logP(logit float64) float64 { return (logit - s.max) - s.log }

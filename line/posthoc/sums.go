@@ -2,13 +2,13 @@ package posthoc
 
 import "context"
 
-// chunks is into how many parts sums over samples are split: enough for many workers, few enough to keep all parts in
-// memory.
+// chunks is the number of parts into which sums over samples are divided: enough for many workers, and few enough
+// that all partial sums fit in memory.
 const chunks = 256
 
-// sumOver adds up something of each of n samples, shape [width]. start makes a function for one goroutine, which adds
-// sample i to sum. The samples are added in parts that depend on n alone, and the parts in their order, so that the
-// sums are the same bits for any number of workers.
+// sumOver sums a vector of shape [width] over n samples. start makes a function for one goroutine, which adds the
+// vector of sample i to sum. The division into parts depends on n alone, and the partial sums are added in order, so
+// that the result has the same bits for any number of workers.
 func sumOver(ctx context.Context, n, width, workers int, start func() func(sum []float64, i int)) ([]float64, error) {
 	size := (n + chunks - 1) / chunks
 	parts := make([][]float64, (n+size-1)/size)

@@ -8,10 +8,10 @@ import (
 )
 
 // tempScale is temperature scaling of Guo et al. (On Calibration of Modern Neural Networks, ICML 2017): max_k of
-// softmax(l/T), with T the temperature of the least negative log-likelihood on labelled in-distribution samples, those
-// of unknown label left out. Samples that the network was trained on, which it nearly all classifies right, give a
-// temperature that is too low: fit it to held-out ones. Where no finite temperature is best, because each label has the
-// largest logit or because the labels' logits are on average no larger than the mean logit, T is 1.
+// softmax(l/T), with T the temperature with the smallest negative log-likelihood of labelled in-distribution samples;
+// samples without a label do not count. Samples that the network was trained on give a temperature that is too low,
+// since nearly all are classified right: fit it to held-out ones. Where no finite temperature is best, because each
+// label has the largest logit, or because the labels' logits are on average no larger than the mean logit, T is 1.
 var tempScale = Kind{
 	Name: "tempscale", Doc: "max of softmax(l/T), T of the least negative log-likelihood on held-out labelled samples",
 	Source: "Guo et al., ICML 2017", FittedOn: Labels,
@@ -57,9 +57,10 @@ func (s *tempScore) Score() func(*Block, []float64) {
 	})
 }
 
-// bestInverseTemperature returns 1/T of the least negative log-likelihood. In β = 1/T that is convex, so that its
-// slope, the sum over the samples of the mean of l under softmax(βl) minus the label's l, rises from β = 0 on: the root
-// is enclosed and then found by Newton's method, which bisection takes over from where a step leaves the enclosure.
+// bestInverseTemperature returns the β = 1/T with the smallest negative log-likelihood, which is convex in β. Its
+// slope, the sum over the samples of the mean of l under softmax(βl) minus the label's l, therefore increases with β.
+// The root is bracketed from β = 0 on and then found by Newton's method; a step that leaves the bracket is replaced
+// by bisection.
 func bestInverseTemperature(ctx context.Context, s Samples, labelled []int, workers int) (float64, error) {
 	slope := func(beta float64) (value, derivative float64, err error) {
 		sum, err := sumOver(ctx, len(labelled), 2, workers, func() func([]float64, int) {
@@ -85,7 +86,7 @@ func bestInverseTemperature(ctx context.Context, s Samples, labelled []int, work
 		return 1, err
 	}
 	lo, hi, beta := 0.0, math.Inf(1), 1.0
-	for range 200 { // Newton's method needs some ten, bisection to 1e-9 of a bracket some thirty
+	for range 200 { // Newton's method needs about ten steps, bisection of a bracket to 1e-9 about thirty
 		value, derivative, err := slope(beta)
 		if err != nil {
 			return 0, err
@@ -114,7 +115,7 @@ func bestInverseTemperature(ctx context.Context, s Samples, labelled []int, work
 	return beta, nil
 }
 
-// tilted returns mean and variance of l - l_y under softmax(βl); for β = +Inf that lies on the largest logits alone.
+// tilted returns mean and variance of l - l_y under softmax(βl); for β = +Inf only the largest logits have weight.
 func tilted(logits []float64, label, beta float64) (mean, variance float64) {
 	top := slices.Max(logits)
 	var sum, first, second float64

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// dot is the inner product of two vectors of one length.
+// dot is the inner product of two vectors of the same length.
 func dot(a, b []float64) float64 {
 	var sum float64
 	b = b[:len(a)]
@@ -15,7 +15,7 @@ func dot(a, b []float64) float64 {
 	return sum
 }
 
-// dot32 is the inner product of a vector with weights in single precision.
+// dot32 is the inner product of a float64 vector with float32 weights.
 func dot32(a []float64, w []float32) float64 {
 	var sum float64
 	w = w[:len(a)]
@@ -58,7 +58,7 @@ func probabilities(dst, logits []float64) {
 	}
 }
 
-// squaredDistance is ‖a - b‖² of a and as many elements of b.
+// squaredDistance is ‖a - b‖², over the elements of a.
 func squaredDistance(a, b []float64) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

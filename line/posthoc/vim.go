@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// vim is virtual-logit matching of Wang et al. (CVPR 2022): LSE(l) - a ‖P(z - u)‖, where u = -W^+ b is the origin of
-// the head, P the projection on what the principal directions of the in-distribution z - u leave, the eigenvectors of
-// their second moments with the largest eigenvalues, and a = mean max l / mean ‖P(z - u)‖ over the in-distribution
-// samples. Directions whose eigenvalues equal each other but for rounding stand on one side together, that of P. Where
-// in-distribution samples leave nothing, a is 0.
+// vim is virtual-logit matching of Wang et al. (CVPR 2022): LSE(l) - a ‖P(z - u)‖. u = -W^+ b is the origin of the
+// head. P is the projection on the residual space, which is orthogonal to the principal directions of the
+// in-distribution z - u, the eigenvectors of their second moments with the largest eigenvalues. a = mean max l / mean
+// ‖P(z - u)‖ over the in-distribution samples. Directions whose eigenvalues differ by rounding alone are not
+// separated: they all belong to the residual space. Where ‖P(z - u)‖ is 0 for all in-distribution samples, a is 0.
 var vim = Kind{
 	Name: "vim", Doc: "LSE(l) - a ‖P(z-u)‖, P off the principal space, u = -W⁺b", Source: "Wang et al., CVPR 2022",
 	FittedOn: ID,
@@ -34,7 +34,7 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 		return err
 	}
 	s.state.Origin, s.state.Basis = s.space.state.Origin, s.space.state.Basis
-	// lengths that rounding errors are relative to, and ‖P(z - u)‖
+	// ‖z - u‖, which rounding errors are relative to, and ‖P(z - u)‖
 	far, left := make([]float64, id.N), make([]float64, id.N)
 	own := norm(s.state.Origin)
 	if size := norm(widen(head.Weight)); size > 0 {
@@ -50,7 +50,7 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 				far[i] = norm(z[(i-lo)*id.FeatureDim:(i-lo+1)*id.FeatureDim]) + own
 			}
 			if err := lengths(left[lo:hi], z[:(hi-lo)*id.FeatureDim], hi-lo); err != nil {
-				panic(err) // lengths made here
+				panic(err) // cannot fail, since the lengths are made here
 			}
 		}
 	})
@@ -72,7 +72,7 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 	return nil
 }
 
-// Derive lays out the basis.
+// Derive prepares the basis.
 func (s *vimScore) Derive(head Head) error {
 	s.space.state = residualState{s.state.Origin, s.state.Basis}
 	return s.space.Derive(head)

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// principalCut is where ascending eigenvalues of a matrix are cut for so many principal ones.
+// principalCut returns where ascending eigenvalues are split so that count of them are principal.
 func principalCut(values []float64, count int) int {
 	n := len(values)
 	at := n - min(count, n)
@@ -57,7 +57,7 @@ func spaceOf(q problem) literalSpace {
 	return s
 }
 
-// left is ‖P(z - u)‖.
+// left returns ‖P(z - u)‖.
 func (s literalSpace) left(z []float64, count int) float64 {
 	x := minus(z, s.u)
 	var sum float64
@@ -112,13 +112,13 @@ func init() {
 	}
 }
 
-// withParam makes a problem that once tells from those of another parameter.
+// withParam returns a problem that the function once distinguishes from those for other values of a parameter.
 func withParam(q problem, v float64) problem {
 	q.head.Bias = append(slices.Clone(q.head.Bias), float32(v))
 	return q
 }
 
-// Features on a line through the origin of the head leave nothing, and vim is the energy there.
+// For features on a line through the origin of the head nothing is left of z - u, so that vim is the energy.
 func TestVimOnTheLine(t *testing.T) {
 	p := realistic(3, 4, 4, 2)
 	clear(p.head.Bias)

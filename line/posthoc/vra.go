@@ -9,8 +9,8 @@ import (
 )
 
 // vra is VRA of Xu et al. (Variational Rectified Activation, NeurIPS 2023): the energy after features below a lower
-// bound have been set to 0 and those above an upper bound to that bound. The bounds are percentiles of each neuron over
-// the in-distribution samples, or, as the authors do for ImageNet, two constants for all neurons.
+// bound are set to 0, and those above an upper bound to that bound. The bounds are percentiles of each neuron over
+// the in-distribution samples, or, as the authors use for ImageNet, two constants for all neurons.
 var vra = Kind{
 	Name: "vra", Doc: "z below a neuron's lower percentile set to 0, clipped at its upper one; energy",
 	Source: "Xu et al., NeurIPS 2023", FittedOn: ID,
@@ -21,8 +21,8 @@ var vra = Kind{
 	},
 }
 
-// vraPlusPlus is VRA++ of the same paper: the energy of VRA minus a sum_i (z_i - m)^2 over the features as the network
-// gives them.
+// vraPlusPlus is VRA++ of the same paper: the energy of VRA minus a sum_i (z_i - m)², where z are the features as the
+// network gives them.
 var vraPlusPlus = Kind{
 	Name: "vra++", Doc: "VRA's energy minus a sum (z - m)^2", Source: "Xu et al., NeurIPS 2023", FittedOn: ID,
 	Params: append(vraParams(50, 85),
@@ -103,10 +103,10 @@ func (s *vraShaper) Shape() func(*Block) {
 	}
 }
 
-// eachNeuron calls use with the values of each neuron over the samples, which use may reorder, from several goroutines
-// at once.
+// eachNeuron calls use with the values of each neuron over the samples, from several goroutines at once. use may
+// reorder the values.
 func eachNeuron(ctx context.Context, s Samples, workers int, use func(d int, values []float32) error) error {
-	const group = 16 // neurons whose values are gathered in one pass: a cache line of each sample
+	const group = 16 // neurons gathered in one pass: a cache line of each sample
 	errs := make([]error, s.FeatureDim)
 	err := forEachBlock(ctx, s.FeatureDim, group, workers, func() func(lo, hi int) {
 		columns := make([]float32, group*s.N)

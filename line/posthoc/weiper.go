@@ -10,14 +10,14 @@ import (
 )
 
 // WeiPer of Granz, Heurich and Landgraf (OOD Detection using Weight Perturbations of Class Projections, NeurIPS 2024)
-// looks at logits of r perturbed heads: w_k + delta ‖w_k‖ u for each class k, u a random direction of its own, the
-// biases as they are. The directions depend on the seed alone: u of class k in repeat i consists of normal variates of
-// PCG(seed, i K + k), divided by their length.
+// computes logits of r perturbed heads. Their weights are w_k + delta ‖w_k‖ u for each class k, with an independent
+// random direction u for each; the biases are unchanged. The directions depend on the seed alone: u of class k in
+// head i consists of normal variates of PCG(seed, i K + k), divided by their length.
 //
-// The heads take 8 r K D bytes and r K D multiplications a sample: 1.6 GB and 0.2 thousand million for r = 100, K =
+// The heads take 8 r K D bytes, and r K D multiplications for each sample: 1.6 GB and 200 million for r = 100, K =
 // 1000, D = 2048.
 
-// weiperMSP is MSP_W of that paper: the mean over the perturbed heads of their maximum softmax probability.
+// weiperMSP is MSP_W of that paper: the mean over the perturbed heads of the maximum softmax probability.
 var weiperMSP = Kind{
 	Name: "weiper-msp", Doc: "mean over randomly perturbed heads of max p", Source: weiperSource,
 	Params: weiperParams,
@@ -37,7 +37,7 @@ var weiperParams = []Parameter{
 
 type weiperMSPScore struct {
 	heads *perturbed
-	state struct{} // the head and the seed are all there is to learn
+	state struct{} // empty: all is computed from the head and the seed
 }
 
 func (s *weiperMSPScore) State() any { return &s.state }
@@ -49,7 +49,7 @@ func (s *weiperMSPScore) Fit(ctx context.Context, head Head, _ Samples) error {
 // Derive makes the perturbed heads.
 func (s *weiperMSPScore) Derive(head Head) error { return s.heads.make(context.Background(), head) }
 
-// Bytes is the memory of the perturbed heads.
+// Bytes is the memory of the perturbed heads, in bytes.
 func (s *weiperMSPScore) Bytes() int64 { return s.heads.bytes() }
 
 // BlockSize is the number of samples that share a pass over the perturbed heads.
@@ -68,17 +68,17 @@ func (s *weiperMSPScore) Score() func(*Block, []float64) {
 	}
 }
 
-// perturbedBlock is how many samples share a pass over the perturbed heads.
+// perturbedBlock is the number of samples that share a pass over the perturbed heads.
 const perturbedBlock = 256
 
-// perturbed is a number of heads with perturbed weights.
+// perturbed holds heads with perturbed weights.
 type perturbed struct {
 	delta   float64
 	seed    uint64
 	workers int
 
 	classes int
-	size    int64            // weights of a head, 0 before make
+	size    int64            // number of weights of a head, 0 before make
 	weights []*linalg.Matrix // of each head, shape [class, feature]
 	bias    []float64
 }
@@ -107,7 +107,7 @@ func (p *perturbed) make(ctx context.Context, head Head) error {
 
 func (p *perturbed) bytes() int64 { return int64(len(p.weights)) * p.size * 8 }
 
-// perturb writes w + delta ‖w‖ u to dst, u a random direction.
+// perturb writes w + delta ‖w‖ u to dst, with u a random direction.
 func perturb(dst []float64, w []float32, delta float64, rng *rand.Rand) {
 	var weights, noise float64
 	for d, v := range w {
@@ -121,8 +121,8 @@ func perturb(dst []float64, w []float32, delta float64, rng *rand.Rand) {
 	}
 }
 
-// logits returns a function, for one goroutine, that hands on each perturbed head's logits of each of n samples: head
-// by head, and for a head in the order of the samples.
+// logits returns a function, for one goroutine, that calls use with each perturbed head's logits of each of n
+// samples: head after head, and for each head in the order of the samples.
 func (p *perturbed) logits() func(z []float64, n, workers int, use func(sample int, l []float64)) {
 	var l []float64
 	return func(z []float64, n, workers int, use func(sample int, l []float64)) {
@@ -130,7 +130,7 @@ func (p *perturbed) logits() func(z []float64, n, workers int, use func(sample i
 			l = make([]float64, n*p.classes)
 		}
 		for _, w := range p.weights {
-			// The sizes fit and the context is never done: there is no error.
+			// The sizes fit and the context never ends, so that there is no error.
 			_ = w.MulTransposed(context.Background(), l[:n*p.classes], z, n, workers)
 			for i := range n {
 				row := l[i*p.classes:][:p.classes]
@@ -143,7 +143,7 @@ func (p *perturbed) logits() func(z []float64, n, workers int, use func(sample i
 	}
 }
 
-// workers is over how many goroutines the work on a block may be spread: over all where there is no other block.
+// workers returns over how many goroutines the work on a block may be spread: over all where there is only one block.
 func (b *Block) workers(all int) int {
 	if b.samples.N <= perturbedBlock {
 		return all

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// perturbedHeads are WeiPer's, one after the other, in float64: shape [repeat, class, feature].
+// perturbedHeads returns WeiPer's heads, computed one after another in float64: shape [repeat, class, feature].
 func perturbedHeads(params map[string]float64, h posthoc.Head) [][][]float64 {
 	norm := func(x []float64) (sum float64) {
 		for _, v := range x {
@@ -28,7 +28,8 @@ func perturbedHeads(params map[string]float64, h posthoc.Head) [][][]float64 {
 			for d := range u {
 				u[d] = rng.NormFloat64()
 			}
-			// Rounded as the definition is read from left to right: logits of one neuron lie on bins' ends.
+			// Rounded in the order in which the definition is read, because logits of a single neuron lie on the ends
+			// of bins.
 			scale := params["delta"] * norm(w) / norm(u)
 			for d := range w {
 				w[d] += float64(scale * u[d])
@@ -65,7 +66,7 @@ func meanMSP(logits [][]float64) (mean float64) {
 	return mean
 }
 
-// density is the share of values in each bin of [lo, hi].
+// density returns the share of values in each bin of [lo, hi].
 func density(values []float64, lo, hi float64, bins int) []float64 {
 	out := make([]float64, bins)
 	width := (hi - lo) / float64(bins)
@@ -81,7 +82,8 @@ func density(values []float64, lo, hi float64, bins int) []float64 {
 	return out
 }
 
-// klBoth is KL(p ‖ q) + KL(q ‖ p) of p + eps and of q, averaged over windows of s bins, + eps.
+// klBoth is KL(p ‖ q) + KL(q ‖ p) of p + eps and q + eps, where q is averaged over windows of s bins before eps is
+// added.
 func klBoth(p, q []float64, s int, eps float64) (kl float64) {
 	n := len(q)
 	padded := slices.Concat(slices.Repeat(q[:1], (s-1)/2), q, slices.Repeat(q[n-1:], s-1-(s-1)/2))
@@ -134,7 +136,7 @@ func init() {
 	tolerance["weiper-msp"], tolerance["weiper-kld"] = 1e-10, 1e-9
 }
 
-// Without a perturbation all heads are the network's.
+// Without a perturbation all heads are the network's head.
 func TestWeiPerAtDeltaZeroIsMSP(t *testing.T) {
 	p := realistic(5, 40, 60, 12)
 	msp := fitAndScore(t, newMethod(t, "msp", posthoc.Options{}), p)
@@ -156,7 +158,8 @@ func TestWeiPerSeed(t *testing.T) {
 	}
 }
 
-// Features, weights or logits without spread, features outside the range, one class, many bins: no score is NaN.
+// No score is NaN for features, weights or logits without spread, features outside the range, one class, or many
+// bins.
 func TestWeiPerWithoutSpread(t *testing.T) {
 	for _, name := range []string{"weiper-msp", "weiper-kld"} {
 		for _, classes := range []int{1, 3} {
@@ -184,7 +187,7 @@ func TestWeiPerWithoutSpread(t *testing.T) {
 	}
 }
 
-// The perturbed heads count as memory although they are no part of the state.
+// The perturbed heads count as memory although they are not part of the state.
 func TestWeiPerBytes(t *testing.T) {
 	p := realistic(3, 8, 20, 6)
 	for name, want := range map[string]int64{"weiper-msp": 0, "weiper-kld": 8 * (4 + 2*100)} {

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// weiperKLD is WeiPer+KLD of Granz, Heurich and Landgraf (NeurIPS 2024): -(KL_z + lambda1 KL_l - lambda2 MSP_W). MSP_W
-// is the score of weiper-msp. KL_z is the symmetric Kullback-Leibler divergence between the histogram of a sample's
-// features, all neurons together, and the mean histogram of the in-distribution samples; KL_l the same for the logits
-// of all perturbed heads. Histograms have bins of equal width over the range of the in-distribution values; values
-// outside count for none of the bins but among all. A sample's own histogram is smoothed by a window of s1 (features)
-// or s2 (logits) bins, its ends repeated; then 0.01 or 0.025 is added to each bin of both, and both are divided by
-// their sum. Defaults are those of the authors' code for CIFAR-10.
+// weiperKLD is WeiPer+KLD of Granz, Heurich and Landgraf (NeurIPS 2024): -(KL_z + lambda1 KL_l - lambda2 MSP_W).
+// MSP_W is the score of weiper-msp. KL_z is the symmetric Kullback-Leibler divergence between the histogram of a
+// sample's features, all neurons together, and the mean histogram of the in-distribution samples. KL_l is the same
+// for the logits of all perturbed heads. Histograms have bins of equal width over the range of the in-distribution
+// values; values outside are in no bin but count in the total. A sample's histogram is smoothed by a window of s1
+// (features) or s2 (logits) bins, with its ends repeated. Then 0.01 or 0.025 is added to each bin of both histograms,
+// and both are divided by their sums. Defaults are those of the authors' code for CIFAR-10.
 //
-// The histogram of the logits is learned from evenly spaced samples where all would take more than 3·10^11
+// The histogram of the logits is learned from evenly spaced samples where all samples would take more than 3·10^11
 // multiplications.
 var weiperKLD = Kind{
 	Name:     "weiper-kld",
@@ -39,7 +39,7 @@ var weiperKLD = Kind{
 	},
 }
 
-const weiperWork = 3e11 // multiplications of one pass of Fit over the perturbed heads
+const weiperWork = 3e11 // largest number of multiplications of one pass of Fit over the perturbed heads
 
 type weiperKLDScore struct {
 	heads            *perturbed
@@ -54,7 +54,7 @@ type weiperKLDScore struct {
 
 func (s *weiperKLDScore) State() any { return &s.state }
 
-// Bytes is the memory of the perturbed heads.
+// Bytes is the memory of the perturbed heads, in bytes.
 func (s *weiperKLDScore) Bytes() int64 { return s.heads.bytes() }
 
 // BlockSize is the number of samples that share a pass over the perturbed heads.
@@ -101,10 +101,11 @@ func (s *weiperKLDScore) Derive(head Head) error {
 	return s.heads.make(context.Background(), head)
 }
 
-// each hands on values of n samples with features z, for one goroutine.
+// each calls use with values of n samples with features z. It is for one goroutine.
 type each func(z []float64, n int, use func(values []float64))
 
-// eachBlock calls use for blocks of the samples of those indices, on several goroutines.
+// eachBlock processes blocks of the samples with those indices on several goroutines, each with its own function from
+// start.
 func eachBlock(ctx context.Context, s Samples, indices []int, workers int, start func() func(z []float64,
 	n int)) error {
 	return forEachBlock(ctx, len(indices), perturbedBlock, workers, func() func(lo, hi int) {
@@ -120,7 +121,7 @@ func eachBlock(ctx context.Context, s Samples, indices []int, workers int, start
 	})
 }
 
-// rangeOf returns the least and the greatest value of the samples.
+// rangeOf returns the smallest and the largest value of the samples.
 func rangeOf(ctx context.Context, s Samples, indices []int, workers int,
 	start func() each) (low, high float64, err error) {
 	type bounds struct{ low, high float64 }
@@ -144,8 +145,8 @@ func rangeOf(ctx context.Context, s Samples, indices []int, workers int,
 	return low, high, err
 }
 
-// histogram returns the share of each bin among all values of the samples. Counts are whole numbers, so that the order
-// in which values are counted does not matter.
+// histogram returns the share of each bin in all values of the samples. It counts in whole numbers, so that the order
+// of counting does not matter.
 func (s *weiperKLDScore) histogram(ctx context.Context, id Samples, indices []int, low, high float64,
 	start func() each) ([]float64, error) {
 	found := make(chan []float64, max(s.heads.workers, 1))
@@ -172,7 +173,7 @@ func (s *weiperKLDScore) histogram(ctx context.Context, id Samples, indices []in
 	return sum[:s.bins], err
 }
 
-// counter returns a function that counts values in their bins over [low, high].
+// counter returns a function that adds values to the counts of their bins over [low, high].
 func (s *weiperKLDScore) counter(low, high float64) func(counts, values []float64) {
 	bin := binsOf(low, high, s.bins)
 	return func(counts, values []float64) {
@@ -215,8 +216,8 @@ func (s *weiperKLDScore) Score() func(*Block, []float64) {
 	}
 }
 
-// divergence is the symmetric Kullback-Leibler divergence between p and counts over their total, smoothed; eps is added
-// to both.
+// divergence is the symmetric Kullback-Leibler divergence between p and the smoothed counts divided by total; eps is
+// added to both.
 func (s *weiperKLDScore) divergence(p, counts []float64, total float64, window int, eps float64,
 	smoothed []float64) float64 {
 	left := (window - 1) / 2

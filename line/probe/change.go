@@ -7,7 +7,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// change returns n images [image, channel, pixel] changed along a gradient of the same shape.
+// change returns n images [image, channel, pixel] changed along a gradient of the same shape, in the way that the
+// need asks for.
 func (n need) change(x, gradient []float32, images int, p nets.Preprocessing) []float32 {
 	if n.kind == odinLogits {
 		return step(x, gradient, images, n.params["eps"], p)
@@ -20,9 +21,10 @@ func (n need) change(x, gradient []float32, images int, p nets.Preprocessing) []
 	return out
 }
 
-// step moves every value by eps towards a larger objective: eps is in units of pixels in [0, 1], so that normalised
-// values move by eps divided by the channel's standard deviation (ODIN; Liang et al., ICLR 2018, equation 2). A
-// gradient of zero counts as negative here, as the authors' loss, of the opposite sign, counts it as positive.
+// step changes every value by eps in the direction that increases the objective. eps is in units of pixels in [0, 1]:
+// normalised values change by eps divided by the channel's standard deviation (ODIN; Liang et al., ICLR 2018,
+// equation 2). A gradient of zero counts as negative, because the authors' loss has the opposite sign and their code
+// counts zero as positive.
 func step(x, gradient []float32, images int, eps float64, p nets.Preprocessing) []float32 {
 	out := make([]float32, len(x))
 	channel := 3
@@ -44,8 +46,8 @@ func step(x, gradient []float32, images int, eps float64, p nets.Preprocessing) 
 	return out
 }
 
-// blur moves the values of one image whose gradient is smallest, a share of o of them, by eps along its sign (AdaSCALE;
-// Regmi, 2025). Of equal gradients those of lower index are taken.
+// blur changes the values of one image with the smallest gradients, a share o of all values, by eps along the
+// gradient's sign (AdaSCALE; Regmi, 2025). Ties are taken in the order of indices.
 func blur(x, gradient []float32, o float64, eps float32) {
 	n := int(float64(len(x)) * o)
 	order := make([]int32, len(x))

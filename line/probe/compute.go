@@ -10,13 +10,13 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Compute returns the values that names ask for, of each image of a stream, in the order of the images. Images are
-// already normalised, as for a program of the classifier itself. The stream is read once: the network runs forward,
-// backward where an image is changed along a gradient, and once more for each changed version of the image.
+// Compute returns the values with the given names for each image of a stream, in the order of the images. Images are
+// already normalised, as for a program of the classifier itself. The stream is read once. The network runs forward
+// for each image, backward if the image is changed along a gradient, and once more for each changed version of the
+// image.
 //
-// It errors for a name that is not known, for a network without the feature map that a name needs (wrapping [ErrNoMap])
-// or without a linear last layer (wrapping [nets.ErrNoHead]), with the stream's or ctx's error, and for a value that is
-// not finite.
+// Errors are an unknown name, a network without the feature map that a name needs (wrapping [ErrNoMap]) or without a
+// linear last layer (wrapping [nets.ErrNoHead]), the error of the stream or of ctx, and a value that is not finite.
 func Compute(ctx context.Context, net nets.Classifier, names []string, images graph.Batches,
 	o graph.Options) (map[string]posthoc.Extra, error) {
 	c := computation{net: net}
@@ -50,18 +50,18 @@ func Compute(ctx context.Context, net nets.Classifier, names []string, images gr
 	return out, nil
 }
 
-// computation is one run of Compute.
+// computation is one call of Compute.
 type computation struct {
 	net    nets.Classifier
 	head   nets.Head
 	needs  []need
 	values [][]float32 // one slice for each need
 
-	first  *graph.Program // the images as they are
-	second *graph.Program // changed images; nil without any
+	first  *graph.Program // runs the unchanged images
+	second *graph.Program // runs changed images; nil where there are none
 }
 
-// changing lists the needs that change images, by index.
+// changing returns the indices of the needs that change images.
 func (c *computation) changing() (indices []int) {
 	for i, n := range c.needs {
 		if !n.ofMap() {
@@ -81,7 +81,7 @@ func (c *computation) width(n need) int {
 	return c.net.FeatureDim()
 }
 
-// gradient names the node that an image is changed along.
+// gradient returns the name of the node along whose gradient an image is changed.
 func (n need) gradient() string {
 	if n.kind == odinLogits {
 		return fmt.Sprintf(odinGradient, n.params["T"])
@@ -89,7 +89,7 @@ func (n need) gradient() string {
 	return topGradient
 }
 
-// result names the node that is taken of a changed image.
+// result returns the name of the node whose value is taken for a changed image.
 func (n need) result() string {
 	if n.kind == odinLogits {
 		return nets.Logits
@@ -133,7 +133,7 @@ func (c *computation) run(ctx context.Context, images graph.Batches) error {
 		}
 		return c.finite()
 	}
-	turn := 0 // which need the next batch of the second program is for
+	turn := 0 // which of the needs the next batch of the second program is for
 	for out, err := range c.second.Run(ctx, c.changed(ctx, images)) {
 		if err != nil {
 			return err
@@ -145,8 +145,8 @@ func (c *computation) run(ctx context.Context, images graph.Batches) error {
 	return c.finite()
 }
 
-// changed runs the images through the first program, keeps what comes of their feature maps, and yields each batch
-// changed for each need in turn.
+// changed runs the images through the first program and keeps the values that come from feature maps. It yields each
+// batch several times, changed for each need in turn.
 func (c *computation) changed(ctx context.Context, images graph.Batches) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		var seen tee
@@ -173,7 +173,7 @@ func (c *computation) changed(ctx context.Context, images graph.Batches) graph.B
 	}
 }
 
-// finite errors for the first value that is not.
+// finite returns an error for the first value that is not finite.
 func (c *computation) finite() error {
 	for i, n := range c.needs {
 		for j, v := range c.values[i] {
@@ -186,8 +186,8 @@ func (c *computation) finite() error {
 	return nil
 }
 
-// Check fails, as [Compute] would, for names that are not known or that the network cannot serve, without running
-// anything.
+// Check returns the error that [Compute] would return for names that are unknown or that the network cannot serve,
+// without running anything.
 func Check(net nets.Classifier, names []string) error {
 	for _, name := range names {
 		n, err := parse(name)

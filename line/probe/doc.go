@@ -1,10 +1,10 @@
-// Package probe computes what some detectors need of each image beside features and logits: statistics of the feature
-// map before it is averaged, and what the network says of an image that was changed along the gradient of an objective
-// with respect to its input. It does so through the network's own graph, where feature maps and gradients are nodes
-// like others.
+// Package probe computes what some detectors need of each image besides features and logits: statistics of the
+// feature map before it is averaged, and outputs for an image that was changed along the gradient of an objective
+// with respect to the input. It uses the network's own graph, in which feature maps and gradients are nodes like any
+// others.
 //
-// What is needed is named by the detectors (posthoc.Needing), parameters included: "odin.logits(T=1000,eps=0.0014)".
-// [Compute] turns names into values.
+// Detectors name what they need (posthoc.Needing), parameters included, for example "odin.logits(T=1000,eps=0.0014)".
+// [Compute] computes the values for these names.
 //
 //	odin, err := posthoc.New("odin", posthoc.Options{})
 //	needs := odin.(posthoc.Needing).Needs() // package eval asks all methods of a comparison so

@@ -2,13 +2,13 @@ package probe
 
 import "math"
 
-// maxPowers is how many powers of a feature map a need may ask for.
+// maxPowers is the largest number of powers of a feature map that a need may ask for.
 const maxPowers = 20
 
 // appendGramSums appends, for each power p from 1 to powers, the row sums of F^p (F^p)' of a feature map F [channel,
-// pixel], each to the power 1/p with its sign kept: [power, channel]. The matrix is not made: a row's sum is the
-// product of the row with the sum of all rows. Powers are taken of the map divided by its largest absolute value, so
-// that none overflows.
+// pixel], each raised to the power 1/p with its sign kept: [power, channel]. It does not form the matrix: a row's sum
+// is the product of the row of F^p with the sum of all rows. Powers are taken of the map divided by its largest
+// absolute value, so that none overflows.
 func appendGramSums(dst, m []float32, channels, powers int) []float32 {
 	pixels := len(m) / channels
 	top := 0.0

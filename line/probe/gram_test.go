@@ -13,7 +13,7 @@ import (
 	"github.com/line-ood/goline/internal/nettest"
 )
 
-// gramSums makes the matrices themselves.
+// gramSums computes the row sums by forming the matrices.
 func gramSums(m []float64, channels, powers int) (out []float64) {
 	for p := 1; p <= powers; p++ {
 		f := mat.NewDense(channels, len(m)/channels, nil)
@@ -43,7 +43,7 @@ func TestGramSums(t *testing.T) {
 		}
 	}
 	assert.Equal(t, make([]float32, 6), appendGramSums(nil, make([]float32, 12), 3, 2), "an empty map")
-	// squares stay within float32, powers of 20 would not
+	// squares are within the range of float32, powers of 20 are not
 	for _, v := range appendGramSums(nil, []float32{3e18, 1e-18, 0, 2e18}, 2, 20) {
 		assert.False(t, math.IsNaN(float64(v)) || math.IsInf(float64(v), 0), v)
 	}

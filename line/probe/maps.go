@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// maps keeps what comes of the feature maps of a batch.
+// maps keeps the values that come from the feature maps of a batch.
 func (c *computation) maps(out *graph.Outputs) error {
 	channels := c.net.FeatureDim()
 	for k, n := range c.needs {
@@ -45,7 +45,7 @@ func largest(v []float32) float32 {
 	return top
 }
 
-// deviation is the sample standard deviation, with n-1, and 0 for one value.
+// deviation is the sample standard deviation (n-1), 0 for a single value.
 func deviation(v []float32) float32 {
 	if len(v) < 2 {
 		return 0

@@ -10,15 +10,16 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// ErrNoMap is wrapped by errors about values that need a feature map, for a network whose features are not the average
+// ErrNoMap is wrapped by the errors for values that need a feature map, if the network's features are not the average
 // over one.
 var ErrNoMap = errors.New("the network's features are not the average over the pixels of a feature map")
 
 // Names of the nodes that the model adds.
 const (
-	mapNode     = "probe.map"          // [batch, channels, height, width], what the features average
+	// [batch, channels, height, width]: the feature map whose averages are the features
+	mapNode     = "probe.map"
 	topGradient = "probe.gradient.top" // ∂ max_k l_k/∂x: [batch, channels, height, width]
-	// ∂ log softmax_c(l/T)/∂x up to the factor T, c the prediction, of a temperature T
+	// gradient ∂ log softmax_c(l/T)/∂x, up to the factor T, for the prediction c and a temperature T
 	odinGradient = "probe.gradient.odin(%v)"
 )
 

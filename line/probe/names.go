@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// A need is the parsed form of the name of a value: kind(key=value,…).
+// need is the parsed name of a value: kind(key=value,…).
 type need struct {
 	name, kind string
 	params     map[string]float64
 }
 
-// parse takes a name apart. It errors for one that is not of the form kind or kind(key=number,…).
+// parse parses a name. Anything but kind or kind(key=number,…) is an error.
 func parse(name string) (need, error) {
 	n := need{name: name, params: map[string]float64{}}
 	kind, rest, open := strings.Cut(name, "(")
@@ -36,16 +36,16 @@ func parse(name string) (need, error) {
 	return n, nil
 }
 
-// kinds of needs, with their parameters.
+// Kinds of needs, with their parameters and the shape of the value.
 const (
 	mapMax = "map.max" // largest pixel of each channel of the feature map: [features]
 	mapStd = "map.std" // standard deviation over the pixels (n-1) of each channel: [features]
 	// powers: row sums of the Gram matrices of powers of the feature map: [powers x features]
 	mapGram        = "map.gram"
 	rankFeatLogits = "rankfeat.logits" // logits of the feature map without its first singular pair: [classes]
-	// T, eps: logits of the image stepped along the gradient of its prediction: [classes]
+	// T, eps: logits of the image changed along the gradient of its prediction: [classes]
 	odinLogits = "odin.logits"
-	// o, eps: features of the image changed at the pixels that matter least: [features]
+	// o, eps: features of the image changed at the pixels with the smallest gradients: [features]
 	stepFeatures = "perturbed.features"
 )
 
@@ -54,7 +54,7 @@ var parameters = map[string][]string{
 	stepFeatures: {"eps", "o"},
 }
 
-// check errors unless the need is one that Compute knows, with its parameters.
+// check returns an error unless Compute knows the need, with exactly its parameters.
 func (n need) check() error {
 	want, ok := parameters[n.kind]
 	if !ok {

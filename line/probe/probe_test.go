@@ -27,7 +27,7 @@ func run(t *testing.T, net nets.Classifier, o graph.Options, batches ...graph.Ba
 	return out
 }
 
-// values runs a node of a network in float64.
+// values returns the values of a network's node, computed in float64.
 func values(t *testing.T, net nets.Classifier, node string, x []float32, n int) []float64 {
 	t.Helper()
 	p, err := graph.Compile(model{Classifier: net, temperatures: []float64{2, 1000}},
@@ -52,7 +52,7 @@ func softmaxTop(l []float64, t float64) float64 {
 	return -t * math.Log(sum)
 }
 
-// The input gradients against central differences of the objectives themselves.
+// TestGradients compares the input gradients with central differences of the objectives.
 func TestGradients(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	b := nettest.Batch(2, net.InputShape(), 3, 7)
@@ -78,7 +78,7 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// The changed images and the map's statistics, computed by hand from the network's own nodes.
+// TestCompute compares with changed images and statistics of the map that are computed from the network's own nodes.
 func TestCompute(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	b := nettest.Batch(3, net.InputShape(), 3, 7)
@@ -114,7 +114,7 @@ func TestCompute(t *testing.T) {
 	}
 }
 
-// The same bits for any batch and any number of workers.
+// TestSameBits: values have the same bits for any batch size and number of workers.
 func TestSameBits(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	b := nettest.Batch(5, net.InputShape(), 3, 7)
@@ -147,11 +147,11 @@ func TestErrors(t *testing.T) {
 	assert.Empty(t, out)
 }
 
-// A map of one singular pair has nothing left; of two, the second is left.
+// Of a map with one singular pair nothing is left; of a map with two, the second is left.
 func TestWithoutFirst(t *testing.T) {
 	channels, pixels := 5, 7
 	u, v := []float64{1, 2, 3, -1, 0.5}, []float64{1, 0, 2, 1, 1, 3, 0}
-	s, w := []float64{2, -1, 0, 0, 0}, []float64{0, 1, 0, 0, 0, 0, 1} // orthogonal to them
+	s, w := []float64{2, -1, 0, 0, 0}, []float64{0, 1, 0, 0, 0, 0, 1} // orthogonal to the vectors of the first pair
 	m := make([]float32, channels*pixels)
 	for d := range channels {
 		for p := range pixels {

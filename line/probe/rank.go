@@ -2,9 +2,9 @@ package probe
 
 import "gonum.org/v1/gonum/mat"
 
-// withoutFirst returns the mean over the pixels of a feature map [channel, pixel] from which its first singular pair,
-// s₁u₁v₁ᵀ, has been taken (RankFeat; Song et al., NeurIPS 2022): [channel]. The pair comes from the eigenvectors of the
-// pixels' Gram matrix.
+// withoutFirst returns the mean over the pixels [channel] of a feature map [channel, pixel] from which its first
+// singular pair s₁u₁v₁ᵀ has been subtracted (RankFeat; Song et al., NeurIPS 2022). The pair comes from the
+// eigenvectors of the pixels' Gram matrix.
 func withoutFirst(m []float32, channels, pixels int) []float64 {
 	gram := mat.NewSymDense(pixels, nil)
 	for p := range pixels {
@@ -21,7 +21,7 @@ func withoutFirst(m []float32, channels, pixels int) []float64 {
 	v := make([]float64, pixels)
 	if eigen.Factorize(gram, true) {
 		eigen.VectorsTo(&vectors)
-		mat.Col(v, pixels-1, &vectors) // values ascend
+		mat.Col(v, pixels-1, &vectors) // eigenvalues are ascending
 	}
 	var share float64
 	for _, x := range v {

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRankOfAnySize: what is left of a map does not depend on its unit, from the smallest float32 to the largest, and a
-// map that is not finite has a mean that is not.
+// TestRankOfAnySize: the result scales with the map, from the smallest float32 to the largest. For a map that is not
+// finite the result is not finite.
 func TestRankOfAnySize(t *testing.T) {
 	const channels, pixels = 5, 9
 	rng := rand.New(rand.NewPCG(1, 1))

@@ -6,14 +6,14 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// tee keeps the images that went into a program until their outputs come out, in the same order.
+// tee keeps the images that enter a program until the program's outputs for them come out, in the same order.
 type tee struct {
 	mu   sync.Mutex
 	kept []float32
-	size int // values of one image
+	size int // number of values of one image
 }
 
-// watch passes a stream on, keeping copies of the images if keep says so.
+// watch returns the stream, and keeps copies of its images if keep is set.
 func (t *tee) watch(images graph.Batches, keep bool) graph.Batches {
 	if !keep {
 		return images
@@ -33,7 +33,7 @@ func (t *tee) watch(images graph.Batches, keep bool) graph.Batches {
 	}
 }
 
-// next returns the oldest n images, [image, …], which the caller may keep.
+// next removes and returns the oldest n images, [image, …]. The caller may keep the result.
 func (t *tee) next(n int) []float32 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,14 +11,14 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// Scores is what one method gives, higher = more in-distribution.
+// Scores holds the scores of one method, higher = more in-distribution.
 type Scores struct {
 	Method string        // the method's name
 	ID     []float64     // of the ID test samples, in their order
 	OOD    []NamedScores // in the order of the method's OOD sets
 }
 
-// NamedScores is what one method gives to one OOD set.
+// NamedScores holds the scores of one method on one OOD set.
 type NamedScores struct {
 	Name   string    // the set's name
 	Scores []float64 // of its samples, in their order
@@ -26,20 +26,20 @@ type NamedScores struct {
 
 const (
 	histogramBins = 50
-	// histogramTail is the percentage of each set, at either end, that does not widen the axis: one outlier must not
-	// squeeze all else into a bin.
+	// histogramTail is the percentage of each set, at either end, that does not widen the axis, so that an outlier
+	// cannot squeeze all other scores into one bin.
 	histogramTail = 0.5
 )
 
-// binned is a method's scores in bins that all sets share.
+// binned holds a method's histograms, with bins that all sets share.
 type binned struct {
 	low, high float64       // ends of the axis
-	top       float64       // the highest bin, in percent of its set
-	threshold float64       // that keeps about 95 % of ID; may lie outside the axis
-	outlines  []plotter.XYs // upper edges of ID and of each OOD set, in percent of the set
+	top       float64       // height of the highest bin, in percent of its set
+	threshold float64       // threshold that keeps about 95 % of ID; it may lie outside the axis
+	outlines  []plotter.XYs // upper edges of the histograms of ID and each OOD set, in percent of the set
 }
 
-// bin counts scores in bins.
+// bin makes the histograms of scores.
 func bin(s Scores) (*binned, error) {
 	fail := func(err error) (*binned, error) {
 		return nil, fmt.Errorf("report: histograms of %q: %w", s.Method, err)
@@ -52,7 +52,7 @@ func bin(s Scores) (*binned, error) {
 		sets = append(sets, o.Scores)
 		labels = append(labels, fmt.Sprintf("OOD set %q", o.Name))
 	}
-	for i, set := range sets { // one by one first, for an error that names the set
+	for i, set := range sets { // each set separately first, for an error that names the set
 		if _, err := metrics.BinEdges(1, histogramTail, set); err != nil {
 			return fail(fmt.Errorf("%s: %w", labels[i], err))
 		}
@@ -75,7 +75,7 @@ func bin(s Scores) (*binned, error) {
 	return b, nil
 }
 
-// alt says in words what histograms show.
+// alt describes the histograms in words, for readers who cannot see them.
 func (s Scores) alt() string {
 	var sets []string
 	for _, o := range s.OOD {
@@ -85,7 +85,7 @@ func (s Scores) alt() string {
 		strings.Join(sets, ", "))
 }
 
-// outline returns the upper edge of a histogram, from and to the axis, in percent of n samples.
+// outline returns the upper edge of a histogram, starting and ending on the axis, in percent of n samples.
 func outline(counts []int, edges []float64, n int) plotter.XYs {
 	var out plotter.XYs
 	height := 0.0
@@ -104,7 +104,7 @@ func outline(counts []int, edges []float64, n int) plotter.XYs {
 
 func median(scores []float64) float64 {
 	m, err := quantile.Percentile(scores, 50)
-	if err != nil { // the scores were binned before, so they are neither empty nor NaN
+	if err != nil { // cannot fail: binning has checked that the scores are neither empty nor NaN
 		return math.NaN()
 	}
 	return m

@@ -6,9 +6,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// ComparisonTable returns the comparisons as rows: the difference of the methods' average AUROC with its interval, its
-// p-value, and that corrected for all comparisons made. It is "" where none was made; it ends without a newline. It
-// errors if the result is not valid.
+// ComparisonTable returns the comparisons as rows: the difference of the methods' average AUROC with its interval,
+// the p-value, and the p-value corrected for all comparisons. It is "" where there are none, and ends without a
+// newline. It is an error if the result is not valid.
 func (r Result) ComparisonTable(f Format) (string, error) {
 	if err := r.Validate(); err != nil || len(r.Comparisons) == 0 {
 		return "", err
@@ -34,7 +34,7 @@ func (r Result) comparisonLevel() float64 {
 	return 0.95
 }
 
-// comparisonTest says what the p-values are.
+// comparisonTest names the test that the p-values come from.
 func (r Result) comparisonTest() string {
 	test := "DeLong's test"
 	if r.Bootstrap != nil {
@@ -45,7 +45,7 @@ func (r Result) comparisonTest() string {
 		test, len(r.Comparisons))
 }
 
-// FormatP writes a p-value as tables show it: "0.012", "0.0003", and "< 0.0001" below that.
+// FormatP formats a p-value for tables: "0.012", "0.0003", or "< 0.0001" for smaller ones.
 func FormatP(p float64) string {
 	switch {
 	case p < 0.0001:

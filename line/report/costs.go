@@ -8,10 +8,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// CostTable returns methods as rows with the seconds that they fitted for, the microseconds that one sample takes to
-// score, and the memory that they hold, where it is known, and where labels of the ID set are known how well their
-// scores find wrong predictions of the classifier. The text ends without a newline. It errors if the result is not
-// valid.
+// CostTable returns methods as rows, with the seconds of fitting, the microseconds to score one sample, the memory
+// that they hold, where it is known, and, where labels of the ID set are known, how well their scores find wrong
+// predictions of the classifier. The text ends without a newline. It is an error if the result is not valid.
 func (r Result) CostTable(f Format) (string, error) {
 	if err := r.Validate(); err != nil {
 		return "", err
@@ -37,7 +36,7 @@ func (r Result) CostTable(f Format) (string, error) {
 	return f.render(w, caption), nil
 }
 
-// formatRate writes a fraction in percent with two decimals, and nothing for NaN.
+// formatRate formats a fraction in percent with two decimals, NaN as "".
 func formatRate(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -45,7 +44,7 @@ func formatRate(v float64) string {
 	return fmt.Sprintf("%.2f", 100*v)
 }
 
-// formatBytes writes a number of bytes for people, and nothing for 0.
+// formatBytes formats a number of bytes with a unit, 0 as "".
 func formatBytes(n int64) string {
 	const step = 1000
 	switch v := float64(n); {

@@ -18,7 +18,7 @@ func TestAccuracyCoverage(t *testing.T) {
 		want     []report.Coverage
 	}{
 		{[]float64{3, 1, 2, 9}, []report.Outcome{r, w, r, u}, []report.Coverage{{1. / 3, 1}, {2. / 3, 1}, {1, 2. / 3}}},
-		// ties come together
+		// ties are accepted together
 		{[]float64{5, 5, 5, 1}, []report.Outcome{r, w, r, w}, []report.Coverage{{0.75, 2. / 3}, {1, 0.5}}},
 		{[]float64{inf, -inf}, []report.Outcome{w, r}, []report.Coverage{{0.5, 0}, {1, 0.5}}},
 		{[]float64{7}, []report.Outcome{r}, []report.Coverage{{1, 1}}},
@@ -40,7 +40,7 @@ func TestAccuracyCoverage(t *testing.T) {
 	}
 }
 
-// Every point is what counting by its threshold gives.
+// TestAccuracyCoverageByDefinition: every point is the result of counting at its threshold.
 func TestAccuracyCoverageByDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 30).Draw(t, "n")

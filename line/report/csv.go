@@ -9,13 +9,13 @@ import (
 	"strconv"
 )
 
-// WriteCSV writes one row for each method and OOD set, with a header: method, ood, n, the rates in percent under their
-// JSON names, with intervals as NAME_lo and NAME_hi if any set has them (empty where a set has none), and the method's
-// fit_seconds, us_per_sample and params ("clip = 1, p_a = 90"). What a result has beyond that follows in columns of its
-// own: bytes, group with group_fpr95 and group_auroc (means over the group), average_fpr95 and average_auroc, standard
-// deviations over checkpoints as NAME_sd, full-spectrum rates as fs_NAME, aurc and misclassification_auroc, and, where
-// all comparisons are with one method, that as compared_with, with difference, difference_lo, difference_hi, p and
-// p_adjusted. Names are quoted as RFC 4180 asks. It errors if the result is not valid.
+// WriteCSV writes one row for each method and OOD set, with a header: method, ood, n, the rates in percent under
+// their JSON names, with intervals as NAME_lo and NAME_hi if any set has them (empty where a set has none), and the
+// method's fit_seconds, us_per_sample and params ("clip = 1, p_a = 90"). Further columns follow for what the result
+// has besides: bytes, group with group_fpr95 and group_auroc (means over the group), average_fpr95 and average_auroc,
+// standard deviations over checkpoints as NAME_sd, full-spectrum rates as fs_NAME, aurc and misclassification_auroc,
+// and, where all comparisons are with the same method, compared_with, difference, difference_lo, difference_hi, p and
+// p_adjusted. Names are quoted as RFC 4180 requires. It is an error if the result is not valid.
 func (r Result) WriteCSV(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (r Result) WriteCSV(w io.Writer) error {
 	return nil
 }
 
-// csvColumn is a column with its value for a method's OOD set i.
+// csvColumn is a column; value returns its text for a method's OOD set i.
 type csvColumn struct {
 	name  string
 	value func(m Method, i int) string
@@ -116,7 +116,7 @@ func (r Result) averageColumns() []csvColumn {
 	return columns
 }
 
-// comparisonColumns returns the columns of the comparisons, where all of them are with one method.
+// comparisonColumns returns the columns of the comparisons if all of them are with the same method.
 func (r Result) comparisonColumns() []csvColumn {
 	of := map[string]Comparison{}
 	for _, c := range r.Comparisons {
@@ -156,7 +156,7 @@ func optionalPercent(v float64) string {
 	return formatPercent(v)
 }
 
-// intervalEnd is an end of a rate's interval, empty where there is none.
+// intervalEnd returns one end of a rate's interval, "" where there is none.
 func intervalEnd(f rateField, o OOD, upper bool) string {
 	switch {
 	case o.CI == nil:
@@ -174,7 +174,7 @@ func (m Method) misclassified(rate func(*Misclassification) float64) string {
 	return optionalPercent(rate(m.Misclassification))
 }
 
-// groupOf is the mean over the group of OOD set i, NaN where it is in none.
+// groupOf is the mean over the group of OOD set i, NaN where the set has no group.
 func (m Method) groupOf(i int) Average {
 	for _, g := range m.Groups() {
 		if g.Name == m.OOD[i].Group {

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// printable makes a name safe to show in one line: whatever is no visible character or plain space, such as a newline,
-// a terminal's escape or a change of writing direction, appears as Go writes it in a quoted string.
+// printable makes a name safe to show in one line. Anything that is not a visible character or a plain space, such as
+// a newline, a terminal's escape or a change of writing direction, appears as in a quoted Go string.
 func printable(name string) string {
 	var out strings.Builder
 	for _, c := range name {
@@ -21,8 +21,8 @@ func printable(name string) string {
 	return out.String()
 }
 
-// markdown makes a name safe in Markdown text. It leaves "|" to the table writer, and an underscore between letters or
-// digits alone, where it has no meaning.
+// markdown makes a name safe in Markdown text. It leaves "|" to the table writer. An underscore between letters or
+// digits stays as it is, because it has no meaning there.
 func markdown(name string) string {
 	runes := []rune(printable(name))
 	word := func(i int) bool {

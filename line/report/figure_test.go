@@ -25,7 +25,7 @@ func rendered(t require.TestingT, from io.WriterTo) []byte {
 	return out.Bytes()
 }
 
-// at is a figure with another resolution.
+// at returns the figure with another resolution.
 func at(f *report.Figure, dpi int) *report.Figure {
 	other := *f
 	other.DPI = dpi
@@ -106,7 +106,7 @@ func TestHistogramsMarkTheThreshold(t *testing.T) {
 func TestFiguresEscapeNames(t *testing.T) {
 	for name, f := range figures(t, nastyResult()) {
 		svg := rendered(t, f.SVG())
-		_, root := parse(t, svg) // which also finds that there is no element script
+		_, root := parse(t, svg) // parse also shows that there is no script element
 		assert.Contains(t, root["aria-label"], "<script>", name)
 		assert.NotContains(t, string(svg), "\x1b", name)
 		assert.NotContains(t, string(svg), "\u202e", name)

@@ -12,10 +12,10 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// Histograms draws one panel for each OOD set with the distribution of the method's scores over it and over the ID
-// set, in percent of each set per bin; all panels share bins and axes. The first and last bin also hold what lies
-// beyond them. A dashed line marks the threshold that keeps about 95 % of ID (metrics.Threshold95).
-// It errors if there is no OOD set, or a set is empty, holds a NaN, or has no finite score.
+// Histograms draws one panel for each OOD set, with the distributions of the method's scores over it and over the ID
+// set, in percent of each set per bin. All panels share bins and axes. The first and last bin also hold the scores
+// beyond them. A dashed line marks the threshold that keeps about 95 % of ID (metrics.Threshold95). It is an error if
+// there is no OOD set, or if a set is empty, holds a NaN, or has no finite score.
 func Histograms(s Scores) (*Figure, error) {
 	h, err := bin(s)
 	if err != nil {
@@ -29,7 +29,7 @@ func Histograms(s Scores) (*Figure, error) {
 	}
 	for i, o := range s.OOD {
 		x, y := "", ""
-		if i+cols >= len(s.OOD) { // nothing below
+		if i+cols >= len(s.OOD) { // the panel is the lowest of its column
 			x = "score (higher = more ID)"
 		}
 		if i%cols == 0 {

@@ -10,42 +10,41 @@ import (
 	"io"
 )
 
-// Provenance says how a result came about, and holds what a page shows beside it.
+// Provenance says how a result was obtained, and holds further things that the page shows.
 type Provenance struct {
-	Command string // the command line; empty to leave it out
+	Command string // the command line; "" leaves it out
 	Facts   []Fact // such as versions and data sets, in the order in which they are shown
-	// Predictions says what the network takes the samples of sets for; nil to leave it out.
+	// Predictions says which classes the network predicts for the samples of sets; nil leaves this out.
 	Predictions []Predictions
-	// Outcomes says for each ID sample, in the order of its scores, whether the network classifies it right; nil to
-	// leave out how accuracy depends on coverage.
+	// Outcomes says for each ID sample, in the order of its scores, whether the network classifies it correctly; nil
+	// leaves out the accuracy-coverage curves.
 	Outcomes []Outcome
-	// Pictures are the extremes of sets; nil to leave them out.
+	// Pictures holds the pictures of sets with extreme scores; nil leaves them out.
 	Pictures []Pictures
-	// Sections are shown behind the overview.
+	// Sections are shown after the overview.
 	Sections []Section
 }
 
 // Fact is one line of provenance, text both: Name says what it is, Value what was used.
 type Fact struct{ Name, Value string }
 
-// Section is a part of a page that its caller wrote.
+// Section is a part of a page whose content the caller wrote.
 type Section struct {
 	ID    string        // id of its heading, different from all others on the page
 	Title string        // its heading, text
 	Body  template.HTML // written to the page unescaped
 }
 
-// WriteHTML writes the result as one HTML file that needs nothing else: what the method is, a table that can be sorted,
-// what the methods cost, receiver operating characteristics and precision against recall with a curve for each row of
-// the table, accuracy by coverage, histograms of scores, all metrics with their intervals, tests of methods against
-// each other, how parameters were chosen, pictures, what samples are taken for, and where the result comes from. It
-// suits narrow and wide screens, light and dark ones, and paper; its script sorts and highlights, and nothing is
-// missing without it.
+// WriteHTML writes the result as one self-contained HTML file: what the method is, a table that can be sorted, what
+// the methods cost, ROC and precision-recall curves for each row of the table, accuracy by coverage, histograms of
+// scores, all metrics with their intervals, tests of methods against each other, how parameters were chosen,
+// pictures, predicted classes, and where the result comes from. It suits narrow and wide screens, light and dark
+// ones, and paper. Its script sorts and highlights; without the script nothing is missing.
 //
 // scores may hold some of the methods, each with all OOD sets, or be nil for a report without figures. Nothing is
-// written unless the whole report could be made.
-// It errors if the result is not valid, or scores name a method or OOD sets that the result does not have, are empty,
-// hold a NaN, or nothing finite, or outcomes are not as many as the ID scores.
+// written unless the whole report could be made. It is an error if the result is not valid, if scores name a method
+// or OOD sets that the result does not have, if they are empty, hold a NaN or no finite score, or if the number of
+// outcomes is not that of the ID scores.
 func (r Result) WriteHTML(w io.Writer, scores []Scores, p Provenance) error {
 	if err := r.Validate(); err != nil {
 		return err
@@ -75,7 +74,7 @@ var (
 	script string
 )
 
-// policy lets the page run its own script and nothing else, and load nothing.
+// policy returns a content security policy that lets the page run its own script and nothing else, and load nothing.
 func policy() string {
 	sum := sha256.Sum256([]byte(script))
 	return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" +

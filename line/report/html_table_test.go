@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// An HTML table is one element; whatever comes from users is escaped in it, and the best of each column is bold.
+// An HTML table is a single element. Texts from users are escaped in it, and the best of each column is bold.
 func TestTableHTML(t *testing.T) {
 	r := example()
 	r.Methods[0].OOD[0].Name, r.Methods[1].OOD[0].Name = "<b>", "<b>"

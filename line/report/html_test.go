@@ -55,7 +55,7 @@ func TestHTML(t *testing.T) {
 	balanced(t, page)
 }
 
-// balanced checks that every element that must be closed is, in order.
+// balanced checks that every element that must be closed is closed, in the right order.
 func balanced(t *testing.T, page string) {
 	t.Helper()
 	var open []string

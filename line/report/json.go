@@ -26,13 +26,13 @@ func (r Result) WriteJSON(w io.Writer) error {
 	return err
 }
 
-// MarshalJSON validates the result and encodes it. Rates are in percent, rounded to nine decimals; methods and OOD sets
-// are objects whose members keep the order of the slices. An unknown accuracy (NaN) becomes null; any other number that
-// JSON does not have is an error. Where there are intervals, a rate such as "fpr95" is accompanied by "fpr95_ci": [lo,
-// hi], and the result by "bootstrap": {"resamples", "level"}. What a result does not have is left out: "csid" and
-// "full_spectrum" (each ID set with its accuracy, and a method's rates), "checkpoints" (with standard deviations such
-// as "fpr95_sd"), a method's "tuning", "groups" and "misclassification", and "comparisons", whose p-values are numbers
-// in [0, 1].
+// MarshalJSON validates the result and encodes it. Rates are in percent, rounded to nine decimals. Methods and OOD
+// sets are objects whose members keep the order of the slices. An unknown accuracy (NaN) becomes null; any other
+// number that JSON cannot represent is an error. Where there are intervals, a rate such as "fpr95" is accompanied by
+// "fpr95_ci": [lo, hi], and the result by "bootstrap": {"resamples", "level"}. What a result does not have is left
+// out: "csid" and "full_spectrum" (each ID set with its accuracy, and a method's rates), "checkpoints" (with standard
+// deviations such as "fpr95_sd"), a method's "tuning", "groups" and "misclassification", and "comparisons", whose
+// p-values are numbers in [0, 1].
 func (r Result) MarshalJSON() ([]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// percent is a fraction that is written in percent, NaN as null.
+// percent is a fraction that is encoded in percent, NaN as null.
 type percent float64
 
 // MarshalJSON encodes the fraction in percent.
@@ -117,7 +117,7 @@ func (p percent) MarshalJSON() ([]byte, error) {
 	return []byte(formatPercent(float64(p))), nil
 }
 
-// UnmarshalJSON takes percent, or null for NaN.
+// UnmarshalJSON decodes a number in percent, or null for NaN.
 func (p *percent) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		*p = percent(math.NaN())
@@ -133,8 +133,9 @@ func (p *percent) UnmarshalJSON(data []byte) error {
 
 func percents(i metrics.Interval) [2]percent { return [2]percent{percent(i.Lo), percent(i.Hi)} }
 
-// formatPercent writes a fraction in percent as short as nine decimals allow: that keeps every digit that counts of
-// samples can give, and drops the binary noise of 100 * 0.274 = 27.400000000000002.
+// formatPercent formats a fraction in percent, in as few digits as nine decimals need. Nine decimals keep all
+// information in rates that come from counts of samples, and drop the binary noise of 100 * 0.274 =
+// 27.400000000000002.
 func formatPercent(fraction float64) string {
 	return strconv.FormatFloat(math.Round(fraction*100*1e9)/1e9, 'f', -1, 64)
 }

@@ -99,7 +99,7 @@ const exampleJSON = `{
 }
 `
 
-// The text is a contract with programs that read it: names, order, percent, digits.
+// The JSON text is a contract with programs that read it: names, order, percent, digits.
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, example().WriteJSON(&out))
@@ -169,7 +169,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// Whatever the counts, a rate comes back to within the nine decimals of a percent, and order is kept.
+// Rates of any counts survive encoding and decoding to nine decimals of a percent, and the order is kept.
 func TestJSONAnyRates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := rapid.Float64Range(0, 1)

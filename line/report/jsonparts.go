@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// object is the ID set with its accuracy; several tells whether that is a mean over checkpoints.
+// object returns the ID set with its accuracy; several says that the accuracy is a mean over checkpoints.
 func (id ID) object(several bool) object {
 	o := object{{"n", id.N}, {"accuracy", percent(id.Accuracy)}}
 	if several {
@@ -17,7 +17,7 @@ func (id ID) object(several bool) object {
 	return o
 }
 
-// object is a method with all that it reached; several tells whether rates are means over checkpoints.
+// object returns a method with all its results; several says that the rates are means over checkpoints.
 func (m Method) object(several bool) (object, error) {
 	params := m.Params
 	if params == nil {
@@ -51,8 +51,8 @@ func (m Method) object(several bool) (object, error) {
 	return o, nil
 }
 
-// setObjects are members for OOD sets, their average, and their groups where there are some, each with its standard
-// deviations, nil for none.
+// setObjects returns the members for OOD sets, their average, and their groups if there are any. spread, average and
+// groups are the standard deviations of each; nil stands for none.
 func setObjects(sets []OOD, spread []Average, average *Average, groups []Average) object {
 	ood := object{}
 	for i, o := range sets {
@@ -97,7 +97,7 @@ func setObjects(sets []OOD, spread []Average, average *Average, groups []Average
 	return out
 }
 
-// members are the rates of an average, their names with an ending.
+// members returns the rates of an average, with ending appended to their names.
 func (a Average) members(ending string) object {
 	return object{
 		{"fpr95" + ending, percent(a.FPR95)}, {"auroc" + ending, percent(a.AUROC)},

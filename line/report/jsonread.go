@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// UnmarshalJSON decodes what MarshalJSON encodes, methods and OOD sets in the order of the text, and validates it.
-// Members that it does not know are ignored, and so are averages, which follow from the rest.
+// UnmarshalJSON decodes the output of MarshalJSON, with methods and OOD sets in the order of the text, and validates
+// the result. Unknown members are ignored, and so are averages, which follow from the other numbers.
 func (r *Result) UnmarshalJSON(data []byte) error {
 	var in struct {
 		Net         string

@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// idJSON is an ID set with its accuracy.
+// idJSON is the JSON form of an ID set with its accuracy.
 type idJSON struct {
 	N          int
 	Accuracy   percent
@@ -19,14 +19,14 @@ func (j idJSON) id() ID {
 		AccuracySpread: float64(j.AccuracySD)}
 }
 
-// setsJSON are the OOD sets of a method, with the standard deviations of their averages.
+// setsJSON is the JSON form of a method's OOD sets, with the standard deviations of their averages.
 type setsJSON struct {
 	OOD     json.RawMessage
 	Average spreadJSON
 	Groups  map[string]spreadJSON
 }
 
-// spreadJSON are standard deviations over checkpoints.
+// spreadJSON is the JSON form of standard deviations over checkpoints.
 type spreadJSON struct {
 	FPR95   percent `json:"fpr95_sd"`
 	AUROC   percent `json:"auroc_sd"`

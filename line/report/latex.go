@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// WriteLaTeX writes the table of methods and OOD sets as a LaTeX tabular for the package booktabs, to be read by
+// WriteLaTeX writes the table of methods and OOD sets as a LaTeX tabular for the package booktabs, to be included by
 // \input: FPR95 and AUROC in percent with two decimals, the best of each column bold, averages last. With several
-// checkpoints "± sd" follows each rate. Its comments say what is needed and what the numbers are. It errors if the
-// result is not valid.
+// checkpoints "± sd" follows each rate. LaTeX comments in it say which packages are needed and what the numbers are.
+// It is an error if the result is not valid.
 func (r Result) WriteLaTeX(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (r Result) WriteLaTeX(w io.Writer) error {
 	return err
 }
 
-// latexTies is the rate with ties shared behind FPR95, where there is one.
+// latexTies adds the tie-aware rate after FPR95, "" where there is none.
 func latexTies(rate string) string {
 	if rate == "" {
 		return ""
@@ -65,6 +65,6 @@ var latexEscapes = strings.NewReplacer(
 	"`", `\textasciigrave{}`, "'", `\textquotesingle{}`, "--", `-{}-`, "[", `{[}`, "]", `{]}`, "*", `{*}`,
 )
 
-// latex makes a name safe in LaTeX text. Hyphens make no dashes, and nothing at the start of a cell or a row is taken
-// for an option.
+// latex makes a name safe in LaTeX text. Hyphens do not become dashes, and nothing at the start of a cell or a row is
+// taken for an option.
 func latex(name string) string { return latexEscapes.Replace(printable(name)) }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// WriteMarkdown writes the result as GitHub-flavoured Markdown: the table of methods and OOD sets with the best of each
-// column bold, that of the full spectrum and the comparisons where there are some, and what the methods cost. It errors
-// if the result is not valid.
+// WriteMarkdown writes the result as GitHub-flavoured Markdown: the table of methods and OOD sets with the best of
+// each column bold, the full-spectrum table and the comparisons if there are any, and what the methods cost. It is an
+// error if the result is not valid.
 func (r Result) WriteMarkdown(w io.Writer) error {
 	parts := []func() (string, error){
 		func() (string, error) { return r.Table(Markdown, true) },

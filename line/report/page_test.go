@@ -14,7 +14,8 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// many is a result with more methods than there are colours, the better the lower their number, and LINe last.
+// many returns a result with more methods than there are colours. Methods with lower numbers are better, and LINe is
+// last.
 func many(n int) report.Result {
 	r := example()
 	model := r.Methods[0]
@@ -101,7 +102,8 @@ func TestPageWithEverything(t *testing.T) {
 	assert.Empty(t, out.String())
 }
 
-// Holm's correction multiplies the smallest p-value that a bootstrap can give by the number of tests.
+// Holm's correction multiplies the smallest p-value that a bootstrap can give by the number of tests. The page must
+// say so where no test can then be significant.
 func TestPageSaysWhereTestsCannotTell(t *testing.T) {
 	r := withIntervals(whole())
 	few := "Paired tests of average AUROC say nothing here: 1 comparisons need at least 40 resamples"

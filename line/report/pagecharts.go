@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// boldCurves is how many methods have curves in colours; the others' are faint until they are pointed at.
+// boldCurves is the number of methods with coloured curves. The curves of the others are faint until a method is
+// pointed at.
 const boldCurves = 6
 
 // charts draws the figures of a page.
@@ -23,21 +24,22 @@ type charts struct {
 	slot   map[int]int // colour by a method's index; methods without one are drawn faint
 }
 
-// setCharts are the curves of all methods on one OOD set.
+// setCharts holds the curves of all methods on one OOD set.
 type setCharts struct {
 	Set     string
 	ROC, PR template.HTML
 	Legend  []legendEntry
 }
 
-// legendEntry is a method in a legend; it is hidden until the method is pointed at, unless Class is that of a colour.
+// legendEntry is a method in a legend. It is hidden until the method is pointed at, unless Class is the class of a
+// colour.
 type legendEntry struct {
 	Index               int
 	Name, Class, Values string
 }
 
-// newCharts checks that scores are of the result's methods and sets, and chooses the methods with colours: LINe, and
-// those with the highest average AUROC.
+// newCharts checks that scores belong to the result's methods and sets. It chooses the methods with colours: LINe,
+// and those with the highest average AUROC.
 func newCharts(r Result, scores []Scores) (*charts, error) {
 	c := &charts{result: r, scores: scores, slot: map[int]int{}}
 	if err := unique("scores of method", len(scores), func(i int) string { return scores[i].Method }); err != nil {
@@ -55,7 +57,7 @@ func newCharts(r Result, scores []Scores) (*charts, error) {
 		c.method = append(c.method, i)
 	}
 	order := slices.Clone(c.method)
-	if len(order) == 0 { // colours for the other figures
+	if len(order) == 0 { // without curves the colours are for the other figures
 		for i := range r.Methods {
 			order = append(order, i)
 		}
@@ -75,7 +77,7 @@ func newCharts(r Result, scores []Scores) (*charts, error) {
 	return c, nil
 }
 
-// class is that of a method's colour, "" for none.
+// class returns the CSS class of a method's colour, "" for none.
 func (c *charts) class(method int) string {
 	if slot, bold := c.slot[method]; bold {
 		return fmt.Sprintf("c%d", slot)
@@ -83,7 +85,8 @@ func (c *charts) class(method int) string {
 	return ""
 }
 
-// order lists positions in scores so that what is drawn last, on top of the others, is what matters most.
+// order lists the indices of scores in the order of drawing: the most important method comes last, on top of the
+// others.
 func (c *charts) order() []int {
 	out := make([]int, len(c.scores))
 	for i := range out {
@@ -103,7 +106,7 @@ func (c *charts) series(method int, values string) chart.Series {
 	return chart.Series{Index: method, Class: c.class(method), Title: printable(c.result.Methods[method].Name) + values}
 }
 
-// percentAxis is from 0 to 100.
+// percentAxis returns an axis from 0 to 100.
 func percentAxis(name string) chart.Axis {
 	return chart.Axis{Name: name, Low: 0, High: 100, Ticks: figure.LinearTicks{}.Ticks(0, 100)}
 }
@@ -152,7 +155,7 @@ func rocPoints(points []metrics.Point) []chart.Point {
 	return out
 }
 
-// prPoints are steps: the area below them is AUPR as it is computed.
+// prPoints returns the curve as steps, whose area is AUPR as it is computed.
 func prPoints(points []prPoint) []chart.Point {
 	var out []chart.Point
 	before := 0.0

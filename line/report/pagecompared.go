@@ -17,7 +17,7 @@ type comparisonView struct {
 	Clear       bool // whether the corrected p-value is below 5 %
 }
 
-// comparisonSentence says what the p-values are.
+// comparisonSentence says which test the p-values come from.
 func (r Result) comparisonSentence() string {
 	if r.Bootstrap == nil {
 		return "By DeLong's test."
@@ -41,7 +41,7 @@ func (r Result) viewComparisons() (out []comparisonView) {
 type tuningView struct {
 	Method, Chosen, ID, OOD string
 	Pseudo                  bool
-	Names                   []string // of parameters
+	Names                   []string // names of the parameters
 	Trials                  []trialView
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// overview is the table of methods by sets, the averages first.
+// overview is the table of methods by sets, with the averages first.
 type overview struct {
 	ID, Caption string
 	Checkpoints int
@@ -15,7 +15,7 @@ type overview struct {
 
 type columnView struct {
 	Title, Class string
-	FPR95, AUROC int // positions among the cells of a row, from 0 for the method's name
+	FPR95, AUROC int // indices among the cells of a row, in which the method's name is 0
 }
 
 type row struct {
@@ -41,8 +41,8 @@ func (r Result) overview(id string, c *charts) overview {
 	return out
 }
 
-// averagesFirst returns the table's columns with the average over all sets first, then those of groups, then the sets,
-// and the class of each: "overall", "group" or "set".
+// averagesFirst returns the table's columns in another order: the average over all sets, the averages of groups, the
+// sets. It also returns the kind of each: "overall", "group" or "set".
 func (r Result) averagesFirst() (columns []column, classes []string) {
 	all := r.columns(LINeFPR)
 	sets, last := len(r.Methods[0].OOD), len(all)-1
@@ -59,7 +59,7 @@ func (r Result) averagesFirst() (columns []column, classes []string) {
 	return columns, classes
 }
 
-// caption says what the rates of the full spectrum are.
+// caption explains the full-spectrum rates.
 func (overview) caption(r Result) string {
 	var shifted []string
 	for _, c := range r.CSID {

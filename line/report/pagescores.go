@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/internal/figure/chart"
 )
 
-// scoreCharts are the histograms of one method.
+// scoreCharts holds the histograms of one method.
 type scoreCharts struct {
 	legendEntry
 	Open   bool
@@ -60,7 +60,8 @@ func steps(xys plotter.XYs) []chart.Point {
 	return out
 }
 
-// coverage draws how accurate the network is on the ID samples that each score finds most in-distribution.
+// coverage draws the network's accuracy on the ID samples with the highest scores of each method, against their
+// share.
 func (c *charts) coverage(outcomes []Outcome) (template.HTML, error) {
 	p := chart.Chart{Width: 340, Height: 300, X: percentAxis("coverage: ID samples kept (%)"),
 		Alt: "Accuracy of " + printable(c.result.Net) +
@@ -73,7 +74,7 @@ func (c *charts) coverage(outcomes []Outcome) (template.HTML, error) {
 			return "", fmt.Errorf("%w (method %q)", err, s.Method)
 		}
 		for _, q := range curves[i] {
-			if q.Coverage >= 0.1 { // the first few samples are a lottery
+			if q.Coverage >= 0.1 { // with fewer samples the accuracy is mostly noise
 				low = min(low, q.Accuracy)
 			}
 		}
@@ -94,7 +95,7 @@ func (c *charts) coverage(outcomes []Outcome) (template.HTML, error) {
 	return template.HTML(p.SVG()), nil
 }
 
-// cost draws average AUROC against the time to score a sample.
+// cost draws the average AUROC against the time to score a sample.
 func cost(r Result, class func(method int) string) template.HTML {
 	low, high := math.Inf(1), 0.0
 	worst, best := 1.0, 0.0

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// view is what the page shows, formatted but not escaped: the template does that.
+// view holds what the page shows, formatted but not escaped; the template escapes.
 type view struct {
 	Policy          string
 	Style           template.CSS
@@ -18,9 +18,9 @@ type view struct {
 	Net, About      string
 	Summary         string
 	Standing        string
-	Contents        []Section // bodies apart
+	Contents        []Section // sections of the page without their bodies
 	Overview        overview
-	FullSpectrum    *overview // nil without covariate-shifted ID sets
+	FullSpectrum    *overview // nil where there are no covariate-shifted ID sets
 	Methods         []methodView
 	Sections        []Section
 	Rates           []rateHead
@@ -51,12 +51,12 @@ type methodView struct {
 	AURC, ErrorAUROC            string
 }
 
-// numberView is a number as it is shown, and as it is sorted.
+// numberView is a number as text, and as a key for sorting.
 type numberView struct{ Text, Sort string }
 
 func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// formatSmall writes a number of at least 0 with three digits and no exponent, below 0.001 as "< 0.001".
+// formatSmall formats a number of at least 0 with three digits and no exponent, numbers below 0.001 as "< 0.001".
 func formatSmall(v float64) string {
 	switch {
 	case v == 0:
@@ -77,7 +77,7 @@ type setView struct {
 
 type rateView struct{ Value, CI string }
 
-// rateHead is the heading of a rate; Down sorts the highest first.
+// rateHead is the heading of a rate; with Down the highest is sorted first.
 type rateHead struct {
 	Title  string
 	Column int
@@ -108,7 +108,7 @@ func (r Result) view(scores []Scores, p Provenance) (*view, error) {
 	return v, nil
 }
 
-// viewTables fills in the tables of methods and sets.
+// viewTables sets the tables of methods and sets.
 func (r Result) viewTables(v *view, c *charts) {
 	v.Overview, v.Tied = r.overview("overview", c), r.anyTied()
 	if r.FullSpectrum != nil {
@@ -123,7 +123,7 @@ func (r Result) viewTables(v *view, c *charts) {
 			v.All = append(v.All, viewSet(i, m.Name, o))
 		}
 	}
-	const most = 60 // rows that are shown at once
+	const most = 60 // most rows shown at once
 	v.AllFolded = len(v.All) > most
 	for i, f := range rateFields {
 		v.Rates = append(v.Rates, rateHead{f.title, i + 3, strings.HasSuffix(f.title, "↑")})
@@ -148,7 +148,7 @@ func viewMethod(i int, m Method, class string) methodView {
 	return v
 }
 
-// draw fills in the figures.
+// draw sets the figures.
 func (v *view) draw(r Result, c *charts, p Provenance) error {
 	v.Cost = cost(r, c.class)
 	if len(c.scores) == 0 {
@@ -180,8 +180,8 @@ func (v *view) draw(r Result, c *charts, p Provenance) error {
 	return err
 }
 
-// FormatParams lists parameters by name, as tables show them: "clip = 1, p_a = 90". What a terminal cannot print is
-// escaped.
+// FormatParams lists parameters by name, as tables show them: "clip = 1, p_a = 90". Characters that a terminal cannot
+// print are escaped.
 func FormatParams(params map[string]any) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(params)) {
@@ -239,7 +239,7 @@ func (r Result) facts(p Provenance) []factView {
 	return facts
 }
 
-// contents lists the page's sections in their order.
+// contents lists the page's sections in order.
 func (v *view) contents() (list []Section) {
 	add := func(shown bool, id, title string) {
 		if shown {

@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// The area below the steps of the curve is AUPR-out, and its last point the share of OOD.
+// The area below the curve's steps is AUPR-out, and the precision of its last point is the share of OOD.
 func TestPrecisionRecallArea(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) []float64 {

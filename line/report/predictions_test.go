@@ -24,7 +24,7 @@ func TestCountPredictions(t *testing.T) {
 	}
 }
 
-// The counts of all classes add up to the samples, and descend.
+// The counts of all classes sum to the number of samples, and are in descending order.
 func TestCountPredictionsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		predicted := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 50).Draw(t, "classes")
@@ -38,7 +38,7 @@ func TestCountPredictionsAddUp(t *testing.T) {
 	})
 }
 
-// The page has a table of predictions if they are given, and is the same without as it was.
+// The page has a table of predictions if they are given, and is otherwise unchanged.
 func TestHTMLPredictions(t *testing.T) {
 	r, p := example(), provenance
 	p.Predictions = []report.Predictions{

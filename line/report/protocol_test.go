@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// whole is a result with everything that one can have, over two checkpoints.
+// whole is a result with every part that a result can have, over two checkpoints.
 func whole() report.Result {
 	r := example()
 	r.Checkpoints, r.ID.AccuracySpread = 2, 0.0025

@@ -2,14 +2,14 @@ package report
 
 import "github.com/line-ood/goline/line/metrics"
 
-// rateField is one rate of an OOD set, as it is named in JSON and CSV and to people.
+// rateField is one rate of an OOD set, with its names in JSON and CSV and for people.
 type rateField struct {
 	key, title string
 	value      func(*metrics.Metrics) *float64
 	interval   func(*metrics.Intervals) *metrics.Interval
 }
 
-// rateFields lists the rates in the order in which they are written. It is never changed.
+// rateFields lists the rates in the order in which they are written. It must not be changed.
 var rateFields = []rateField{
 	{"fpr95", "FPR95 ↓",
 		func(m *metrics.Metrics) *float64 { return &m.FPR95 },

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// example is the evaluation in the project's design document, with a second method and set.
+// example is a small evaluation: two methods on two sets.
 func example() report.Result {
 	return report.Result{
 		Net:     "densenet-bc-100-12",
@@ -49,7 +49,7 @@ func withIntervals(r report.Result) report.Result {
 	return r
 }
 
-// scoresFor draws scores that suit the result: the first method separates better than the others.
+// scoresFor draws scores for the result's methods and sets; the first method separates better than the others.
 func scoresFor(r report.Result) []report.Scores {
 	rng := rand.New(rand.NewPCG(1, 1))
 	normal := func(n int, mean float64) []float64 {
@@ -70,7 +70,7 @@ func scoresFor(r report.Result) []report.Scores {
 	return out
 }
 
-// nasty names carry what breaks HTML, SVG, CSV, Markdown, terminals and attribute values.
+// nasty is a name with characters that could break HTML, SVG, CSV, Markdown, terminals and attribute values.
 const nasty = "<script>alert('x')</script>\"&|\n,`*\x1b[31m\u202e_"
 
 func nastyResult() report.Result {

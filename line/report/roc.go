@@ -14,15 +14,15 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// Curve is one method's scores on one pair of sets, higher = more in-distribution.
+// Curve holds one method's scores on one pair of sets, higher = more in-distribution.
 type Curve struct {
 	Name    string    // what the legend calls it
 	ID, OOD []float64 // of the samples of either set, at least one each
 }
 
 // ROC draws the receiver operating characteristics of several methods on one OOD set, with ID as the positive class,
-// both axes in percent, and the legend beside the curves with each AUROC.
-// It errors if there is no curve or a curve's scores are empty or hold a NaN.
+// both axes in percent, and a legend beside the curves with each AUROC. It is an error if there is no curve, or if a
+// curve's scores are empty or hold a NaN.
 func ROC(title string, curves []Curve) (*Figure, error) {
 	if len(curves) == 0 {
 		return nil, fmt.Errorf("report: ROC of %q: no curves", title)
@@ -80,8 +80,8 @@ func legendWidth(l plot.Legend) vg.Length {
 	return max(r.Max.X-r.Min.X, l.TextStyle.Width("Method (AUROC in %)")) + vg.Points(16)
 }
 
-// thin returns the curve in percent without the points that no figure of any sensible size can show: those that round
-// to the same 2000th of an axis as the one before, and those inside a straight horizontal or vertical run.
+// thin returns the curve in percent, without points that would not be visible: those that round to the same 2000th of
+// an axis as the point before, and those inside a straight horizontal or vertical run.
 func thin(points []metrics.Point) plotter.XYs {
 	const steps = 2000
 	snap := func(v float64) float64 { return math.Round(v*steps) * 100 / steps }
@@ -99,12 +99,12 @@ func thin(points []metrics.Point) plotter.XYs {
 	return out
 }
 
-// straight is a line from one point to another that no series has.
+// straight returns a reference line from one point to another.
 func straight(x0, y0, x1, y1 float64) *plotter.Line {
 	return &plotter.Line{XYs: plotter.XYs{{X: x0, Y: y0}, {X: x1, Y: y1}}, LineStyle: figure.Reference()}
 }
 
-// tens marks every 20 percent with a number and every 10 with a line.
+// tens places a mark with a number at every 20 percent and one without at every 10.
 type tens struct{}
 
 // Ticks returns the marks.

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// ours is the name of the method about which a report says more than about the others.
+// ours is the name of the method that a report describes in more detail than the others.
 const ours = "line"
 
-// about says in two sentences what the method is, or what is compared where LINe is not among the methods.
+// about says in two sentences what the method is, or what is compared if LINe is not among the methods.
 func (r Result) about() string {
 	if r.index(ours) < 0 {
 		return "Each method below turns what a trained classifier computes for a picture, its penultimate features " +
@@ -27,7 +27,7 @@ func (r Result) about() string {
 		"(in-distribution, ID), low for others (out-of-distribution, OOD)."
 }
 
-// standing says how LINe compares with the other methods, "" where there are none or it is not among them.
+// standing says how LINe compares with the other methods; "" if there are none, or LINe is not among them.
 func (r Result) standing() string {
 	i := r.index(ours)
 	if i < 0 || len(r.Methods) < 2 {
@@ -64,7 +64,7 @@ func (r Result) standing() string {
 	return s + r.significance()
 }
 
-// significance says how many of the differences from LINe are more than chance.
+// significance says how many of the differences from LINe are statistically significant.
 func (r Result) significance() string {
 	const level = 0.05
 	var tested, ahead, behind int
@@ -87,7 +87,8 @@ func (r Result) significance() string {
 	if tested == 0 {
 		return ""
 	}
-	// The smallest p-value of a two-sided bootstrap is 2/(resamples + 1); corrected, that is times the number of tests.
+	// The smallest p-value of a two-sided bootstrap is 2/(resamples + 1). The correction multiplies it by the number
+	// of tests.
 	if b := r.Bootstrap; b != nil && 2*float64(len(r.Comparisons)) >= level*float64(b.Resamples+1) {
 		return fmt.Sprintf(" Paired tests of average AUROC say nothing here: %d comparisons need at least %d "+
 			"resamples for p < %.2f after correction.",
@@ -98,7 +99,7 @@ func (r Result) significance() string {
 		ahead, tested, behind, level)
 }
 
-// index returns the position of a method, -1 if there is none of that name.
+// index returns the index of the method with that name, -1 if there is none.
 func (r Result) index(name string) int {
 	for i, m := range r.Methods {
 		if m.Name == name {
@@ -108,8 +109,8 @@ func (r Result) index(name string) int {
 	return -1
 }
 
-// ranks returns the place of method i among all by its means over some sets, 1 for the best; equals share the better
-// place.
+// ranks returns the ranks of method i among all methods by its means over some sets; 1 is the best, and ties share
+// the better rank.
 func (r Result) ranks(i int, belongs func(set int) bool) (fpr, auroc int) {
 	mine := r.Methods[i].mean(belongs)
 	fpr, auroc = 1, 1
@@ -141,7 +142,7 @@ func ordinal(n int) string {
 	return fmt.Sprint(n, suffix)
 }
 
-// mean is the mean over those OOD sets of the method that belong.
+// mean is the mean over those OOD sets of the method for which belongs is true.
 func (m Method) mean(belongs func(set int) bool) Average {
 	var part []OOD
 	for i, o := range m.OOD {

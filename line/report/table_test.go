@@ -53,7 +53,7 @@ func TestTableBestComparesNumbers(t *testing.T) {
 	assert.Contains(t, got, "10.00 / **100.00**")
 }
 
-// Detectors worse than chance: every FPR95 above every AUROC.
+// Detectors worse than chance, for which every FPR95 exceeds every AUROC.
 func TestTableBestOfBad(t *testing.T) {
 	r := example()
 	for i := range r.Methods {

@@ -9,9 +9,9 @@ import (
 	"github.com/line-ood/goline/line/metrics"
 )
 
-// Validate errors if there is no method, a name is empty, not UTF-8 or used twice, the methods differ in their OOD
-// sets, or a number is not what it can be: rates and p-values in [0, 1], times finite and not negative. Accuracies and
-// the AUROC of misclassification may be NaN.
+// Validate returns an error if there is no method, if a name is empty, not UTF-8 or used twice, if the methods differ
+// in their OOD sets, or if a number is out of range: rates and p-values must be in [0, 1], times finite and not
+// negative. Accuracies and the AUROC of misclassification may be NaN.
 func (r Result) Validate() error {
 	if len(r.Methods) == 0 {
 		return fmt.Errorf("report: expected at least one method, got none")
@@ -92,7 +92,7 @@ func (r Result) validateComparisons() error {
 	return nil
 }
 
-// validate errors if m is malformed or its OOD sets are not those of the first method.
+// validate returns an error if m is malformed, or if its OOD sets are not those of the first method.
 func (m Method) validate(r Result) error {
 	if len(m.OOD) == 0 {
 		return fmt.Errorf("no OOD sets")
@@ -126,7 +126,7 @@ func (m Method) validate(r Result) error {
 	return m.Tuning.validate()
 }
 
-// validateSets errors if the sets are not those of the first method, or rates are none.
+// validateSets returns an error if the sets are not those of the first method, or if a rate is not in [0, 1].
 func validateSets(first string, sets, others []OOD) error {
 	if err := unique("OOD set", len(sets), func(i int) string { return sets[i].Name }); err != nil {
 		return err
@@ -160,7 +160,7 @@ func validateSets(first string, sets, others []OOD) error {
 	return nil
 }
 
-// validateSpread errors unless there are standard deviations of everything where there are several checkpoints.
+// validateSpread returns an error unless, with several checkpoints, there are standard deviations of everything.
 func (m Method) validateSpread(checkpoints int) error {
 	if checkpoints < 0 {
 		return fmt.Errorf("means over %d checkpoints", checkpoints)
@@ -243,5 +243,5 @@ func checkRate(what string, v float64, ci *metrics.Interval) error {
 	return nil
 }
 
-// finite tells whether v is a finite number of at least 0.
+// finite reports whether v is a finite number of at least 0.
 func finite(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
