@@ -12,17 +12,17 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// BatchOptions says how to cut a set or a stream into batches. The zero value takes all images in order.
+// BatchOptions says how to cut a set or a stream into batches. With the zero value batches hold all images in order.
 type BatchOptions struct {
 	// Size is the number of images in a batch; the last batch may have fewer. 0 means 32.
 	Size int
 	// Workers is the number of goroutines that decode. 0 means GOMAXPROCS. It has no influence on the result.
 	Workers int
-	// Indices are the images of a set to take, in this order; nil means all. It must not be changed while the stream is
-	// read. A stream has no indices to choose from.
+	// Indices are the images of a set to use, in this order; nil means all. The slice must not be changed while the
+	// stream is read. For a stream of images it must be nil.
 	Indices []int
-	// MaxMemory bounds the bytes that pictures which are being decoded take together: workers wait for each other, and
-	// a picture that takes more by itself is an error, see [DecodeMemory]. 0 means DecodeMemory.
+	// MaxMemory bounds the memory, in bytes, of all pictures that are being decoded at a time: workers wait for each
+	// other. A picture that needs more by itself is an error, see [DecodeMemory]. 0 means DecodeMemory.
 	MaxMemory int64
 }
 
@@ -30,18 +30,19 @@ const defaultBatch = 32
 
 // Batches returns the images of d, preprocessed, as a stream of batches X [batch, 3, height, width].
 //
-// Images are decoded ahead in parallel; the batches come in order and are the same bits for any number of workers.
-// Without p.Crop all images must come out in the same size. An image that fails ends the stream with its error, after
-// the batches in front of it; so does ctx with ctx.Err(). The stream can be read again from the start.
+// Images are decoded ahead in parallel. The batches are in order and have the same bits for any number of workers.
+// Without p.Crop all images must have the same size after preprocessing. An image that fails ends the stream with its
+// error, after the batches before it; when ctx ends, the stream ends with ctx.Err(). The stream can be read again
+// from the start.
 //
-// Memory: a few batches are under way at a time, however long the set is. A batch's memory is used again after its
-// Release; what is never released is left to the garbage collector. When the loop over the stream ends, all goroutines
-// have ended too, each after the image that it was at.
+// A few batches are in memory at a time, however long the set is. The memory of a batch is used again after its
+// Release; memory that is never released is left to the garbage collector. When the loop over the stream ends, all
+// goroutines have ended too, each after the image that it was decoding.
 func Batches(ctx context.Context, d Dataset, p nets.Preprocessing, o BatchOptions) graph.Batches {
 	return batches(ctx, "batches of "+d.Name(), p, o, func() (feed, int, error) { return setFeed(d, o.Indices) })
 }
 
-// setFeed gives the images of a set with the given indices, nil for all, and their number.
+// setFeed returns a feed of the images of a set with the given indices (nil for all), and their number.
 func setFeed(d Dataset, indices []int) (feed, int, error) {
 	total, labels := d.Len(), d.Labels()
 	if indices != nil {
@@ -72,7 +73,7 @@ func setFeed(d Dataset, indices []int) (feed, int, error) {
 	}, total, nil
 }
 
-// member is an image of a set.
+// member identifies an image of a set.
 type member struct {
 	d Dataset
 	i int
@@ -83,7 +84,7 @@ func (m member) blame(err error) error {
 	return fmt.Errorf("%s: image %s: %w", m.d.Name(), m.d.ID(m.i), err)
 }
 
-// feed gives the images of a stream in order until there are no more, or give returns false.
+// feed calls give for the images of a stream in order until there are no more, or give returns false.
 type feed func(ctx context.Context, give func(item) bool) error
 
 // item is an image of a stream with its label.
@@ -93,16 +94,16 @@ type item struct {
 	labelled bool
 }
 
-// decodable is an image that is yet to be decoded.
+// decodable is an image that has not been decoded yet.
 type decodable interface {
-	// image decodes it, with a scratch, which the result may lie in: it is only read, until the scratch is used again.
+	// image decodes the image. The result may lie in s: it may only be read, and only until s is used again.
 	image(s *scratch) (Image, error)
-	// blame names it in an error.
+	// blame adds the name of the image to an error.
 	blame(err error) error
 }
 
-// batches makes a stream of batches. Each pass begins with open, which returns the number of images too, -1 if it is
-// not known.
+// batches makes a stream of batches. Each pass over it calls open, which returns a feed and the number of its images,
+// -1 if that is not known.
 func batches(ctx context.Context, name string, p nets.Preprocessing, o BatchOptions,
 	open func() (feed, int, error)) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
@@ -117,36 +118,37 @@ func batches(ctx context.Context, name string, p nets.Preprocessing, o BatchOpti
 
 // stream is one pass over a feed.
 type stream struct {
-	name    string // what errors begin with
+	name    string // start of all error messages
 	images  feed
-	q       *Preprocessor // its settings; workers have their own
+	q       *Preprocessor // the settings; each worker has its own preprocessor
 	size    int           // images per batch
-	height  int           // of the network input, like width and sample 0 until the first image has come
+	height  int           // of the network input; height, width and sample are 0 until the first image has come
 	width   int
-	sample  int // values per image
+	sample  int // number of values of an image
 	workers int
-	ahead   int          // batches under way
-	memory  *budget      // of pictures that are being decoded
+	ahead   int          // number of batches in progress
+	memory  *budget      // for pictures that are being decoded
 	free    chan *memory // released memory
 }
 
-// memory is what one batch is made of.
+// memory is the memory of one batch.
 type memory struct {
 	x      []float32
 	labels []int
 }
 
-// slot is a batch under way.
+// slot is a batch in progress.
 type slot struct {
 	*memory
-	first    int          // position of its first image in the stream
-	n        int          // images; like labelled it is settled when done is closed
-	labelled bool         // some image is
-	pending  atomic.Int64 // images that are not yet there, and 1 more until no further image will come
-	done     chan struct{}
+	first    int  // position of its first image in the stream
+	n        int  // number of images; n and labelled are final when done is closed
+	labelled bool // whether some image has a label
+	// number of images that are not finished, plus 1 until it is known that no further image comes
+	pending atomic.Int64
+	done    chan struct{}
 
 	mu     sync.Mutex
-	failed int // position of the first failed image, if err is set
+	failed int // position in the stream of the first failed image, if err is set
 	err    error
 }
 
@@ -189,7 +191,7 @@ func newStream(ctx context.Context, name string, p nets.Preprocessing, o BatchOp
 	return s, nil
 }
 
-// run feeds the workers and yields what they make.
+// run starts dispatcher and workers, and yields the batches in order.
 func (s *stream) run(ctx context.Context, yield func(graph.Batch, error) bool) {
 	inner, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -222,13 +224,13 @@ func (s *stream) run(ctx context.Context, yield func(graph.Batch, error) bool) {
 			return
 		}
 	}
-	if err := ctx.Err(); err != nil { // the dispatcher gave up before the end
+	if err := ctx.Err(); err != nil { // the dispatcher may have stopped early because ctx ended
 		yield(graph.Batch{}, err)
 	}
 }
 
-// dispatch cuts the stream into batches and hands their images to the workers. The capacity of slots bounds how far it
-// runs ahead.
+// dispatch cuts the stream into batches and sends their images to the workers. The capacity of slots bounds how many
+// batches are in progress.
 func (s *stream) dispatch(ctx context.Context, jobs chan<- job, slots chan<- *slot) {
 	defer close(slots)
 	defer close(jobs)
@@ -289,7 +291,7 @@ func (s *stream) dispatch(ctx context.Context, jobs chan<- job, slots chan<- *sl
 	}
 }
 
-// each runs the feed. Its panics, which would end the program, become errors.
+// each runs the feed. It turns panics, which would end the program, into errors.
 func (s *stream) each(ctx context.Context, give func(item) bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -299,7 +301,7 @@ func (s *stream) each(ctx context.Context, give func(item) bool) (err error) {
 	return s.images(ctx, give)
 }
 
-// settle takes the size of the network input from the first image, unless the preprocessing says it.
+// settle determines the size of the network input, by the preprocessing or by the first image.
 func (s *stream) settle(ctx context.Context, first item) (err error) {
 	if s.sample > 0 {
 		return nil
@@ -320,7 +322,7 @@ func (s *stream) settle(ctx context.Context, first item) (err error) {
 	return nil
 }
 
-// decode decodes one image. Panics become errors about it.
+// decode decodes one image. Panics become errors that name the image.
 func decode(it item, s *scratch) (img Image, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -345,7 +347,7 @@ func (s *stream) work(ctx context.Context, jobs <-chan job) {
 	}
 }
 
-// fill decodes and preprocesses an image.
+// fill decodes and preprocesses an image into dst.
 func (s *stream) fill(q *Preprocessor, dst []float32, it item, scratch *scratch) error {
 	defer scratch.done()
 	img, err := decode(it, scratch)
@@ -367,14 +369,14 @@ func (s *stream) fill(q *Preprocessor, dst []float32, it item, scratch *scratch)
 	return nil
 }
 
-// finish counts one thing less to wait for.
+// finish marks one image, or the dispatcher's part, as finished; after the last one the batch is done.
 func (b *slot) finish() {
 	if b.pending.Add(-1) == 0 {
 		close(b.done)
 	}
 }
 
-// fail keeps the error of the batch's first failed image.
+// fail keeps the error of the first failed image, in the order of the stream.
 func (b *slot) fail(pos int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -383,7 +385,7 @@ func (b *slot) fail(pos int, err error) {
 	}
 }
 
-// allocate takes released memory, or new.
+// allocate returns memory that was released, or new memory.
 func (s *stream) allocate() *memory {
 	select {
 	case m := <-s.free:

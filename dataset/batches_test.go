@@ -19,10 +19,10 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// bare is a preprocessing to one value per channel and pixel that changes nothing but the scale.
+// bare is a preprocessing that only scales values.
 var bare = nets.Preprocessing{Crop: 1, Std: [3]float32{1, 1, 1}}
 
-// collect copies a stream of batches, so that they can be released at once.
+// collect copies a stream of batches and releases each batch at once.
 func collect(t require.TestingT, batches graph.Batches) (x []float32, labels, sizes []int, err error) {
 	for b, e := range batches {
 		if e != nil {
@@ -35,14 +35,14 @@ func collect(t require.TestingT, batches graph.Batches) (x []float32, labels, si
 		}
 		labels = append(labels, b.Labels...)
 		sizes = append(sizes, b.N)
-		clear(b.X[:len(b.X)/2]) // what is released may be overwritten
+		clear(b.X[:len(b.X)/2]) // released memory may be overwritten
 		b.Release()
 	}
 	return x, labels, sizes, nil
 }
 
-// Any number of workers and any batch size give the same as a plain loop, for labelled and unlabelled sets, all images
-// or some, released or not.
+// TestBatchesEqualLoop: any number of workers and any batch size give the same values as a plain loop, for labelled
+// and unlabelled sets, all images or some, with and without releasing batches.
 func TestBatchesEqualLoop(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "images")
@@ -89,7 +89,7 @@ func TestBatchesEqualLoop(t *testing.T) {
 	})
 }
 
-// Batches that are kept stay as they are as long as they are not released.
+// Batches that are not released keep their values.
 func TestBatchesKeepWhatIsNotReleased(t *testing.T) {
 	var kept []graph.Batch
 	for b, err := range Batches(t.Context(), &fake{name: "f", n: 50}, bare, BatchOptions{Size: 2, Workers: 3}) {
@@ -107,7 +107,7 @@ func TestBatchesKeepWhatIsNotReleased(t *testing.T) {
 	}
 }
 
-// Released memory is used again, and few batches are under way, whether or not any is released.
+// Released memory is used again, and few batches are in progress, whether or not batches are released.
 func TestBatchesBoundMemory(t *testing.T) {
 	var started atomic.Int64
 	d := &fake{name: "f", n: 1000, image: func(int) (Image, error) {
@@ -119,7 +119,7 @@ func TestBatchesBoundMemory(t *testing.T) {
 	for b, err := range Batches(t.Context(), d, bare, BatchOptions{Size: 5, Workers: 4}) {
 		require.NoError(t, err)
 		if taken == 50 {
-			time.Sleep(20 * time.Millisecond) // time to run ahead too far
+			time.Sleep(20 * time.Millisecond) // time for the workers to run too far ahead
 		}
 		taken += b.N
 		require.LessOrEqual(t, started.Load(), int64(taken+5*4+4))
@@ -140,7 +140,8 @@ func TestBatchesStreamCanBeReadTwice(t *testing.T) {
 	require.Equal(t, first, second)
 }
 
-// The first failing image in order ends the stream, whichever fails first in time; batches in front of it arrive.
+// The first failing image in order ends the stream, even if another image fails earlier in time. The batches before
+// it arrive.
 func TestBatchesError(t *testing.T) {
 	boom := errors.New("boom")
 	for _, workers := range []int{1, 8} {
@@ -168,7 +169,7 @@ func TestBatchesError(t *testing.T) {
 	require.ErrorContains(t, err, "f: image f#0: image of 1x1 pixels (height x width): expected 3 samples, got 0")
 }
 
-// Without a crop the first image decides on the size.
+// Without a crop the first image determines the size.
 func TestBatchesWithoutCrop(t *testing.T) {
 	p := nets.Preprocessing{Resize: 4, Std: [3]float32{1, 1, 1}}
 	d := &fake{name: "f", n: 3, image: func(i int) (Image, error) { return noise(8+8*(i/2), 16+16*(i/2)), nil }}
@@ -202,10 +203,10 @@ func TestBatchesRefuse(t *testing.T) {
 	}
 }
 
-// settle waits until no more goroutines run than before.
+// settle waits until as many goroutines run as before.
 func settle(t *testing.T, before int) {
 	t.Helper()
-	for range 10_000 { // seconds of them, on a machine that is busy elsewhere
+	for range 10_000 { // for some seconds at most, since the machine may be busy
 		if runtime.NumGoroutine() <= before {
 			return
 		}
@@ -279,7 +280,7 @@ func TestBatchesStop(t *testing.T) {
 	settle(t, before)
 }
 
-// All kinds of sets, through the shortcut that decodes into given memory.
+// All kinds of sets are read, including those that decode into given memory.
 func TestBatchesOfFiles(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "pics/a.png", dot(t, 10))

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// cifarKind describes the records of one of the CIFAR sets: label bytes, then the planes R, G, B of 32x32 pixels.
+// cifarKind describes the records of one of the CIFAR sets: label bytes, followed by the planes R, G, B of 32x32
+// pixels.
 // Source: https://www.cs.toronto.edu/~kriz/cifar.html
 type cifarKind struct {
 	format     string
@@ -18,7 +19,7 @@ type cifarKind struct {
 const (
 	cifarSide   = 32
 	cifarPixels = 3 * cifarSide * cifarSide
-	// coarseClasses is the number of superclasses of CIFAR-100, the label byte in front of the fine one.
+	// coarseClasses is the number of superclasses of CIFAR-100. Their label is the byte before the fine label.
 	coarseClasses = 20
 )
 
@@ -37,7 +38,7 @@ var (
 
 func (k cifarKind) record() int64 { return int64(k.labelBytes + cifarPixels) }
 
-// open reads all labels and leaves the pixels in the file.
+// open reads all labels; the pixels stay in the file.
 func (k cifarKind) open(s source) (Dataset, error) {
 	f, size, err := s.tree.openRegular(s.path)
 	if err != nil {
@@ -77,7 +78,7 @@ func (k cifarKind) labels(f io.ReaderAt, size int64) ([]int, error) {
 	return labels, nil
 }
 
-// matches tells whether size and label bytes are those of this kind of file.
+// matches reports whether a file has a size and label bytes of this kind.
 func (k cifarKind) matches(f io.ReaderAt, size int64) bool {
 	if size == 0 || size%k.record() != 0 {
 		return false

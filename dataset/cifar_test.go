@@ -65,7 +65,7 @@ func TestCIFARRefuses(t *testing.T) {
 	}
 }
 
-// A size that fits both sets is told apart by the labels, or not at all.
+// A file whose size fits both sets is recognised by its labels, or refused.
 func TestCIFARDetection(t *testing.T) {
 	const both = 3073 * 3074
 	file := t.TempDir() + "/both.bin"
@@ -74,11 +74,11 @@ func TestCIFARDetection(t *testing.T) {
 	require.ErrorContains(t, err, "unknown format: it can be cifar10 or cifar100; name it in front, as in cifar10:")
 
 	data := make([]byte, both)
-	data[1] = 99 // a fine label of the first record, a pixel of CIFAR-10
+	data[1] = 99 // a valid fine label of the first record, and for CIFAR-10 a pixel
 	require.NoError(t, os.WriteFile(file, data, 0o644))
 	_, err = Open(file)
 	require.ErrorContains(t, err, "can be")
-	data[3074*5] = 20 // no superclass
+	data[3074*5] = 20 // no valid superclass
 	require.NoError(t, os.WriteFile(file, data, 0o644))
 	require.Equal(t, 3074, mustOpen(t, file).Len())
 	require.Equal(t, 3073, mustOpen(t, "cifar100:"+file).Len())
@@ -87,7 +87,7 @@ func TestCIFARDetection(t *testing.T) {
 	require.Equal(t, cifar100.classes, mustOpen(t, file).Classes())
 }
 
-// A file that shrinks after it was opened, and a closed one.
+// TestCIFARChangesWhileOpen: a file that shrinks after it was opened, and a closed file, give errors.
 func TestCIFARChangesWhileOpen(t *testing.T) {
 	file := put(t, t.TempDir(), "data.bin", cifarFile(1, 1, 2))
 	d, err := Open(file)

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Class is one class of a network: what data call it and what people do.
+// Class is one class of a network, with its names in data and for people.
 type Class struct {
-	// ID is what folders are called, for example a WordNet id such as "n01440764".
+	// ID is the name of the class's folder, for example a WordNet id such as "n01440764".
 	ID string
-	// Name is for people: "tench".
+	// Name is a name for people, for example "tench".
 	Name string
 }
 
@@ -21,9 +21,10 @@ const maxClassFile = 64 << 20
 //
 //	n01440764 tench
 //
-// A line that begins with a WordNet id, an n and eight digits, holds the name behind a space or a tab, as in ImageNet's
-// lists. In other lines a tab separates the two, and a line without a tab is ID and name in one. Empty lines at the end
-// do not count. Errors name the file and the line: one that is empty or not UTF-8, an ID that comes twice.
+// In a line that begins with a WordNet id (an n and eight digits), the name follows after a space or a tab, as in
+// ImageNet's lists. In other lines a tab separates ID and name, and a line without a tab is both. Empty lines at the
+// end are ignored. An empty line before them, a line that is not UTF-8, and an ID that occurs twice are errors, which
+// name the file and the line.
 func ReadClasses(path string) ([]Class, error) {
 	data, err := disk().read(path, maxClassFile)
 	if err != nil {
@@ -62,7 +63,7 @@ func parseClasses(file, text string) ([]Class, error) {
 	return classes, nil
 }
 
-// byteOrderMark begins files of some editors.
+// byteOrderMark is what some editors write at the beginning of a file.
 const byteOrderMark = "\uFEFF"
 
 // parseClass reads a line without white space around it.
@@ -82,14 +83,14 @@ func parseClass(line string) Class {
 // wordNetLen is the length of a WordNet id.
 const wordNetLen = 9
 
-// isWordNetID tells whether a name is the WordNet id of a noun, such as n01440764.
+// isWordNetID reports whether a name has the form of a WordNet id of a noun, such as n01440764.
 func isWordNetID(name string) bool {
 	return len(name) == wordNetLen && name[0] == 'n' && strings.Trim(name[1:], "0123456789") == ""
 }
 
-// HasWordNetClasses tells whether the classes of a set are named by WordNet ids alone, as folders of ImageNet are. Its
-// labels then follow the order of the ids in the set, which is that of a network only if the set has all of the
-// network's classes.
+// HasWordNetClasses reports whether all classes of a set are named by WordNet ids, as are the folders of ImageNet.
+// The labels of such a set follow the order of its ids, which is the order of a network's classes only if the set has
+// all of them.
 func HasWordNetClasses(d Dataset) bool {
 	for _, name := range d.Classes() {
 		if !isWordNetID(name) {
@@ -99,8 +100,8 @@ func HasWordNetClasses(d Dataset) bool {
 	return len(d.Classes()) > 0
 }
 
-// ClassNames returns names of classes for people, all different: where two classes have one name, the ID stands behind
-// it in brackets.
+// ClassNames returns names of the classes for people. All are different: where two classes have the same name, the ID
+// is added in brackets.
 func ClassNames(classes []Class) []string {
 	count := map[string]int{}
 	for _, c := range classes {
@@ -115,8 +116,8 @@ func ClassNames(classes []Class) []string {
 	return names
 }
 
-// ClassesOf returns the classes of a set as [Relabel] takes them: their names are IDs as well. It is nil where they are
-// not known.
+// ClassesOf returns the classes of a set in the form that [Relabel] takes, with names that are also the IDs. It is
+// nil where the set does not name its classes.
 func ClassesOf(d Dataset) []Class {
 	var classes []Class
 	for _, name := range d.Classes() {
@@ -139,12 +140,12 @@ func (r *relabelled) imageInto(i int, s *scratch) (Image, error) {
 	return imageInto(r.Dataset, i, s)
 }
 
-// Relabel returns the set with labels that are indices of the given classes, by whose names (see [ClassNames]) it calls
-// them: a class of the set is the one whose ID its name is, or else the only one of that name. The set need not have
-// all of them. Labels of a set that does not name its classes are indices already. A set without labels is returned as
-// it is. Closing the result closes d.
+// Relabel returns the set with labels that are indices of the given classes, and with their names (see [ClassNames]).
+// A class of the set is the one whose ID is the class's name in the set, otherwise the only one with that Name. The
+// set need not have all of the classes. The labels of a set that does not name its classes are taken to be indices
+// already. A set without labels is returned unchanged. Closing the result closes d.
 //
-// It is an error if the set has a class, or a label, that is none of the classes.
+// It is an error if the set has a class, or a label, that is not among the classes.
 func Relabel(d Dataset, classes []Class) (Dataset, error) {
 	if d.Labels() == nil {
 		return d, nil
@@ -166,7 +167,8 @@ func Relabel(d Dataset, classes []Class) (Dataset, error) {
 	return r, nil
 }
 
-// classIndex returns where the set's classes are among the given ones, nil for a set that does not name its classes.
+// classIndex returns the index of each of the set's classes among the given ones, nil for a set that does not name
+// its classes.
 func classIndex(d Dataset, classes []Class) ([]int, error) {
 	if d.Classes() == nil {
 		return nil, nil

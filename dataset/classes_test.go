@@ -45,7 +45,7 @@ func TestReadClasses(t *testing.T) {
 	require.ErrorContains(t, err, "expected a file")
 }
 
-// What is written as a class file is read back.
+// A class file is read back as it was written.
 func TestReadClassesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.OneOf(rapid.StringMatching(`n[0-9]{8}`), rapid.StringMatching(`[a-z][a-z0-9 ]{0,8}[a-z0-9]`))
@@ -89,8 +89,8 @@ func FuzzParseClasses(f *testing.F) {
 
 var birds = []Class{{"n1", "crane"}, {"n2", "hen"}, {"n3", "crane"}, {"n4", "jay"}}
 
-// Labels follow the classes, whatever the folders' order and however few there are; also where parts have different
-// folders.
+// Labels are indices of the given classes, whatever the order of the folders and however few there are, also where
+// parts of a set have different folders.
 func TestOpenWithClasses(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "a/n3/1.png", dot(t, 3))
@@ -142,7 +142,7 @@ func TestOpenWithClasses(t *testing.T) {
 	}
 }
 
-// Sets of the same folders agree by the classes of the larger one.
+// Two sets with folders of the same names agree by the classes of the larger set.
 func TestRelabelByAnotherSet(t *testing.T) {
 	dir := t.TempDir()
 	for i, name := range []string{"fit/ant/1.png", "fit/bee/1.png", "fit/cow/1.png", "id/cow/1.png", "id/ant/1.png",
@@ -162,7 +162,7 @@ func TestRelabelByAnotherSet(t *testing.T) {
 	require.False(t, HasWordNetClasses(mustOpen(t, dir+"/fit/ant")))
 }
 
-// The images of ImageNet: labels are the indices in the class file, although half of the folders have only some of the
+// TestImageNet: labels are the indices in the class file, although some of the folders hold only a part of the
 // classes.
 func TestImageNet(t *testing.T) {
 	classes, err := ReadClasses(sharedtest.Path(t, "imagenet", "classes.txt"))

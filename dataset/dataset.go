@@ -7,32 +7,34 @@
 //     files come in the order of torchvision's ImageFolder (byte order); see [Open] for what is skipped.
 //   - idx: "images+labels" or "images" alone, plain or gzip, grey (N, H, W) or colour (N, H, W, 3): the format of
 //     MNIST.
-//   - list: a text file of lines "path label", as OpenOOD has them: paths from the list's folder on, or from another as
-//     "list+folder";
-//     the label is a class index, or -1 where it is unknown. Without a prefix the list's name must end in .txt.
+//   - list: a text file of lines "path label", as in OpenOOD. Paths are relative to the list's folder, or to another
+//     folder in "list+folder". The label is a class index, or -1 where it is unknown. Without a prefix the list's name
+//     must end in .txt.
 //   - npy: uint8 (N, H, W, 3) or grey (N, H, W), without labels.
 //   - npz: the same under the name images, x, data or arr_0, with labels (N) under labels, label, y or targets if
 //     known.
-//   - tar: an archive of pictures as WebDataset has them, or several by a pattern: "train-*.tar". KEY.jpg (or .jpeg,
-//     .png, .webp, .bmp, .gif) is a picture and KEY.cls its label, decimal text, -1 where it is unknown or missing; a
-//     key reaches up to the first dot of the base name. Other members are ignored. Compressed archives are refused,
-//     and so are those that do not end as an archive does.
+//   - tar: an archive of pictures in WebDataset's format, or several by a pattern: "train-*.tar". KEY.jpg (or .jpeg,
+//     .png, .webp, .bmp, .gif) is a picture and KEY.cls its label as decimal text, -1 where it is unknown or missing. A
+//     key extends up to the first dot of the base name. Other members are ignored. Compressed archives, and archives
+//     without the end mark of a tar file, are errors.
 //
-// Without a prefix the format is told from the content. A path may be a pattern as for [filepath.Glob]; the matches are
-// sorted in byte order and joined. An existing path is never taken for a pattern, and "C:\data" never for a format.
+// Without a prefix the format is detected from the content. A path may be a pattern of [filepath.Glob]; the matches
+// are sorted in byte order and joined. An existing path is never taken for a pattern, and the "C" of "C:\data" never
+// for a format.
 //
 // Pictures become RGB exactly as by Pillow's Image.open(file).convert("RGB"), torchvision's default loader, including
-// JPEG and WebP: the same bits as libjpeg-turbo and libwebp give. Resizing has the same bits as Pillow's too, and
-// normalisation the same as PyTorch's. See [Preprocess].
+// JPEG and WebP: the samples are those of libjpeg-turbo and libwebp, bit for bit. Resizing has the bits of Pillow,
+// and normalisation those of PyTorch. See [Preprocess].
 //
 // Records of cifar, npy and uncompressed idx files and pictures in archives are read on demand; compressed files are
 // unpacked into memory once.
 //
-// Labels are what the data say. With [OpenWith] they refer to the classes of a network instead, which [ReadClasses]
-// reads from a file: folders of some of ImageNet's classes, for example.
+// Labels are those of the data. With [OpenWith] they are indices of a network's classes instead, which [ReadClasses]
+// reads from a file; the data may then be, for example, folders of some of ImageNet's classes.
 //
-// [OpenFS] reads the same from an fs.FS. Pictures in memory make a set by [FromImages], or a stream by [Stream] and
-// [StreamChannel], with the same bits as from files. [Files] and [Includes] tell which files an argument stands for.
+// [OpenFS] reads the same formats from an fs.FS. [FromImages] makes a set of pictures in memory, [Stream] and
+// [StreamChannel] make a stream of them, with the same bits as from files. [Files] and [Includes] tell which files an
+// argument refers to.
 //
 //	set, err := dataset.Open("cifar10:data_batch_1.bin")
 //	fmt.Println(set.Name(), set.Len(), set.Classes())
@@ -55,7 +57,7 @@ import (
 // Dataset is an indexed set of images, labelled or not. Implementations are safe for concurrent use, and the slices
 // that Labels and Classes return must not be modified.
 type Dataset interface {
-	// Name is what the set was opened as.
+	// Name is the argument with which the set was opened.
 	Name() string
 	// Len is the number of images, at least 1.
 	Len() int
@@ -65,21 +67,22 @@ type Dataset interface {
 	Classes() []string
 	// Image decodes image i, 0 <= i < Len. The caller owns the result. Errors name the file and the record.
 	Image(i int) (Image, error)
-	// ID is what a user sees of image i in a scores file: a relative path, or "file#record", records counted from 0. It
-	// is UTF-8; a path that is not begins with "./" and has its stray bytes as \xff.
+	// ID identifies image i for users, for example in a file of scores: a relative path, or "file#record", records
+	// counted from 0. It is UTF-8; an ID that begins with "./" stands for a path that is not UTF-8, whose invalid
+	// bytes are written as \xff.
 	ID(i int) string
 	// Close releases files. Images cannot be read afterwards.
 	Close() error
 }
 
-// reuser is a Dataset that can decode into given memory.
+// reuser is a Dataset that can decode into memory of the caller.
 type reuser interface {
-	// imageInto is Image with a scratch, which the result may lie in: it must only be read, until the scratch is used
-	// again.
+	// imageInto is Image with a scratch, in which the result may lie: it may only be read, and only until the scratch
+	// is used again.
 	imageInto(i int, s *scratch) (Image, error)
 }
 
-// imageInto decodes image i of any set, with a scratch where the set can do that.
+// imageInto decodes image i of any set, into the scratch where the set supports that.
 func imageInto(d Dataset, i int, s *scratch) (Image, error) {
 	if r, ok := d.(reuser); ok {
 		return r.imageInto(i, s)
@@ -87,14 +90,14 @@ func imageInto(d Dataset, i int, s *scratch) (Image, error) {
 	return d.Image(i)
 }
 
-// ErrNoImages is the cause of errors about sets, selections and streams without an image.
+// ErrNoImages is wrapped by the errors for sets, selections and streams without images.
 var ErrNoImages = errors.New("no images")
 
-// ErrFormat is the cause of errors about data whose format is not known: a prefix that names none, or content that is
-// of none or could be of several.
+// ErrFormat is wrapped by the errors for data of an unknown format: a prefix that is not a format, or content that
+// fits no format or several.
 var ErrFormat = errors.New("unknown format")
 
-// checkIndex refuses indices outside of the set.
+// checkIndex returns an error for an index outside of the set.
 func checkIndex(d Dataset, i int) error {
 	if i < 0 || i >= d.Len() {
 		return fmt.Errorf("%s: expected an image from 0 to %d, got %d", d.Name(), d.Len()-1, i)

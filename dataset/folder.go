@@ -23,9 +23,9 @@ import (
 type pictures struct {
 	tree    tree
 	name    string
-	list    string   // file that names the files, "" for a folder
-	root    string   // folder that the files are relative to
-	prefix  string   // of IDs
+	list    string   // file that lists the files, "" for a folder
+	root    string   // folder to which the files are relative
+	prefix  string   // beginning of the IDs
 	files   []string // relative, with slashes
 	labels  []int
 	classes []string
@@ -41,7 +41,7 @@ func (p *pictures) ID(i int) string {
 	return listID(p.prefix, p.files[i])
 }
 
-// listID is the ID of a file whose relative path lies below a prefix.
+// listID is the ID of a listed file; prefix comes before relative paths.
 func listID(prefix, file string) string {
 	if path.IsAbs(file) {
 		return text(file)
@@ -152,7 +152,7 @@ func (p *pictures) readClasses(classes []string) error {
 	return nil
 }
 
-// list returns the visible files and folders in a folder, relative to root, in byte order.
+// list returns the files and folders in a folder that are not hidden, relative to root, in byte order.
 func (t tree) list(root, rel string) (files, folders []string, err error) {
 	dir := t.below(root, rel)
 	entries, err := fs.ReadDir(t.FS, dir)
@@ -182,12 +182,12 @@ func (t tree) list(root, rel string) (files, folders []string, err error) {
 	return files, folders, nil
 }
 
-// maxNesting bounds how deep folders may lie in each other: a tree that cannot tell a link back up has no end.
+// maxNesting bounds how deep folders may be nested. Without it a cycle of links that is not recognised would not end.
 const maxNesting = 255
 
-// walk returns all files below a class folder in torchvision's order, folders sorted by their whole path and the files
-// of each sorted by name, and the folders. A folder that links lead to more than once is read once, under the first
-// path in the order of a depth-first walk.
+// walk returns all files and folders below a class folder. Files are in torchvision's order: folders sorted by their
+// whole path, and the files of each folder by name. A folder to which several links lead is read once, under its
+// first path in depth-first order.
 func (t tree) walk(root, class string) (files, folders []string, err error) {
 	found := map[string][]string{}
 	var seen folderSet
@@ -233,14 +233,14 @@ func (t tree) walk(root, class string) (files, folders []string, err error) {
 	return files, folders, nil
 }
 
-// folderSet is a set of folders, told apart as os.SameFile does.
+// folderSet is a set of folders, compared as by os.SameFile.
 type folderSet struct {
 	by map[fsfile.Stamp][]fs.FileInfo
 }
 
-// add tells whether the folder is new.
+// add adds a folder and reports whether it is new.
 func (s *folderSet) add(info fs.FileInfo) bool {
-	stamp, _ := fsfile.StampOf(info) // a folder has one stamp; several folders may have the same one
+	stamp, _ := fsfile.StampOf(info) // a folder has one stamp, but several folders can have the same stamp
 	for _, other := range s.by[stamp] {
 		if os.SameFile(other, info) {
 			return false
@@ -253,12 +253,12 @@ func (s *folderSet) add(info fs.FileInfo) bool {
 	return true
 }
 
-// sift looks into the files and returns the indices of those that are pictures. Side files are left out; others make an
-// error about the place.
+// sift reads the beginning of the files and returns the indices of those that are pictures. It leaves out side files
+// (see [Open]); any other file is an error, in which place is the folder.
 func (p *pictures) sift(files []string, place string) ([]int, error) {
 	const (
-		atOnce = 16 // reads under way: opening files on a network is slow
-		named  = 3  // files in the error
+		atOnce = 16 // number of concurrent reads: opening files on a network is slow
+		named  = 3  // number of files that an error names
 	)
 	kinds, errs := make([]picture.Format, len(files)), make([]error, len(files))
 	var g errgroup.Group
@@ -296,7 +296,7 @@ func (p *pictures) sift(files []string, place string) ([]int, error) {
 	return kept, nil
 }
 
-// sniff tells what picture a file is; Unknown for pipes and the like, which are not opened.
+// sniff returns the format of a picture file; Unknown for pipes and the like, which it does not open.
 func (t tree) sniff(name string) (picture.Format, error) {
 	info, err := t.stat(name)
 	if err != nil || !info.Mode().IsRegular() {
@@ -315,10 +315,10 @@ func (t tree) sniff(name string) (picture.Format, error) {
 	return picture.Sniff(head[:n]), nil
 }
 
-// isHidden tells by the name what is not looked at.
+// isHidden reports whether a file is hidden by its name.
 func isHidden(name string) bool { return strings.HasPrefix(path.Base(name), ".") }
 
-// isSideFile tells by the name what may lie beside pictures.
+// isSideFile reports whether a file, by its name, is one that may lie beside pictures.
 func isSideFile(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".txt", ".csv", ".json", ".md":

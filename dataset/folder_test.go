@@ -36,7 +36,7 @@ func TestFolderOrder(t *testing.T) {
 func TestFolderFlat(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "b.png", dot(t, 2))
-	put(t, dir, "a.picture", dot(t, 1)) // told by its content
+	put(t, dir, "a.picture", dot(t, 1)) // a picture, recognised by its content
 	put(t, dir, "README.MD", []byte("about"))
 	put(t, dir, "list.txt", []byte("a b"))
 	put(t, dir, "c.csv", nil)
@@ -44,7 +44,7 @@ func TestFolderFlat(t *testing.T) {
 	put(t, dir, "thumbs.DB", nil)
 	put(t, dir, ".DS_Store", []byte("x"))
 	put(t, dir, ".hidden/x.png", []byte("x"))
-	put(t, dir, "photo.txt", dot(t, 3)) // a picture in spite of its name
+	put(t, dir, "photo.txt", dot(t, 3)) // a picture despite its name
 	d := mustOpen(t, "folder:"+dir)
 	require.Equal(t, []string{"a.picture", "b.png", "photo.txt"}, ids(d))
 	require.Nil(t, d.Labels())
@@ -90,7 +90,8 @@ func TestFolderRefuses(t *testing.T) {
 	}
 }
 
-// Links are followed, also to classes and into loops; a link to nothing is an error, and a pipe is not waited for.
+// TestFolderLinks: links are followed, also to classes and in cycles. A link to nothing is an error, and a pipe is
+// not opened.
 func TestFolderLinks(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	put(t, dir, "cat/1.png", dot(t, 1))
@@ -115,7 +116,7 @@ func TestFolderLinks(t *testing.T) {
 		"2 of 8 files are not JPEG, PNG, GIF, BMP or WebP pictures: cat/pipe.png, dog/back/pipe.png")
 }
 
-// A damaged picture is found when it is read; the error names the file.
+// A damaged picture is an error when the picture is read; the error names the file.
 func TestFolderDamagedPicture(t *testing.T) {
 	dir := t.TempDir()
 	whole := dot(t, 1)

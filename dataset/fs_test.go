@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// zipOf packs a folder.
+// zipOf packs a folder into a zip archive in memory.
 func zipOf(t testing.TB, dir string) fs.FS {
 	t.Helper()
 	var b bytes.Buffer
@@ -42,7 +42,7 @@ func mapOf(t testing.TB, dir string) fstest.MapFS {
 	return m
 }
 
-// same holds two sets against each other.
+// same checks that two sets hold the same images, labels, classes and IDs.
 func same(t testing.TB, want, got Dataset) {
 	t.Helper()
 	require.Equal(t, want.Name(), got.Name())
@@ -58,7 +58,8 @@ func same(t testing.TB, want, got Dataset) {
 	}
 }
 
-// Every format gives the same from files, from memory and from an archive, whose files cannot be read from anywhere.
+// Every format gives the same set from files, from memory and from a zip archive, which has no random access to its
+// files.
 func TestOpenFSEqualsOpen(t *testing.T) {
 	t.Chdir(t.TempDir())
 	specs := everyFormat(t)
@@ -116,7 +117,7 @@ func TestOpenFSRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "broken/a.png: ")
 }
 
-// liar is a tree with one file that says to have size bytes, has others, and fails on reading if err is set.
+// liar is a tree with one file whose stated size differs from its data, or whose reading fails if err is set.
 type liar struct {
 	data []byte
 	size int64
@@ -150,8 +151,8 @@ func (l *lie) Read(p []byte) (int, error) {
 	return l.r.Read(p)
 }
 
-// A tree that lies about its files, or fails, gives an error that names the file, and takes no memory for what is not
-// there.
+// A tree that misstates sizes, or fails, gives an error that names the file, and does not make the reader allocate
+// memory for data that do not exist.
 func TestOpenFSLies(t *testing.T) {
 	boom := errors.New("boom")
 	for _, data := range [][]byte{cifarFile(1, 1), idxFile(1, 2, 3), gz(t, idxFile(1, 2, 3)), dot(t, 1),
@@ -163,7 +164,7 @@ func TestOpenFSLies(t *testing.T) {
 			{data, -1, nil},
 			{data, 0, nil}, {data, size, boom}} {
 			d, err := OpenFS(l, "x")
-			if err == nil { // a picture is read on demand
+			if err == nil { // pictures are read on demand, so that opening may succeed
 				_, err = d.Image(0)
 			}
 			require.ErrorContains(t, err, "x")

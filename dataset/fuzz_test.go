@@ -34,7 +34,7 @@ func FuzzSplitSpec(f *testing.F) {
 	})
 }
 
-// Any argument gives a set or an error, in a folder whose names provoke.
+// FuzzOpen: any argument gives a set or an error, in a folder with unusual file names.
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	put(f, dir, "a+b", idxFile(2, 1, 1))
@@ -50,7 +50,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
 		if strings.ContainsRune(spec, '/') {
-			return // stay in the folder
+			return // do not leave the folder
 		}
 		d, err := Open(spec)
 		if err != nil {
@@ -61,7 +61,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// readAll reads a set that was opened from hostile bytes.
+// readAll reads a set that was opened from arbitrary bytes.
 func readAll(t *testing.T, d Dataset) {
 	t.Helper()
 	require.Positive(t, d.Len())
@@ -78,13 +78,13 @@ func readAll(t *testing.T, d Dataset) {
 	require.NoError(t, d.Close())
 }
 
-// fuzzFile opens bytes with and without a prefix, from a tree that reads from anywhere and from one that gives nothing
-// but streams. seed damages one of the seeds behind its checksums; 0 leaves the bytes as they are.
+// fuzzFile opens bytes with and without a prefix, from a tree with random access and from one that only gives
+// streams. seed damages one of the seeds and corrects its checksums; 0 leaves the bytes unchanged.
 func fuzzFile(f *testing.F, format string, seeds ...[]byte) {
 	fuzzDamaged(f, format, damage.Zip, seeds...)
 }
 
-// fuzzDamaged is fuzzFile with the damage that a format's checksums call for.
+// fuzzDamaged is fuzzFile with damage that suits the format's checksums.
 func fuzzDamaged(f *testing.F, format string, harm func([]byte, *rand.Rand) []byte, seeds ...[]byte) {
 	for i, s := range seeds {
 		f.Add(s, uint64(0))

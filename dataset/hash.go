@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// ContentHash is what a picture shows, as a hash: the SHA-256 of its height and width in pixels, each as eight bytes,
-// the highest first, and its samples. Pictures with one hash are the same picture, whatever their files, names and
-// labels are.
+// ContentHash returns a hash of a picture's content: the SHA-256 of its height and width in pixels, each as eight
+// bytes in big-endian order, followed by its samples. Pictures with the same hash have the same content, whatever
+// their files, names and labels are.
 func ContentHash(img Image) [sha256.Size]byte {
 	h := sha256.New()
 	var size [16]byte

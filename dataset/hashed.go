@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Hashed is a set that remembers the [ContentHash] of the images that were read of it.
+// Hashed is a set that keeps the [ContentHash] of its images that have been read.
 type Hashed struct {
 	Dataset
-	// Progress, where it is set before [Hashed.HashAll], is called for each image that it reads, on several goroutines.
+	// Progress, if set before [Hashed.HashAll], is called for each image that HashAll reads, on several goroutines.
 	Progress func()
-	// MaxMemory is how many bytes the pictures that [Hashed.Read] decodes take together, 0 for [DecodeMemory].
+	// MaxMemory bounds the memory, in bytes, of all pictures that [Hashed.Read] decodes at a time; 0 means
+	// [DecodeMemory].
 	MaxMemory int64
 
 	mu     sync.Mutex
@@ -21,7 +22,7 @@ type Hashed struct {
 	read   []bool
 }
 
-// WithHashes returns d as a set that remembers hashes, d itself where it is one. Closing it closes d.
+// WithHashes returns d as a set that keeps hashes, or d itself where it already is one. Closing the result closes d.
 func WithHashes(d Dataset) *Hashed {
 	if h, ok := d.(*Hashed); ok {
 		return h
@@ -29,7 +30,7 @@ func WithHashes(d Dataset) *Hashed {
 	return &Hashed{Dataset: d, hashes: make([][sha256.Size]byte, d.Len()), read: make([]bool, d.Len())}
 }
 
-// Image decodes image i, as of the set underneath.
+// Image decodes image i of the underlying set and keeps its hash.
 func (h *Hashed) Image(i int) (Image, error) {
 	img, err := h.Dataset.Image(i)
 	return h.remember(i, img, err)
@@ -48,7 +49,8 @@ func (h *Hashed) remember(i int, img Image, err error) (Image, error) {
 	return img, nil
 }
 
-// SetHash takes the hash of image i, 0 <= i < Len, from elsewhere, so that [Hashed.HashAll] need not look at it.
+// SetHash sets the hash of image i, 0 <= i < Len, from another source, so that [Hashed.HashAll] need not read the
+// image.
 func (h *Hashed) SetHash(i int, hash [sha256.Size]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,8 +72,7 @@ func (h *Hashed) Hashes() [][sha256.Size]byte {
 	return out
 }
 
-// HashAll reads all images that were not read yet, by so many workers, so that the hashes of all are known. It ends
-// with ctx's error when that is done.
+// HashAll reads all images whose hashes are not known, on workers goroutines. When ctx ends it returns ctx's error.
 func (h *Hashed) HashAll(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	memory := newBudget(h.MaxMemory)

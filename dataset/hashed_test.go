@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// TestHashed: the hashes of what was read, by streams and one by one, and no others.
+// TestHashed: the hashes of all images that were read, by streams and one by one, are kept, and no others.
 func TestHashed(t *testing.T) {
 	images := make([]Image, 7)
 	for i := range images {
@@ -56,7 +56,7 @@ func TestHashed(t *testing.T) {
 	require.Empty(t, broken.Hashes())
 }
 
-// failing is a set without readable images.
+// failing is a set whose images cannot be read.
 type failing struct{ Dataset }
 
 func (failing) Image(int) (Image, error) { return Image{}, errors.New("unreadable") }

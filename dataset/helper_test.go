@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// put writes a file below dir, with its folders, and returns its path.
+// put writes a file below dir, creates its folders, and returns its path.
 func put(t testing.TB, dir, name string, data []byte) string {
 	t.Helper()
 	file := filepath.Join(dir, filepath.FromSlash(name))
@@ -23,7 +23,7 @@ func put(t testing.TB, dir, name string, data []byte) string {
 	return file
 }
 
-// mustOpen opens a set that is closed with the test.
+// mustOpen opens a set that is closed at the end of the test.
 func mustOpen(t testing.TB, spec string) Dataset {
 	t.Helper()
 	d, err := Open(spec)
@@ -32,7 +32,7 @@ func mustOpen(t testing.TB, spec string) Dataset {
 	return d
 }
 
-// pngOf is a picture of one colour.
+// pngOf returns the PNG file of a picture of one colour.
 func pngOf(t testing.TB, height, width int, c color.NRGBA) []byte {
 	t.Helper()
 	im := image.NewNRGBA(image.Rect(0, 0, width, height))
@@ -44,7 +44,7 @@ func pngOf(t testing.TB, height, width int, c color.NRGBA) []byte {
 	return b.Bytes()
 }
 
-// dot is the smallest picture; its red value tells it from others.
+// dot returns a picture of one pixel, identified by its red value.
 func dot(t testing.TB, red int) []byte { return pngOf(t, 1, 1, color.NRGBA{R: uint8(red), A: 255}) }
 
 // reds returns the first sample of every image.
@@ -67,7 +67,7 @@ func ids(d Dataset) []string {
 	return out
 }
 
-// cifarFile makes records whose pixel bytes count on from record to record.
+// cifarFile returns records whose pixel bytes count up through all records.
 func cifarFile(labelBytes int, labels ...byte) []byte {
 	var b []byte
 	for i, label := range labels {

@@ -12,7 +12,8 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// maxUnpacked bounds a file that is read into memory, 16 GiB. Larger sets can be read uncompressed, on demand.
+// maxUnpacked is the largest size of a file that is read into memory, 16 GiB. Larger sets must be uncompressed, and
+// are then read on demand.
 const maxUnpacked = 16 << 30
 
 // idxArray is an idx file of unsigned bytes: its shape and where its elements are.
@@ -24,7 +25,7 @@ type idxArray struct {
 	close io.Closer
 }
 
-// isIdx tells whether a file begins as an idx array of bytes with 1, 3 or 4 axes.
+// isIdx reports whether a file begins like an idx array of bytes with 1, 3 or 4 axes.
 func isIdx(head []byte) bool {
 	return len(head) >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 8 && (head[3] == 1 || head[3] == 3 ||
 		head[3] == 4)
@@ -84,8 +85,8 @@ func readIdxLabels(t tree, path string) ([]int, error) {
 	return labels, nil
 }
 
-// readIdx reads the header of a plain or gzip file and checks that the size is what it says. Plain files stay open,
-// compressed ones are unpacked.
+// readIdx reads the header of a plain or gzip file and checks that the size agrees with it. Plain files stay open;
+// compressed ones are unpacked into memory.
 func readIdx(t tree, path string) (_ *idxArray, err error) {
 	f, size, err := t.openRegular(path)
 	if err != nil {
@@ -119,7 +120,8 @@ func readIdx(t tree, path string) (_ *idxArray, err error) {
 	return &idxArray{shape: shape, src: f, first: header, close: f}, nil
 }
 
-// unpackIdx reads a gzip file into memory, which grows with the data that arrives, whatever the header says.
+// unpackIdx reads a gzip file into memory, which it allocates as data arrive, not by the sizes that the header
+// states.
 func unpackIdx(f io.Reader, limit int64) (*idxArray, error) {
 	z, err := gzip.NewReader(bufio.NewReader(f))
 	if err != nil {
@@ -175,7 +177,7 @@ func idxHeader(r io.Reader) (shape []int, length int64, err error) {
 	return shape, 4 + 4*int64(len(shape)), nil
 }
 
-// idxSize is the number of elements, which for images obeys imagesShape.
+// idxSize returns the number of elements. The shape of images must be one that imagesShape accepts.
 func idxSize(shape []int) (int64, error) {
 	if len(shape) == 1 {
 		return int64(shape[0]), nil
@@ -184,7 +186,7 @@ func idxSize(shape []int) (int64, error) {
 	return total, err
 }
 
-// cutOff says in words that a header ends early.
+// cutOff replaces the error for a header that ends early by one in words.
 func cutOff(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("idx header is cut off: %w", io.ErrUnexpectedEOF)

@@ -41,7 +41,7 @@ func TestIdx(t *testing.T) {
 	require.Equal(t, Image{Pix: []uint8{6, 7, 8, 9, 10, 11}, Height: 1, Width: 2}, img)
 }
 
-// Names with plus signs, and pairs by patterns.
+// TestIdxPairs opens files with plus signs in their names, and pairs given by patterns.
 func TestIdxPairs(t *testing.T) {
 	dir := t.TempDir()
 	for _, part := range []string{"a", "b"} {
@@ -111,7 +111,7 @@ func flipChecksum(b []byte) []byte {
 	return b
 }
 
-// The Debian package dataset-fashion-mnist, where it is installed.
+// TestFashionMNIST reads the Debian package dataset-fashion-mnist, where that is installed.
 func TestFashionMNIST(t *testing.T) {
 	const dir = "/usr/share/datasets/fashion-mnist/"
 	if _, err := os.Stat(dir); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/line-ood/goline/dataset/internal/picture"
 )
 
-// Image is a picture in 8-bit RGB. It is an opaque [image.Image] too, with (0, 0) at the top left, so that the standard
-// library's encoders and draw take it as it is.
+// Image is a picture in 8-bit RGB. It is also an opaque [image.Image] with (0, 0) at the top left, which the standard
+// library's encoders and package draw accept directly.
 type Image struct {
 	// Pix holds the samples [height, width, 3], row-major, channels R, G, B.
 	Pix []uint8
@@ -19,18 +19,19 @@ type Image struct {
 	Height, Width int
 }
 
-// FromImage converts a picture in memory, from (0, 0) to the corner opposite of its bounds' Min. The samples are those
-// that [Open] reads from a file of the same mode, which are those of Pillow's convert("RGB"): grey is replicated,
-// palettes are looked up, 16-bit grey saturates at 255, other 16-bit colour keeps the high byte, and alpha is dropped,
-// not blended. Premultiplied colour is divided by its alpha, and is black where that is 0. Other types of picture are
-// asked for their colours, [image.YCbCr] by [color.YCbCrToRGB] without interpolation of the chroma.
+// FromImage converts a picture in memory. Pixel (0, 0) of the result is the one at the Min of its bounds. The samples
+// are those that [Open] reads from a file of the same mode, which are those of Pillow's convert("RGB"): grey is
+// replicated, palettes are looked up, 16-bit grey saturates at 255, other 16-bit colour keeps the high byte, and
+// alpha is dropped, not blended. Premultiplied colours are divided by their alpha, and are black where that is 0.
+// Colours of other types of picture are read by their method At, those of [image.YCbCr] by [color.YCbCrToRGB] without
+// interpolation of the chroma.
 //
-// An [Image] comes back as it is; of all others the samples are copied. Empty bounds give an Image without pixels,
-// which every user of images refuses. It panics where im is nil, or above the 178,956,970 pixels at which Open gives
-// up.
+// An [Image] is returned unchanged; the samples of all other types are copied. Empty bounds give an Image without
+// pixels, which is an error wherever images are used. It panics where im is nil, and for more than 178,956,970
+// pixels, the limit of Open.
 func FromImage(im image.Image) Image { return fromImage(im, new([]uint8)) }
 
-// fromImage is FromImage into *buf, which is enlarged as needed.
+// fromImage is FromImage into *buf, which it enlarges where needed.
 func fromImage(im image.Image, buf *[]uint8) Image {
 	switch im := im.(type) {
 	case Image:
@@ -52,8 +53,8 @@ func Decode(file []byte) (Image, error) {
 	return DecodeWithin(file, picture.MaxPixels)
 }
 
-// DecodeWithin is [Decode] for pictures of strangers: one of more than most pixels is an error, before memory is taken
-// for it. See [Reader] for many of them at a time.
+// DecodeWithin is [Decode] for pictures from untrusted sources: more than most pixels are an error, before memory is
+// allocated for them. See [Reader] for many pictures at a time.
 func DecodeWithin(file []byte, most int) (Image, error) {
 	img, err := newScratch(context.Background(), nil).decodeWithin(file, most)
 	if err != nil {
@@ -68,7 +69,7 @@ func (m Image) ColorModel() color.Model { return color.RGBAModel }
 // Bounds returns (0, 0) to (Width, Height).
 func (m Image) Bounds() image.Rectangle { return image.Rect(0, 0, m.Width, m.Height) }
 
-// At returns the colour in column x of row y as a [color.RGBA], the zero one outside of the bounds.
+// At returns the colour in column x of row y as a [color.RGBA]; outside of the bounds it is zero.
 func (m Image) At(x, y int) color.Color {
 	if !(image.Point{X: x, Y: y}).In(m.Bounds()) {
 		return color.RGBA{}
@@ -77,10 +78,10 @@ func (m Image) At(x, y int) color.Color {
 	return color.RGBA{R: p[0], G: p[1], B: p[2], A: 255}
 }
 
-// Opaque tells encoders that there is no alpha.
+// Opaque returns true, so that encoders write no alpha.
 func (m Image) Opaque() bool { return true }
 
-// check refuses empty images, and samples that are not those of the size.
+// check returns an error for images without pixels, and for a number of samples that does not fit the size.
 func (m Image) check() error {
 	if m.Height < 1 || m.Width < 1 || m.Width > picture.MaxPixels/m.Height {
 		return fmt.Errorf("expected an image of 1 to %d pixels, got %dx%d (height x width)", picture.MaxPixels,
@@ -93,7 +94,7 @@ func (m Image) check() error {
 	return nil
 }
 
-// inMemory is a set of images that the caller has.
+// inMemory is a set of images in memory.
 type inMemory struct {
 	name    string
 	images  []Image
@@ -101,12 +102,12 @@ type inMemory struct {
 	classes []string
 }
 
-// FromImages makes a set of images in memory. Labels, one class index per image and -1 where it is unknown, may be nil,
-// and so may classes, the names of the classes; with both, every label must have a name. IDs are "name#index", counted
-// from 0.
+// FromImages makes a set of images in memory. labels holds one class index for each image, -1 where it is unknown,
+// and classes the names of the classes. Both may be nil; if both are given, every label must have a name. IDs are
+// "name#index", counted from 0.
 //
-// The slices are copied, the samples are not: they must not change while the set is in use. No image is [ErrNoImages];
-// other errors name the image.
+// The slices are copied, but not the samples, which must not change while the set is in use. Without images the error
+// is [ErrNoImages]; other errors name the image.
 func FromImages(name string, images []Image, labels []int, classes []string) (Dataset, error) {
 	if len(images) == 0 {
 		return nil, fmt.Errorf("images in memory %q: %w", name, ErrNoImages)
@@ -129,7 +130,7 @@ func FromImages(name string, images []Image, labels []int, classes []string) (Da
 	return d, nil
 }
 
-// checkLabel refuses what is neither a class nor -1. A number of 0 classes is unknown.
+// checkLabel returns an error for a label that is neither a class nor -1. classes = 0 stands for an unknown number.
 func checkLabel(label, classes int) error {
 	switch {
 	case label < -1:

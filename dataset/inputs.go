@@ -9,12 +9,12 @@ import (
 	"github.com/line-ood/goline/dataset/internal/picture"
 )
 
-// Files lists the regular files that [Open] reads for a DATA argument, in the order of reading: patterns are expanded,
-// an idx pair gives both files, a folder the pictures in it, without side files, and a list itself and then its
-// pictures. A file can come more than once.
+// Files lists the regular files that [Open] reads for a DATA argument, in the order of reading. Patterns are
+// expanded. An idx pair gives both files, a folder the pictures in it without side files, and a list the list itself
+// followed by its pictures. A file can occur more than once.
 //
-// It fails as Open does where the argument leads to nothing, or to a folder that Open would not read. Other files are
-// not looked into.
+// It returns an error where Open does because the argument refers to nothing, or to a folder that Open would not
+// read. The contents of other files are not checked.
 func Files(spec string) ([]string, error) {
 	files, err := disk().files(spec)
 	if err != nil {
@@ -61,7 +61,7 @@ func (t tree) files(spec string) ([]string, error) {
 	return files, nil
 }
 
-// isFolder tells whether the source is a folder of pictures.
+// isFolder reports whether the source is a folder of pictures.
 func (s source) isFolder() bool {
 	if s.format != "" && s.format != "folder" {
 		return false
@@ -70,7 +70,7 @@ func (s source) isFolder() bool {
 	return err == nil && info.IsDir()
 }
 
-// files returns the paths of a source that is no folder.
+// files returns the paths of a source that is not a folder.
 func (s source) files() []string {
 	if s.labels == "" {
 		return []string{s.path}
@@ -78,11 +78,11 @@ func (s source) files() []string {
 	return []string{s.path, s.labels}
 }
 
-// Includes tells whether [Open] reads the file at path for a DATA argument, or would read a file that were made there:
-// one in a folder of the argument that is neither hidden nor a side file, or one that a pattern of it matches. Whoever
-// writes to path would change the data. Links are followed, so that it does not matter by which path a file is called.
+// Includes reports whether [Open] reads the file at path for a DATA argument, or would read a file created there: one
+// in a folder of the argument that is neither hidden nor a side file, or one that a pattern of the argument matches.
+// Writing to such a path would change the data. Links are followed, so that any path of a file gives the same answer.
 //
-// It fails where the argument leads to nothing, and where a folder cannot be read.
+// It returns an error where the argument refers to nothing, and where a folder cannot be read.
 func Includes(spec, path string) (bool, error) {
 	reads, err := disk().reads(spec, path)
 	if err != nil {
@@ -117,12 +117,12 @@ func (t tree) reads(spec, path string) (bool, error) {
 	return false, nil
 }
 
-// place is where a file is or would be made.
+// place is the place of a file that exists or would be created.
 type place struct {
 	tree   tree
 	base   string
-	file   fs.FileInfo // nil where there is none
-	folder fs.FileInfo // nil where there is none either
+	file   fs.FileInfo // nil where the file does not exist
+	folder fs.FileInfo // nil where the folder does not exist
 }
 
 func (t tree) findPlace(path string) (place, error) {
@@ -135,7 +135,7 @@ func (t tree) findPlace(path string) (place, error) {
 	return p, err
 }
 
-// optional takes it for no error that nothing is there.
+// optional turns the error for a missing file into nil.
 func optional(info fs.FileInfo, err error) (fs.FileInfo, error) {
 	switch {
 	case err == nil:
@@ -146,7 +146,7 @@ func optional(info fs.FileInfo, err error) (fs.FileInfo, error) {
 	return nil, err
 }
 
-// is tells whether the place is the file of that name.
+// is reports whether the place is the file with that name.
 func (p place) is(name string) bool {
 	if p.file == nil {
 		return false
@@ -155,13 +155,13 @@ func (p place) is(name string) bool {
 	return err == nil && os.SameFile(info, p.file)
 }
 
-// in tells whether the place is directly in the folder of that name.
+// in reports whether the place is directly in the folder with that name.
 func (p place) in(name string) bool {
 	info, err := p.tree.stat(name)
 	return err == nil && os.SameFile(info, p.folder)
 }
 
-// among tells whether the place is one of a source's files, or one that its patterns would match.
+// among reports whether the place is one of a source's files, or one that its patterns would match.
 func (p place) among(s source) (bool, error) {
 	for _, name := range s.files() {
 		if p.is(name) {
@@ -169,7 +169,7 @@ func (p place) among(s source) (bool, error) {
 		}
 	}
 	if p.file != nil {
-		return false, nil // it has been there, and was not found
+		return false, nil // the file exists and is not among them
 	}
 	for _, pattern := range s.patterns {
 		folders, base := p.tree.split(pattern)
@@ -185,7 +185,7 @@ func (p place) among(s source) (bool, error) {
 	return false, nil
 }
 
-// listed tells whether the place is a list or one of its pictures.
+// listed reports whether the place is a list or one of its pictures.
 func (p place) listed(s source) (bool, error) {
 	if found, err := p.among(s); found || err != nil || p.file == nil {
 		return found, err
@@ -202,7 +202,7 @@ func (p place) listed(s source) (bool, error) {
 	return false, nil
 }
 
-// within tells whether the place is in a folder of pictures, at any depth, as a file that counts there.
+// within reports whether the place is in a folder of pictures, at any depth, as a file that Open would read.
 func (p place) within(s source) (bool, error) {
 	loose, classes, err := p.tree.list(s.path, "")
 	if err != nil {

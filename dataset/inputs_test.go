@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// everyFormat fills the working folder with one set of each format and returns the arguments that open them.
+// everyFormat creates one set of each format in the working folder and returns the arguments that open them.
 func everyFormat(t testing.TB) map[string][]string {
 	put(t, ".", "cifar/a.bin", cifarFile(1, 1, 2))
 	put(t, ".", "cifar/b.bin", cifarFile(1, 3))
@@ -68,11 +68,11 @@ func everyFormat(t testing.TB) map[string][]string {
 	}
 }
 
-// The files of each format are those that are read, and Includes tells them from all others.
+// Files lists the files of each format that Open reads, and Includes is true for these files only.
 func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	specs := everyFormat(t)
-	delete(specs, "classes/*") // its folders have different classes: not to be joined
+	delete(specs, "classes/*") // its folders have different classes and cannot be joined
 	var all []string
 	require.NoError(t, filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
@@ -98,7 +98,7 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, filepath.Join(abs, "cat/2.png"), files[0])
 }
 
-// What is not there yet counts where it would be read.
+// A file that does not exist counts where it would be read.
 func TestReadsNewFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

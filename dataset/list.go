@@ -16,14 +16,14 @@ import (
 // maxListFile bounds the size of a list, 1 GiB.
 const maxListFile = 1 << 30
 
-// imageList is what a list file says.
+// imageList is the content of a list file.
 type imageList struct {
 	files  []string // as written
 	labels []int
-	lines  []int // that say it, counted from 1
+	lines  []int // numbers of their lines, counted from 1
 }
 
-// parseList reads the lines "path label" of a list; file is what errors call it.
+// parseList reads the lines "path label" of a list; file is the list's name in errors.
 func parseList(file, text string) (imageList, error) {
 	var l imageList
 	for e, err := range ScanList(file, strings.NewReader(text)) {
@@ -38,7 +38,7 @@ func parseList(file, text string) (imageList, error) {
 	return l, nil
 }
 
-// shorten shows the beginning of a text.
+// shorten returns the beginning of a long text.
 func shorten(text string) string {
 	const shown = 100
 	if len(text) > shown {
@@ -47,7 +47,7 @@ func shorten(text string) string {
 	return text
 }
 
-// readList reads the list of a source into a set of pictures, which are not looked at yet.
+// readList reads the list of a source into a set of pictures whose files are not checked yet.
 func readList(s source) (*pictures, imageList, error) {
 	data, err := s.tree.read(s.path, maxListFile)
 	if err != nil {
@@ -69,9 +69,9 @@ func readList(s source) (*pictures, imageList, error) {
 	return p, l, nil
 }
 
-// openList opens a list of pictures, each of which is looked into.
+// openList opens a list of pictures and checks the beginning of each file.
 func openList(s source) (*pictures, error) {
-	const atOnce = 16 // reads under way: opening files on a network is slow
+	const atOnce = 16 // number of concurrent reads: opening files on a network is slow
 	p, l, err := readList(s)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func openList(s source) (*pictures, error) {
 	return p, nil
 }
 
-// look fails unless file i is a picture, going by how it begins.
+// look returns an error unless file i begins like a picture.
 func (p *pictures) look(i int) error {
 	name := p.file(i)
 	if !p.tree.native && !fs.ValidPath(name) {
@@ -123,12 +123,12 @@ func (p *pictures) look(i int) error {
 	return nil
 }
 
-// findList reads "list+root", where list is a path or a pattern and root a folder; nil if the path is no such pair.
-// That plus sign counts which separates two things that exist.
+// findList reads "list+root", where list is a path or a pattern and root a folder. It returns nil if the path is not
+// such a pair. The separating plus sign is one with existing files or folders on both sides.
 func (t tree) findList(path string) ([]source, error) {
 	var found []source
 	var where []string
-	var half error // what to say if no plus sign separates two things that exist
+	var half error // error if no plus sign separates an existing list and an existing folder
 	for i, c := range path {
 		if c != '+' {
 			continue
@@ -160,7 +160,7 @@ func (t tree) findList(path string) ([]source, error) {
 	return found, nil
 }
 
-// isList tells whether the source is a list of pictures.
+// isList reports whether the source is a list of pictures.
 func (s source) isList() bool {
 	if s.format != "" {
 		return s.format == "list"
@@ -169,5 +169,5 @@ func (s source) isList() bool {
 	return err == nil && format == "list"
 }
 
-// hasListName tells by the name what can be a list.
+// hasListName reports whether a file can be a list by its name.
 func hasListName(name string) bool { return strings.EqualFold(filepath.Ext(name), ".txt") }

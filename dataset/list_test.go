@@ -36,7 +36,7 @@ func TestList(t *testing.T) {
 	require.ErrorContains(t, err, "unknown format", "the name does not say it")
 }
 
-// Several lists in one argument: the folder in front of the paths keeps them apart.
+// TestLists opens several lists in one argument; the IDs differ by the list's folder.
 func TestLists(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "one/1.png", dot(t, 1))
@@ -102,7 +102,8 @@ func TestListRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "l.txt:1: ../b.png: invalid argument: expected a path below the root")
 }
 
-// A list that is removed from under a set, and the ways to write over it.
+// TestListReads: a list that is removed while its set is open, and the paths to which a file would be written over
+// it.
 func TestListReads(t *testing.T) {
 	dir := t.TempDir()
 	img := put(t, dir, "img/a.png", dot(t, 1))
@@ -117,7 +118,7 @@ func TestListReads(t *testing.T) {
 	}
 }
 
-// What is written as a list is read back.
+// A list is read back as it was written.
 func TestParseListRoundTrip(t *testing.T) {
 	name := rapid.StringMatching(`[^\s\x00\x{FEFF}]([^\n\r\x00]{0,20}[^\s\x00])?`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -145,7 +146,7 @@ func TestParseListRoundTrip(t *testing.T) {
 	})
 }
 
-// Any bytes are a list of distinct lines, or an error that names the file.
+// Any bytes are a list with ascending lines, or an error that names the file.
 func FuzzParseList(f *testing.F) {
 	f.Add("a.png 3\nb c.png -1\n")
 	f.Add("\uFEFFa\t0\r\n\r\nx")

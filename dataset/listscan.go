@@ -15,16 +15,16 @@ type ListEntry struct {
 	Path  string // as written
 	Label int    // class index, -1 where it is unknown
 	Line  int    // counted from 1
-	// Offset and End are where the line begins and where the next one does, in bytes.
+	// Offset is the position of the line's first byte, End that of the next line's, counted from 0.
 	Offset, End int64
 }
 
-// maxListLine bounds a line of a list, in bytes: paths are shorter.
+// maxListLine bounds the length of a line of a list, in bytes; real paths are shorter.
 const maxListLine = 1 << 16
 
-// ScanList reads the lines "path label" of a list of pictures one after another, in memory for a line, however long the
-// list is. The label is behind the last white space, so that paths may contain some; empty lines are passed over. file
-// is what errors call the list. The lines between two offsets make a list too.
+// ScanList reads the lines "path label" of a list of pictures one after another, with one line in memory however long
+// the list is. The label follows the last white space, so that paths may contain white space. Empty lines are
+// skipped. file is the list's name in errors. The lines between two offsets are a list as well.
 func ScanList(file string, r io.Reader) iter.Seq2[ListEntry, error] {
 	return func(yield func(ListEntry, error) bool) {
 		in := bufio.NewReaderSize(r, maxListLine)
@@ -77,5 +77,5 @@ func parseListLine(file string, n int, line string) (path string, label int, err
 	return path, int(number), nil
 }
 
-// ID is what scores call the picture, as [Dataset.ID] of the opened list says it.
+// ID returns the [Dataset.ID] that the picture has when the list is opened.
 func (e ListEntry) ID() string { return listID("", e.Path) }

@@ -41,7 +41,7 @@ func TestScanListInSections(t *testing.T) {
 	})
 }
 
-// TestScanListRefuses: what is no line of a list is an error that names the line.
+// TestScanListRefuses: a line that is not valid is an error that names the line.
 func TestScanListRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"a.png 1\nb.png\n":                  "list.txt:2: expected a path and a label",
@@ -58,7 +58,7 @@ func TestScanListRefuses(t *testing.T) {
 	}
 }
 
-// TestWholeCountsImagesLeftOut: shards that could not read some of their images make a whole list.
+// TestWholeCountsImagesLeftOut: shards that could not read some of their images still make a complete list.
 func TestWholeCountsImagesLeftOut(t *testing.T) {
 	shard := func(i, images, unread int) dataset.Extent {
 		return dataset.Extent{Shard: dataset.Shard{Index: i, Count: 2}, First: 3 * i, Images: images, Unread: unread,

@@ -10,13 +10,13 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// Names of the arrays that an npz file may hold its images and labels under, in the order of preference.
+// Names of the arrays in an npz file that may hold images and labels, in the order of preference.
 var (
 	imageNames = []string{"images", "x", "data", "arr_0"}
 	labelNames = []string{"labels", "label", "y", "targets"}
 )
 
-// openNpy opens an npy file. The usual, row-major one stays on disk.
+// openNpy opens an npy file. An array in the usual row-major order stays on disk.
 func openNpy(s source) (Dataset, error) {
 	f, size, err := s.tree.openRegular(s.path)
 	if err != nil {
@@ -54,7 +54,7 @@ func readNpy(s source, f fsfile.File, size int64) (*records, error) {
 		n: n, height: height, width: width, colours: colours,
 	}
 	if h.Fortran {
-		// One image's bytes lie apart from each other: read the whole array once.
+		// The bytes of an image are not contiguous: read the whole array once.
 		a, err := npyz.ReadNpy(io.NewSectionReader(f, 0, size))
 		if err != nil {
 			return nil, err

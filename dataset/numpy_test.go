@@ -46,12 +46,12 @@ func TestNpy(t *testing.T) {
 	require.Equal(t, Image{Pix: []uint8{4, 4, 4, 5, 5, 5}, Height: 1, Width: 2}, img)
 }
 
-// numpy.save(f, numpy.asfortranarray(a)) and format version 2 are read too.
+// TestNpyOtherLayouts: files of numpy.save(f, numpy.asfortranarray(a)) and of format version 2 are read too.
 func TestNpyOtherLayouts(t *testing.T) {
 	header := "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 1, 2, 3), }\n"
 	data := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), 0)
 	data = append(data, header...)
-	// Element (i, 0, j, k) lies at i + 2j + 4k.
+	// Element (i, 0, j, k) is at i + 2j + 4k.
 	var flat [12]byte
 	for i := range 2 {
 		for j := range 2 {

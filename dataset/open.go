@@ -15,23 +15,24 @@ import (
 
 // Open opens a DATA argument, "[format:]path". The package comment lists the formats.
 //
-// A folder that contains folders is a labelled set with one class per folder, in which pictures are found at any depth;
-// a folder without folders is a flat, unlabelled set. Pictures are told by their content. Hidden files and folders are
-// ignored, and so are the usual side files: *.txt, *.csv, *.json, *.md, Thumbs.db. Any other file that is not a picture
-// is an error, as is a class folder without a picture, or a folder with both classes and loose pictures. Symbolic links
-// are followed; a folder that they lead to more than once, or that contains them, is read once within a class.
+// A folder that contains folders is a labelled set with one class for each folder, in which pictures may be at any
+// depth. A folder without folders is a flat, unlabelled set. Pictures are recognised by their content. Hidden files
+// and folders are ignored, and so are the usual side files: *.txt, *.csv, *.json, *.md, Thumbs.db. Any other file
+// that is not a picture is an error, as is a class folder without a picture, or a folder with both classes and
+// pictures outside of them. Symbolic links are followed. Within a class, a folder to which several links lead, or
+// that contains itself, is read once.
 //
-// Everything that can be checked without decoding pictures is checked here: sizes, label ranges, counts. Sets joined by
-// a pattern must have the same classes.
+// Everything that can be checked without decoding pictures is checked here: sizes, ranges of labels, counts. Sets
+// joined by a pattern must have the same classes.
 func Open(spec string) (Dataset, error) { return OpenWith(spec, OpenOptions{}) }
 
-// OpenOptions says how to open data. The zero value does it as [Open].
+// OpenOptions says how to open data. The zero value is for [Open].
 type OpenOptions struct {
-	// FS holds the files, as for [OpenFS]; nil for the operating system's.
+	// FS holds the files, as for [OpenFS]; nil stands for the files of the operating system.
 	FS fs.FS
-	// Classes are those of the network that the data are for, which labels then refer to; see [Relabel]. A folder of
-	// classes need not have all of them. Without it labels are what the data say: class folders are numbered in their
-	// order.
+	// Classes are the classes of the network that the data are for. Labels are then indices of these classes; see
+	// [Relabel]. A folder of classes need not have all of them. Without Classes the labels are those of the data;
+	// class folders are numbered in order.
 	Classes []Class
 }
 
@@ -40,8 +41,7 @@ func OpenWith(spec string, o OpenOptions) (Dataset, error) {
 	return OpenContext(context.Background(), spec, o)
 }
 
-// OpenContext is OpenWith that ends with ctx's error when that is done, for example while it looks through large
-// folders.
+// OpenContext is OpenWith that returns ctx's error when ctx ends, for example while it looks through large folders.
 func OpenContext(ctx context.Context, spec string, o OpenOptions) (Dataset, error) {
 	t := disk()
 	if o.FS != nil {
@@ -55,13 +55,13 @@ func OpenContext(ctx context.Context, spec string, o OpenOptions) (Dataset, erro
 	return d, nil
 }
 
-// OpenFS is [Open] for files in fsys: embedded ones, a zip archive, one folder of the disk. The argument's paths are
-// those of [fs.ValidPath], which have slashes and begin nowhere but at the root, "."; patterns are those of
+// OpenFS is [Open] for files in fsys, for example embedded files, a zip archive, or one folder of the disk. Paths in
+// the argument are valid by [fs.ValidPath]: they have slashes and are relative to the root ".". Patterns are those of
 // [path.Match].
 //
-// Several goroutines read from fsys at a time. A file that it cannot read from anywhere, that is one without
-// [io.ReaderAt], is read into memory. Links are followed where fsys does; a tree whose folders contain themselves is an
-// error, unless fsys tells them as [os.SameFile].
+// Several goroutines may read from fsys at a time. A file without random access, that is without [io.ReaderAt], is
+// read into memory. Links are followed where fsys follows them. A tree with folders that contain themselves is an
+// error, unless [os.SameFile] recognises these folders.
 func OpenFS(fsys fs.FS, spec string) (Dataset, error) { return OpenWith(spec, OpenOptions{FS: fsys}) }
 
 func (t tree) open(spec string, classes []Class) (Dataset, error) {
@@ -96,7 +96,7 @@ func closeAll(parts []Dataset) {
 	}
 }
 
-// openLabelled opens one file, folder or pair with labels of the given classes, if any.
+// openLabelled opens one file, folder or pair, with labels that are indices of the given classes, if there are any.
 func openLabelled(s source, classes []Class) (Dataset, error) {
 	d, err := openSource(s)
 	if err != nil || classes == nil {
@@ -147,7 +147,7 @@ func openSource(s source) (Dataset, error) {
 	panic("dataset: a format without a reader: " + format)
 }
 
-// detect tells the format of a file or folder from its content.
+// detect returns the format of a file or folder by its content.
 func (t tree) detect(path string) (string, error) {
 	info, err := t.stat(path)
 	if err != nil {
@@ -203,7 +203,7 @@ func (t tree) detect(path string) (string, error) {
 		if hasListName(path) {
 			return "list", nil
 		}
-		// an archive of the oldest kind, without a mark
+		// tar archives of the oldest kind have no mark that could be recognised
 		if _, err := tar.NewReader(io.NewSectionReader(f, 0, size)).Next(); err == nil {
 			return "tar", nil
 		}
@@ -215,7 +215,7 @@ func (t tree) detect(path string) (string, error) {
 		path, size, ErrFormat, strings.Join(fits, " or "), fits[0], path)
 }
 
-// gzipHead returns how the content of a gzip file begins, nil for other files.
+// gzipHead returns the beginning of the content of a gzip file, nil for other files.
 func gzipHead(f io.ReaderAt) []byte {
 	z, err := gzip.NewReader(bufio.NewReader(io.NewSectionReader(f, 0, 1<<62)))
 	if err != nil {

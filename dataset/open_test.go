@@ -45,7 +45,7 @@ func TestSplitSpec(t *testing.T) {
 	}
 }
 
-// An existing file is never taken for a prefix, a pair or a pattern.
+// An existing path is never taken for a prefix, a pair or a pattern.
 func TestOpenExistingPathFirst(t *testing.T) {
 	t.Chdir(t.TempDir())
 	one := npyFile(t, npyz.New([]uint8{5}, 1, 1, 1))
@@ -99,7 +99,7 @@ func TestOpenWrongKind(t *testing.T) {
 	require.ErrorContains(t, err, dir+"/pipe: not a regular file")
 }
 
-// Patterns join what they match in byte order; IDs are relative to the folder in front of the pattern.
+// Patterns join their matches in byte order; IDs are relative to the folder before the pattern.
 func TestOpenPattern(t *testing.T) {
 	dir := t.TempDir()
 	for i, name := range []string{"batch_2.bin", "batch_10.bin", "Batch_3.bin"} {

@@ -10,7 +10,7 @@ import (
 )
 
 // OpenOODBenchmark lists the sets of a benchmark of OpenOOD (Zhang et al., OpenOOD v1.5: Enhanced Benchmark for
-// Out-of-Distribution Detection, 2023), each as a DATA argument for [Open].
+// Out-of-Distribution Detection, 2023). Each set is a DATA argument for [Open].
 type OpenOODBenchmark struct {
 	Name       string     // OpenOOD's name of it, "cifar10" for example
 	Train, Val string     // in-distribution (ID) pictures to fit to, and to choose parameters with
@@ -18,17 +18,18 @@ type OpenOODBenchmark struct {
 	ValOOD     OpenOODSet // out-of-distribution (OOD) pictures to choose parameters with
 	// Near and Far are the OOD test sets, CSID the covariate-shifted ID ones; nil where the benchmark has none.
 	Near, Far, CSID []OpenOODSet
-	// Missing names the covariate-shifted ID sets that the benchmark has, but the folder has not.
+	// Missing names those covariate-shifted ID sets of the benchmark that the folder does not contain.
 	Missing []string
 }
 
 // OpenOODSet is a set of a benchmark: Name is OpenOOD's, Data the argument for [Open].
 type OpenOODSet struct{ Name, Data string }
 
-// openOODSet is a set with its list and, unless the benchmark's own, the folder that the list's paths begin at.
+// openOODSet is a set with the name of its list. folder is the folder of the list's paths where it is not the
+// benchmark's.
 type openOODSet struct{ name, list, folder string }
 
-// openOODBenchmark is what a benchmark consists of. Lists are called "train_" + id, "val_" + id and "test_" + id.
+// openOODBenchmark describes a benchmark. The names of its lists are "train_" + id, "val_" + id and "test_" + id.
 type openOODBenchmark struct {
 	id, folder      string
 	valOOD          openOODSet
@@ -41,7 +42,7 @@ const (
 	openOODLarge = "images_largescale"
 )
 
-// openOODBenchmarks are the four for detection that OpenOOD v1.5 is about.
+// openOODBenchmarks holds the four detection benchmarks of OpenOOD v1.5.
 var openOODBenchmarks = map[string]openOODBenchmark{
 	"cifar10": {
 		id: "cifar10", folder: openOODSmall, valOOD: openOODSet{name: "tin", list: "val_tin"},
@@ -67,13 +68,13 @@ var openOODBenchmarks = map[string]openOODBenchmark{
 	},
 }
 
-// openOODLargeFar are the far sets of ImageNet's benchmarks; textures lie among the small pictures.
+// openOODLargeFar holds the far sets of ImageNet's benchmarks. Textures are in the folder of the small pictures.
 var openOODLargeFar = []openOODSet{
 	{name: "inaturalist", list: "test_inaturalist"}, {name: "textures", list: "test_textures", folder: openOODSmall},
 	{name: "openimage_o", list: "test_openimage_o"},
 }
 
-// openOODTests are sets whose lists are called after them.
+// openOODTests returns sets whose lists are named after them.
 func openOODTests(names ...string) (sets []openOODSet) {
 	for _, name := range names {
 		sets = append(sets, openOODSet{name: name, list: "test_" + name})
@@ -81,11 +82,11 @@ func openOODTests(names ...string) (sets []openOODSet) {
 	return sets
 }
 
-// OpenOOD finds a benchmark in a folder as OpenOOD's downloads lay it out: lists in root/benchmark_imglist/BENCHMARK,
-// pictures in root/images_classic and root/images_largescale. The benchmarks are cifar10, cifar100, imagenet200 and
-// imagenet. Pictures are not looked at, but for covariate-shifted ID sets, which not every download has: those whose
-// list or first picture is missing are left out and named in Missing. It errors for another benchmark, and names the
-// lists that are missing of what every benchmark needs.
+// OpenOOD finds a benchmark in a folder with the layout of OpenOOD's downloads: lists in
+// root/benchmark_imglist/BENCHMARK, pictures in root/images_classic and root/images_largescale. The benchmarks are
+// cifar10, cifar100, imagenet200 and imagenet. It does not check that pictures exist, except for covariate-shifted ID
+// sets, which some downloads lack: such a set is left out, and named in Missing, where its list or its first picture
+// is missing. An unknown benchmark is an error, and so are other missing lists, which it names.
 func OpenOOD(root, benchmark string) (OpenOODBenchmark, error) {
 	of, ok := openOODBenchmarks[benchmark]
 	if !ok {
@@ -129,7 +130,7 @@ func OpenOOD(root, benchmark string) (OpenOODBenchmark, error) {
 	return b, nil
 }
 
-// in is the folder that the paths of the set's list begin at.
+// in returns the folder of the paths in the set's list.
 func (s openOODSet) in(of openOODBenchmark) string {
 	if s.folder != "" {
 		return s.folder
@@ -137,7 +138,7 @@ func (s openOODSet) in(of openOODBenchmark) string {
 	return of.folder
 }
 
-// hasFirst tells whether there is a list, and the first picture that it names.
+// hasFirst reports whether the list exists, and the first picture in it.
 func (t tree) hasFirst(list, root string) bool {
 	data, err := t.read(list, maxListFile)
 	if err != nil {

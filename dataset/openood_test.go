@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// writeOpenOOD writes a folder as OpenOOD's downloads lay it out, with one picture of its own for each list.
+// writeOpenOOD creates a folder with the layout of OpenOOD's downloads, with one different picture for each list.
 func writeOpenOOD(t *testing.T, benchmark, folder string, lists ...string) string {
 	t.Helper()
-	root := filepath.Join(t.TempDir(), "data+more") // a plus sign separates list and folder elsewhere
+	root := filepath.Join(t.TempDir(), "data+more") // elsewhere a plus sign separates list and folder
 	for i, list := range lists {
 		in := folder
 		if list == "test_textures" {

@@ -2,15 +2,15 @@ package dataset
 
 import "fmt"
 
-// Origin is where an image lies on the disk.
+// Origin identifies an image by its place on the disk.
 type Origin struct {
-	File   string // path; the image's pixels follow from its content, Format and Record alone
+	File   string // path; the image's pixels depend only on the file's content, Format and Record
 	Format string // how the file is read
-	Record int    // place in the file, counted from 0
+	Record int    // index in the file, counted from 0
 }
 
-// OriginOf returns where image i of a set lies, without looking at it. ok is false for an image that is no file's: one
-// in memory, from another file system than the operating system's, or made from others.
+// OriginOf returns the origin of image i of a set, without reading the image. ok is false for an image that is not in
+// a file of the operating system: one in memory, from another file system, or made from other images.
 func OriginOf(d Dataset, i int) (o Origin, ok bool) {
 	if err := checkIndex(d, i); err != nil {
 		return Origin{}, false
@@ -21,12 +21,12 @@ func OriginOf(d Dataset, i int) (o Origin, ok bool) {
 	return Origin{}, false
 }
 
-// originer is a Dataset of files. Indices are in range.
+// originer is a Dataset of files. The index i must be in range.
 type originer interface {
 	origin(i int) (o Origin, ok bool)
 }
 
-// file is the path of a source on the disk, "" elsewhere.
+// file returns the path of a source on the disk, "" for a source from another file system.
 func (s source) file() string {
 	if s.tree.native {
 		return s.path

@@ -13,14 +13,14 @@ import (
 //
 //	Compose([Resize(p.Resize, p.Interpolation), CenterCrop(p.Crop), ToTensor(), Normalize(p.Mean, p.Std)])
 //
-// Resize brings the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), or the height and
-// width to p.ResizeTo, as Pillow does: bilinear and bicubic with antialias in 8-bit fixed point. CenterCrop cuts out
-// the central square, half pixels rounded to even, and pads with black where the image is smaller. Each step has the
-// same bits as torchvision with Pillow and PyTorch. A step whose size is 0 is left out; a resizing that would not
-// change the size changes nothing. p.Channels and p.Layout say where the normalised values go.
+// Resize scales the shorter side to p.Resize and the longer one to int(p.Resize * longer / shorter), or height and
+// width to p.ResizeTo, as Pillow does: bilinear and bicubic with antialiasing in 8-bit fixed point. CenterCrop cuts
+// out the central square, with half pixels rounded to even, and pads with black where the image is smaller. Each step
+// has the same bits as torchvision with Pillow and PyTorch. A step whose size is 0 is omitted, and resizing to the same
+// size changes nothing. p.Channels and p.Layout determine the order of the normalised values.
 //
-// It keeps the filters for sizes it has met and scratch memory, so that images of a known size take no allocation. It
-// is not safe for concurrent use.
+// A Preprocessor keeps scratch memory and the filters of earlier sizes, so that images of a known size need no
+// allocation. It is not safe for concurrent use.
 type Preprocessor struct {
 	p       nets.Preprocessing
 	table   [3][256]float32 // normalised value per colour (red, green, blue) and sample
@@ -28,8 +28,8 @@ type Preprocessor struct {
 	scratch []uint8
 }
 
-// NewPreprocessor checks the settings; see [nets.Preprocessing.Check]. Images of more than some 179 million pixels are
-// not made.
+// NewPreprocessor checks the settings; see [nets.Preprocessing.Check]. A size of more than 178,956,970 pixels is an
+// error.
 func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("preprocessing: %w", err)
@@ -46,7 +46,7 @@ func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 	for colour := range q.table {
 		mean, std := p.Mean[q.channel(colour)], p.Std[q.channel(colour)]
 		for v := range q.table[colour] {
-			// Each operation rounds to float32 by itself, as PyTorch's separate passes do.
+			// Each operation rounds to float32 separately, as in PyTorch, which makes one pass for each.
 			x := float32(v) / 255
 			x = float32(x - mean)
 			q.table[colour][v] = float32(x / std)
@@ -55,7 +55,7 @@ func NewPreprocessor(p nets.Preprocessing) (*Preprocessor, error) {
 	return q, nil
 }
 
-// kind returns the way to resize.
+// kind returns the interpolation method.
 func (q *Preprocessor) kind() resample.Kind {
 	switch q.p.Interpolation {
 	case nets.Bicubic:
@@ -66,7 +66,7 @@ func (q *Preprocessor) kind() resample.Kind {
 	return resample.Bilinear
 }
 
-// channel returns which of the network's channels takes a colour, counted from red.
+// channel returns the index of the network's channel for a colour; colours are counted from red.
 func (q *Preprocessor) channel(colour int) int {
 	if q.p.Channels == nets.BGR {
 		return 2 - colour
@@ -74,11 +74,11 @@ func (q *Preprocessor) channel(colour int) int {
 	return colour
 }
 
-// maxCrop keeps the output below the pixel limit.
+// maxCrop is the largest crop whose square is within the pixel limit.
 const maxCrop = 13_377 // floor(sqrt(picture.MaxPixels))
 
-// layout is where an image's pixels go: it is resized to height x width, and the region of it lands at (top, left) of
-// the output.
+// layout says where an image's pixels go. The image is resized to height x width, and the region of it is placed at
+// (top, left) of the output.
 type layout struct {
 	height, width       int
 	region              resample.Region
@@ -86,7 +86,7 @@ type layout struct {
 	outHeight, outWidth int
 }
 
-// layout follows torchvision's Resize and CenterCrop for an image of the given size.
+// layout computes torchvision's Resize and CenterCrop for an image of the given size.
 func (q *Preprocessor) layout(height, width int) layout {
 	l := layout{height: height, width: width}
 	if to := q.p.ResizeTo; to[0] > 0 {
@@ -110,7 +110,8 @@ func (q *Preprocessor) layout(height, width int) layout {
 	return l
 }
 
-// center places a side of n pixels in one of crop pixels: where the cut begins, where it lands, how long it is.
+// center centres a side of n pixels in one of crop pixels. It returns where the region begins in the image (from),
+// where it is placed in the output (to), and its length.
 func center(n, crop int) (from, to, length int) {
 	if n < crop {
 		return 0, (crop - n) / 2, n
@@ -118,7 +119,7 @@ func center(n, crop int) (from, to, length int) {
 	return int(math.RoundToEven(float64(n-crop) / 2)), 0, crop
 }
 
-// Size returns the size in pixels that an image of the given size has after preprocessing.
+// Size returns the size in pixels after preprocessing of an image with the given size.
 func (q *Preprocessor) Size(height, width int) (outHeight, outWidth int, err error) {
 	if height < 1 || width < 1 {
 		return 0, 0, fmt.Errorf("image of %dx%d pixels (height x width)", height, width)
@@ -133,8 +134,8 @@ func (q *Preprocessor) Size(height, width int) (outHeight, outWidth int, err err
 }
 
 // Apply writes the network input for one image to dst, row-major [3, height, width], or [height, width, 3] in the
-// layout NHWC, whose height and width must be those of [Preprocessor.Size]: Crop x Crop where Crop is set. The image is
-// only read.
+// layout NHWC. Height and width must be those of [Preprocessor.Size]: Crop x Crop where Crop is set. The image is not
+// changed.
 func (q *Preprocessor) Apply(dst []float32, img Image) error {
 	outHeight, outWidth, err := q.Size(img.Height, img.Width)
 	if err != nil {
@@ -148,7 +149,7 @@ func (q *Preprocessor) Apply(dst []float32, img Image) error {
 			img.Height, img.Width, outHeight, outWidth, len(dst))
 	}
 	l := q.layout(img.Height, img.Width)
-	var pix []uint8 // the region's rows
+	var pix []uint8 // the rows of the region
 	var stride int
 	if l.height == img.Height && l.width == img.Width {
 		pix, stride = img.Pix[3*(l.region.Top*img.Width+l.region.Left):], 3*img.Width
@@ -173,7 +174,7 @@ func (q *Preprocessor) Apply(dst []float32, img Image) error {
 	return nil
 }
 
-// blacken makes the whole input black.
+// blacken fills the input with black.
 func (q *Preprocessor) blacken(dst []float32) {
 	plane := len(dst) / 3
 	for colour := range 3 {
@@ -188,7 +189,7 @@ func (q *Preprocessor) blacken(dst []float32) {
 	}
 }
 
-// spread normalises one row of pixels into the planes of the three colours.
+// spread normalises one row of pixels and writes it to the planes of the three colours.
 func (q *Preprocessor) spread(r, g, b []float32, row []uint8) {
 	n := len(row) / 3
 	r, g, b = r[:n], g[:n], b[:n]
@@ -198,7 +199,7 @@ func (q *Preprocessor) spread(r, g, b []float32, row []uint8) {
 	}
 }
 
-// interleave normalises one row of pixels into pixels of three channels.
+// interleave normalises one row of pixels and writes it as pixels of three channels.
 func (q *Preprocessor) interleave(dst []float32, row []uint8) {
 	r, b := q.channel(0), q.channel(2)
 	for x := 0; x < len(row); x += 3 {
@@ -216,7 +217,7 @@ func Preprocess(dst []float32, img Image, p nets.Preprocessing) error {
 	return q.Apply(dst, img)
 }
 
-// enlarge returns a slice of length n in *buf's memory, which it replaces if it is too small.
+// enlarge returns a slice of length n of *buf, which it replaces if it is too small.
 func enlarge(buf *[]uint8, n int) []uint8 {
 	if cap(*buf) < n {
 		*buf = make([]uint8, n)

@@ -11,7 +11,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// noise is the picture that testdata/make_resize.py feeds to Pillow.
+// noise returns the picture that testdata/make_resize.py gives to Pillow.
 func noise(height, width int) Image {
 	pix := make([]uint8, 3*height*width)
 	for i := range pix {
@@ -20,7 +20,8 @@ func noise(height, width int) Image {
 	return Image{Pix: pix, Height: height, Width: width}
 }
 
-// Sizes up and down, odd and even, one pixel, extreme aspect ratios, padding, steps left out.
+// TestPreprocessEqualsPillow: larger and smaller sizes, odd and even ones, one pixel, extreme aspect ratios, padding,
+// omitted steps.
 func TestPreprocessEqualsPillow(t *testing.T) {
 	want, err := npyz.ReadNpz("testdata/resize.npz")
 	require.NoError(t, err)
@@ -38,7 +39,8 @@ func TestPreprocessEqualsPillow(t *testing.T) {
 	}
 }
 
-// ToTensor and Normalize of every sample value, from PyTorch (testdata/make_normalise.py): the same bits.
+// TestNormaliseEqualsTorch: ToTensor and Normalize of every sample value have the bits of PyTorch
+// (testdata/make_normalise.py).
 func TestNormaliseEqualsTorch(t *testing.T) {
 	want, err := npyz.ReadNpyFile("testdata/normalise.npy")
 	require.NoError(t, err)
@@ -60,7 +62,8 @@ func TestNormaliseEqualsTorch(t *testing.T) {
 	}
 }
 
-// An image of the right size is only normalised, into planes; padding is black, which is not zero after normalisation.
+// An image of the right size is only normalised, into planes. Padding is black, which is not zero after
+// normalisation.
 func TestPreprocessLayout(t *testing.T) {
 	p := nets.Preprocessing{Resize: 2, Crop: 2, Mean: [3]float32{0, 0, 1}, Std: [3]float32{1, 2, 1}}
 	img := Image{Pix: []uint8{255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0}, Height: 2, Width: 2}
@@ -75,8 +78,8 @@ func TestPreprocessLayout(t *testing.T) {
 		-1, -1, -1}, dst)
 }
 
-// Channels and layout say where the same values go, each with the mean and the standard deviation of its place; padding
-// too.
+// Channels and layout determine where the same values go, each with the mean and standard deviation of its channel,
+// also in padding.
 func TestPreprocessPlaces(t *testing.T) {
 	mean, std := [3]float32{0.1, 0.2, 0.3}, [3]float32{1, 2, 3}
 	for _, p := range []nets.Preprocessing{
@@ -113,7 +116,8 @@ func TestPreprocessPlaces(t *testing.T) {
 	}
 }
 
-// An image is stretched to both lengths, whatever its own, and a batch knows the size without looking at one.
+// With ResizeTo an image is stretched to both lengths, whatever its proportions, and a batch knows the size before
+// the first image.
 func TestPreprocessStretches(t *testing.T) {
 	p := plain(0, 0)
 	p.ResizeTo = [2]int{5, 9}
@@ -135,7 +139,7 @@ func TestPreprocessStretches(t *testing.T) {
 	}
 }
 
-// The image is not written to, and one preprocessor gives the same for any sequence of sizes.
+// The image is not changed, and one preprocessor gives the same results for any sequence of sizes.
 func TestPreprocessorReuse(t *testing.T) {
 	q, err := NewPreprocessor(plain(12, 10))
 	require.NoError(t, err)
@@ -186,7 +190,7 @@ func TestPreprocessRefuses(t *testing.T) {
 	}
 }
 
-// With a crop, even a huge resizing takes memory for the crop alone.
+// With a crop even a huge resizing needs memory only for the crop.
 func TestPreprocessHugeResize(t *testing.T) {
 	dst := make([]float32, 3*8*8)
 	require.NoError(t, Preprocess(dst, noise(1, 1000), plain(1e6, 8)))

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReader: images come as by Image, one picture at a time where memory holds one, with errors that name what is
-// wrong.
+// TestReader: images are those of the method Image, only one picture at a time is decoded where the memory suffices
+// for one, and errors name their cause.
 func TestReader(t *testing.T) {
 	dir := t.TempDir()
 	file := blackPNG(t, 50, 40, false)

@@ -12,9 +12,9 @@ import (
 // records is a set of equally sized raw images at fixed distances in a file or in memory: cifar, idx, npy, npz.
 type records struct {
 	name    string // see Dataset.Name
-	path    string // what errors call the file
-	file    string // on the disk, "" elsewhere
-	label   string // what IDs call the file
+	path    string // name of the file in errors
+	file    string // path of the file on the disk, "" for other sources
+	label   string // name of the file in IDs
 	src     io.ReaderAt
 	closer  io.Closer // nil for sets in memory
 	first   int64     // offset of the first image's pixels
@@ -56,7 +56,8 @@ func (r *records) imageInto(i int, s *scratch) (Image, error) {
 		room += raw
 	}
 	all := s.enlarge(room)
-	// The raw bytes lie at the end. The spreading of grey values below never overtakes them.
+	// The raw bytes are read to the end of the buffer. Spreading grey values to RGB below never overwrites unread
+	// ones.
 	pix, src := all[:3*pixels:3*pixels], all[room-raw:]
 	if _, err := r.src.ReadAt(src, r.first+int64(i)*r.stride); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -80,7 +81,8 @@ func (r *records) imageInto(i int, s *scratch) (Image, error) {
 	return Image{Pix: pix, Height: r.height, Width: r.width}, nil
 }
 
-// imagesShape reads (N, H, W) or (N, H, W, 3) and returns the number of bytes of one image and of all.
+// imagesShape checks a shape (N, H, W) or (N, H, W, 3) and also returns the number of bytes of one image and of all
+// images.
 func imagesShape(shape []int) (n, height, width, colours int, one, total int64, err error) {
 	switch {
 	case len(shape) == 3:

@@ -9,19 +9,19 @@ import (
 	"github.com/line-ood/goline/dataset/internal/picture"
 )
 
-// DecodeMemory is how many bytes pictures that are being decoded may take together unless told otherwise, 640 MiB:
-// enough for 90 megapixels of PNG. A picture may take more by itself where its file is large: its own bytes, 64 times.
-// Small files that claim many pixels are an error instead of memory.
+// DecodeMemory is the default bound of the memory, in bytes, of all pictures that are being decoded: 640 MiB, enough
+// for 90 megapixels of PNG. A single picture with a large file may take more, up to 64 times the size of its file.
+// Small files that state many pixels are an error.
 const DecodeMemory = 640 << 20
 
-// bytesPerFileByte is how much memory each byte of a picture file vouches for. Photographs take less than 50.
+// bytesPerFileByte is the memory that each byte of a picture file entitles it to. Photographs need less than 50.
 const bytesPerFileByte = 64
 
-// scratch is what one goroutine decodes images with: where they go, and what they may take.
+// scratch holds what one goroutine needs to decode images: memory for the result, and the budget of memory.
 type scratch struct {
-	ctx    context.Context // of the pass that the images are read in: decoders look at it
+	ctx    context.Context // context of the pass in which the images are read; decoders stop when it ends
 	buf    []uint8
-	memory *budget // shared with other goroutines; nil for that of a single image
+	memory *budget // shared with other goroutines; nil for a single image
 	held   int64
 }
 
@@ -37,8 +37,8 @@ func (s *scratch) enlarge(n int) []uint8 {
 	return s.buf[:n]
 }
 
-// reserve waits until a picture from a file of so many bytes may take need bytes. It is an error, without waiting,
-// where the picture may never take them.
+// reserve waits until a picture from a file of that many bytes may use need bytes. A picture that can never have them
+// is an error, without waiting.
 func (s *scratch) reserve(need, file int64) error {
 	m := s.memory
 	if m == nil {
@@ -58,7 +58,7 @@ func (s *scratch) reserve(need, file int64) error {
 // decode decodes a picture file into the scratch's memory.
 func (s *scratch) decode(file []byte) (Image, error) { return s.decodeWithin(file, picture.MaxPixels) }
 
-// decodeWithin is decode for a picture of at most so many pixels.
+// decodeWithin is decode for a picture of at most most pixels.
 func (s *scratch) decodeWithin(file []byte, most int) (Image, error) {
 	need, err := picture.Memory(file, most)
 	if err == nil {
@@ -75,19 +75,20 @@ func (s *scratch) decodeWithin(file []byte, most int) (Image, error) {
 	return Image{Pix: pix, Height: height, Width: width}, nil
 }
 
-// keptBuffer is the most that a scratch keeps for the next image: more is given back with what was reserved.
+// keptBuffer is the largest buffer, in bytes, that a scratch keeps for the next image; a larger one is freed with its
+// reservation.
 const keptBuffer = 64 << 20
 
-// collected is what a picture may hold without a collection of garbage when it is done, which takes less than a
-// hundredth of its decoding.
+// collected is the largest memory, in bytes, of a picture after which no garbage collection is forced. After a larger
+// picture, a collection takes less than a hundredth of the time of decoding.
 const collected = 128 << 20
 
-// done tells that the image is not needed any more.
+// done says that the image is not needed any more.
 func (s *scratch) done() {
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil
 	}
-	if s.held > collected { // before another picture takes as much beside what is garbage by now
+	if s.held > collected { // before another picture allocates as much besides this garbage
 		runtime.GC()
 	}
 	if s.held > 0 && s.memory != nil {
@@ -96,16 +97,16 @@ func (s *scratch) done() {
 	s.held = 0
 }
 
-// budget is memory that goroutines share.
+// budget is an amount of memory that goroutines share.
 type budget struct {
 	limit int64
 
 	mu    sync.Mutex
 	taken int64
-	freed chan struct{} // closed when some is given back
+	freed chan struct{} // closed when memory is given back
 }
 
-// newBudget returns a budget of so many bytes, 0 for DecodeMemory.
+// newBudget returns a budget of limit bytes; 0 stands for DecodeMemory.
 func newBudget(limit int64) *budget {
 	if limit == 0 {
 		limit = DecodeMemory
@@ -113,7 +114,8 @@ func newBudget(limit int64) *budget {
 	return &budget{limit: limit, freed: make(chan struct{})}
 }
 
-// take waits until n bytes are free. More than there are ever is taken alone.
+// take waits until n bytes are free. More than the limit are given to one goroutine at a time, when nothing else is
+// in use.
 func (b *budget) take(ctx context.Context, n int64) error {
 	for {
 		b.mu.Lock()

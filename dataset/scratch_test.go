@@ -21,7 +21,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// blackPNG is a picture of black pixels, a thousandth of the size that it unpacks to.
+// blackPNG returns a picture of black pixels, whose file is a thousandth of the unpacked size.
 func blackPNG(t testing.TB, width, height int, interlaced bool) []byte {
 	t.Helper()
 	var packed bytes.Buffer
@@ -55,8 +55,8 @@ func blackPNG(t testing.TB, width, height int, interlaced bool) []byte {
 	return out.Bytes()
 }
 
-// TestPicturesThatTakeTooMuch: a small file that asks for more memory than there is for decoding is an error before any
-// is taken.
+// TestPicturesThatTakeTooMuch: a small file that needs more memory than there is for decoding is an error before any
+// memory is allocated.
 func TestPicturesThatTakeTooMuch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("unpacks gigabytes on one goroutine")
@@ -90,8 +90,8 @@ func TestPicturesThatTakeTooMuch(t *testing.T) {
 	}
 }
 
-// TestBudgetIsShared: goroutines hold no more than the limit together, but for one that is alone, and wait no longer
-// than their context.
+// TestBudgetIsShared: goroutines together hold no more than the limit, except for one alone, and stop waiting when
+// their context ends.
 func TestBudgetIsShared(t *testing.T) {
 	b := newBudget(100)
 	var held, most atomic.Int64
@@ -122,7 +122,7 @@ func TestBudgetIsShared(t *testing.T) {
 	require.NoError(t, newScratch(ctx, b).reserve(1, 1))
 }
 
-// TestDecodersHearTheirContext, within a picture.
+// TestDecodersHearTheirContext: decoders stop within a picture when their context ends.
 func TestDecodersHearTheirContext(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.png"), blackPNG(t, 5000, 5000, true), 0o666))
@@ -134,8 +134,8 @@ func TestDecodersHearTheirContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestEachFolderOnce: folders that link to each other, which have more paths than can be walked, are read once in each
-// class.
+// TestEachFolderOnce: folders that link to each other, through which there are too many paths to walk, are read once
+// in each class.
 func TestEachFolderOnce(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege")

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// subset is a selection of another set's images.
+// subset is a selection of the images of a set.
 type subset struct {
 	Dataset
 	indices []int
 	labels  []int
 }
 
-// Subset returns the images of d with the given indices, in that order; an image may come more than once. Closing the
-// subset closes d. It is an error if there are no indices, or one is outside of d.
+// Subset returns the images of d with the given indices, in that order; an index may occur more than once. Closing
+// the subset closes d. It is an error if there are no indices, or an index is outside of d.
 func Subset(d Dataset, indices []int) (Dataset, error) {
 	if len(indices) == 0 {
 		return nil, fmt.Errorf("subset of %s: %w", d.Name(), ErrNoImages)
@@ -74,14 +74,14 @@ func (s *subset) imageInto(i int, scratch *scratch) (Image, error) {
 type joined struct {
 	name    string
 	parts   []Dataset
-	ends    []int // running total of the lengths
+	ends    []int // running totals of the lengths
 	labels  []int
 	classes []string
 }
 
-// Concat returns the images of all parts, one part after the other. If any part has labels, those of unlabelled parts
-// are -1. Parts that name their classes must have the same ones. IDs are those of the parts. Closing the result closes
-// the parts.
+// Concat returns the images of all parts, one part after another. If any part has labels, the labels of unlabelled
+// parts are -1. Parts that name their classes must have the same ones. IDs are those of the parts. Closing the result
+// closes the parts.
 func Concat(parts ...Dataset) (Dataset, error) {
 	names := make([]string, len(parts))
 	for i, p := range parts {
@@ -123,7 +123,8 @@ func concat(name string, parts []Dataset) (Dataset, error) {
 	return j, nil
 }
 
-// describe names a part of a set that was opened by a pattern: all of those have the same name.
+// describe names a part in an error. All parts of a set that was opened by a pattern have the same name, so that it
+// adds more.
 func describe(d Dataset) string {
 	switch d := d.(type) {
 	case *records:
@@ -139,7 +140,7 @@ func describe(d Dataset) string {
 	return d.Name()
 }
 
-// abridge shows a list of classes.
+// abridge returns a list of classes as text, shortened if it is long.
 func abridge(classes []string) string {
 	const shown = 5
 	if len(classes) > shown {

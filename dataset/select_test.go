@@ -36,7 +36,7 @@ func TestSubset(t *testing.T) {
 	indices := []int{4, 0, 0, 2}
 	d, err := Subset(f, indices)
 	require.NoError(t, err)
-	indices[0] = 1 // the subset has its own
+	indices[0] = 1 // the subset must have copied the indices
 	require.Equal(t, []int{-1, 5, 5, 7}, d.Labels())
 	require.Equal(t, []string{"f#4", "f#0", "f#0", "f#2"}, ids(d))
 	require.Equal(t, []int{4, 0, 0, 2}, reds(t, d))

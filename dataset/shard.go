@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// Shard is one of Count equal runs of a list of images, counted from 0: together, in order, they are the list.
+// Shard is one of Count nearly equal ranges of a list of images, counted from 0. Joined in order, the ranges are the
+// list.
 type Shard struct {
 	Index int `json:"index"` // in 0 to Count-1
 	Count int `json:"count"` // at least 1
@@ -30,7 +31,8 @@ func ParseShard(s string) (Shard, error) {
 	return Shard{index, count}, nil
 }
 
-// Range returns the images [lo, hi) of n that belong to the shard. Lengths of shards differ by one at most.
+// Range returns the range [lo, hi) of n images that belongs to the shard. The lengths of shards differ by at most
+// one.
 func (s Shard) Range(n int) (lo, hi int) {
 	at := func(i int) int {
 		high, low := bits.Mul64(uint64(i), uint64(n))
@@ -40,27 +42,28 @@ func (s Shard) Range(n int) (lo, hi int) {
 	return at(s.Index), at(s.Index + 1)
 }
 
-// Extent says which part of which list a shard is, so that results of the shards of one list can be put together.
+// Extent says which part of which list a shard is, so that results of the shards of a list can be merged.
 type Extent struct {
 	Shard
-	First  int `json:"first"`            // image
-	Images int `json:"images"`           // of the shard that were read
-	Unread int `json:"unread,omitempty"` // of the shard that were left out because they could not be read
-	Total  int `json:"total"`            // of the list
-	// Inputs is a digest of the whole list: base names of the images' IDs, and labels.
+	First  int `json:"first"`  // index of the first image in the list
+	Images int `json:"images"` // number of images of the shard that were read
+	// Unread is the number of images of the shard that were left out because they could not be read.
+	Unread int `json:"unread,omitempty"`
+	Total  int `json:"total"` // number of images in the list
+	// Inputs is a digest of the whole list: of the base names of the images' IDs, and of the labels.
 	Inputs string `json:"inputs"`
-	// Recipe says what makes a result of the images, a detector and its network for example: it is equal for all shards
-	// that belong together.
+	// Recipe identifies how the results of the shards are made, for example by a detector and its network. It is
+	// equal for all shards whose results can be merged.
 	Recipe string `json:"made"`
 }
 
-// Listing digests a list of images, one after another.
+// Listing computes the digest of a list of images, one image after another.
 type Listing struct {
 	images int
 	digest hash.Hash
 }
 
-// Add takes the next image, with its label, -1 where it is unknown.
+// Add adds the next image with its label, -1 where that is unknown.
 func (l *Listing) Add(id string, label int) {
 	if l.digest == nil {
 		l.digest = sha256.New()
@@ -69,10 +72,10 @@ func (l *Listing) Add(id string, label int) {
 	l.images++
 }
 
-// Images returns how many images were added.
+// Images returns the number of images that were added.
 func (l *Listing) Images() int { return l.images }
 
-// Inputs returns the digest, as [Extent] holds it.
+// Inputs returns the digest for [Extent].Inputs.
 func (l *Listing) Inputs() string {
 	if l.digest == nil {
 		l.digest = sha256.New()
@@ -80,8 +83,8 @@ func (l *Listing) Inputs() string {
 	return hex.EncodeToString(l.digest.Sum(nil))
 }
 
-// Sharded returns the images of one shard of a set, and where they lie in it. recipe becomes [Extent].Recipe: whoever
-// makes something of the shard says by it what it is made with. Closing the result closes d. It is an error if the
+// Sharded returns the images of one shard of a set, and the shard's extent. recipe becomes [Extent].Recipe; the
+// caller identifies by it how the results of the shard are made. Closing the result closes d. It is an error if the
 // shard has no images, because there are more shards than images.
 func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	lo, hi := s.Range(d.Len())
@@ -108,8 +111,8 @@ func Sharded(d Dataset, s Shard, recipe string) (Dataset, Extent, error) {
 	return part, e, err
 }
 
-// OrderShards returns the order in which extents make a whole list, or what is missing or does not belong together.
-// names are what errors call them.
+// OrderShards returns the order in which extents make a whole list, or an error that says what is missing or does not
+// belong together. names are the names of the extents in errors.
 func OrderShards(extents []Extent, names []string) (order []int, err error) {
 	if len(extents) == 0 {
 		return nil, errors.New("expected shards, got none")

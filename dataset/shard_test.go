@@ -19,8 +19,8 @@ func TestParseShard(t *testing.T) {
 	}
 }
 
-// TestShardsCoverTheList: shards follow each other without a gap, and their lengths differ by one at most, however long
-// the list is.
+// TestShardsCoverTheList: shards follow each other without gaps, and their lengths differ by at most one, however
+// long the list is.
 func TestShardsCoverTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, count := rapid.IntRange(0, 1<<31-1).Draw(t, "images"), rapid.IntRange(1, 1000).Draw(t, "count")

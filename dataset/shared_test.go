@@ -12,13 +12,13 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// plain preprocesses to the samples themselves: (v/255 - 0) / (1/255) is v again up to rounding.
+// plain is a preprocessing whose result is the samples: (v/255 - 0) / (1/255) is v up to rounding.
 func plain(resize, crop int) nets.Preprocessing {
 	const one = 1.0 / 255
 	return nets.Preprocessing{Resize: resize, Crop: crop, Std: [3]float32{one, one, one}}
 }
 
-// samples preprocesses an image and returns it as uint8 [height, width, 3], to compare with pictures.
+// samples preprocesses an image and returns the result as uint8 [height, width, 3], for comparison with pictures.
 func samples(t testing.TB, img Image, p nets.Preprocessing) []uint8 {
 	t.Helper()
 	q, err := NewPreprocessor(p)
@@ -34,7 +34,8 @@ func samples(t testing.TB, img Image, p nets.Preprocessing) []uint8 {
 	return out
 }
 
-// The folder reader, the PNG decoder and Resize(32) + CenterCrop(32) against torchvision 0.14 with Pillow.
+// TestScenesEqualTorchvision compares the folder reader, the PNG decoder and Resize(32) + CenterCrop(32) with
+// torchvision 0.14 and Pillow.
 func TestScenesEqualTorchvision(t *testing.T) {
 	d, err := Open("folder:" + sharedtest.Path(t, "data", "scenes_png"))
 	require.NoError(t, err)
@@ -57,7 +58,8 @@ func TestScenesEqualTorchvision(t *testing.T) {
 	}
 }
 
-// Resize(256) + CenterCrop(224), of whole pictures and of their left-top 299x180 pixels.
+// TestImageNetLikeEqualTorchvision compares Resize(256) + CenterCrop(224), of whole pictures and of their top left
+// 299x180 pixels.
 func TestImageNetLikeEqualTorchvision(t *testing.T) {
 	want, err := npyz.ReadNpz(sharedtest.Path(t, "fixtures", "imagenet_like_resize256_centercrop224.npz"))
 	require.NoError(t, err)

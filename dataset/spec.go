@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// formats lists the names that a DATA argument can begin with.
+// formats lists the prefixes of DATA arguments.
 var formats = []string{"cifar10", "cifar100", "folder", "idx", "list", "npy", "npz", "tar"}
 
 // source is one file or folder to open.
@@ -17,20 +17,20 @@ type source struct {
 	format string // one of formats, "" to be detected
 	path   string
 	labels string // second file of an idx pair
-	root   string // folder that the paths of a list begin at, "" for the list's own
+	root   string // folder to which the paths of a list are relative, "" for the list's own folder
 	name   string // see Dataset.Name
-	label  string // what IDs begin with, "" for a folder that stands alone
-	// patterns are those, if any, that path and labels were found by.
+	label  string // beginning of IDs, "" for a single folder
+	// patterns are the patterns by which path and labels were found, if any.
 	patterns []string
 }
 
-// splitSpec takes the format prefix off a DATA argument.
+// splitSpec splits a DATA argument into its format prefix, "" for none, and its path.
 func (t tree) splitSpec(spec string) (format, path string, err error) {
 	if spec == "" {
 		return "", "", errors.New("expected an argument, got none")
 	}
 	prefix, rest, found := strings.Cut(spec, ":")
-	// One letter is a drive, and what contains a separator is a path.
+	// A single letter is a drive, and a prefix with a path separator is part of a path.
 	if !found || len(prefix) < 2 || strings.ContainsAny(prefix, `/\`) {
 		return "", spec, nil
 	}
@@ -46,7 +46,7 @@ func (t tree) splitSpec(spec string) (format, path string, err error) {
 	return prefix, rest, nil
 }
 
-// resolve returns the path or pattern of a DATA argument, and the files that it stands for in the order of reading.
+// resolve returns the path or pattern of a DATA argument, and the files that it refers to, in the order of reading.
 func (t tree) resolve(spec string) (path string, sources []source, err error) {
 	format, path, err := t.splitSpec(spec)
 	if err != nil {
@@ -61,7 +61,7 @@ func (t tree) resolve(spec string) (path string, sources []source, err error) {
 	return path, sources, nil
 }
 
-// find finds the files that a path or pattern stands for.
+// find returns the files that a path or pattern refers to.
 func (t tree) find(format, path string) ([]source, error) {
 	_, missing := t.stat(path)
 	if missing == nil {
@@ -108,12 +108,12 @@ func (t tree) find(format, path string) ([]source, error) {
 	return nil, fmt.Errorf("%s: %w (%s)", path, fs.ErrNotExist, tried)
 }
 
-// findPairs reads "images+labels", where each side is a path or a pattern; nil if the path is no such pair.
-// File names may contain plus signs: that one counts which separates two things that exist.
+// findPairs reads "images+labels", where each side is a path or a pattern. It returns nil if the path is not such a
+// pair. File names may contain plus signs: the separating one has existing files on both sides.
 func (t tree) findPairs(path string) ([]source, error) {
 	var found []source
 	var where []string
-	var half error // what to say if no plus sign separates two things that exist
+	var half error // error if no plus sign separates existing files
 	for i, c := range path {
 		if c != '+' {
 			continue
@@ -148,7 +148,7 @@ func (t tree) findPairs(path string) ([]source, error) {
 	return found, nil
 }
 
-// expand returns the path if it exists, or else what matches it as a pattern.
+// expand returns the path if it exists, otherwise the paths that it matches as a pattern.
 func (t tree) expand(path string) []string {
 	switch {
 	case path == "":
@@ -165,8 +165,9 @@ func (t tree) expand(path string) []string {
 	return matches
 }
 
-// labelSources says how IDs call each source: the base name of a file that stands alone, for several the path below
-// the folder in front of the pattern, so that IDs are distinct and do not depend on where the data lie.
+// labelSources sets the beginning of the IDs of each source. For a single file it is the base name. For several files
+// it is the path below the folder before the pattern, so that IDs are distinct and do not depend on where the data
+// are.
 func (t tree) labelSources(sources []source, pattern string) {
 	if len(sources) == 1 && sources[0].path == sources[0].name {
 		if info, err := t.stat(sources[0].path); err == nil && !info.IsDir() {

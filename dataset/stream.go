@@ -11,26 +11,27 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Labelled is a picture of a stream together with its class.
+// Labelled is a picture of a stream with its class.
 type Labelled struct {
 	image.Image
 	// Label is a class index, -1 where it is unknown.
 	Label int
 }
 
-// Stream returns the pictures of a sequence, preprocessed, as a stream of batches X [batch, 3, height, width]: the same
-// bits as [Batches] gives for a set of the same pictures, see [FromImage]. A picture is any [image.Image], such as an
-// [Image], or [Labelled]: where a batch has labels, those of unlabelled pictures are -1. See [FromSeq] and [FromSlice]
-// for pictures that cannot fail, and [StreamChannel] for those that come from elsewhere.
+// Stream returns the pictures of a sequence, preprocessed, as a stream of batches X [batch, 3, height, width], with
+// the same bits that [Batches] gives for a set of the same pictures; see [FromImage]. A picture is any [image.Image],
+// for example an [Image] or a [Labelled]. In a batch with labels, those of unlabelled pictures are -1. See [FromSeq]
+// and [FromSlice] for pictures without errors, and [StreamChannel] for pictures from a channel.
 //
-// Pictures are converted and preprocessed ahead in parallel and come in order; a few batches are under way at a time,
-// however long the sequence is. Without p.Crop all must come out in the same size, which the first one decides. A
-// picture must not change before the batch that holds it has come. A sequence without pictures is [ErrNoImages]. An
-// error of the sequence or of a picture ends the stream, after the batches in front of it, and so does ctx with
-// ctx.Err(). o.Indices must be nil. The stream can be read again if the sequence can.
+// Pictures are converted and preprocessed ahead in parallel; batches are in order. A few batches are in memory at a
+// time, however long the sequence is. Without p.Crop all pictures must have the size of the first one after
+// preprocessing. A picture must not change before its batch has been yielded. A sequence without pictures gives
+// [ErrNoImages]. An error of the sequence or of a picture ends the stream, after the batches before it; the end of
+// ctx ends the stream with ctx.Err(). o.Indices must be nil. The stream can be read again if the sequence can.
 //
-// The sequence runs on a goroutine of its own, and gets no further request when the loop over the batches has been left
-// or ctx has ended. The loop does not end before the sequence has: one that waits must give up on its own.
+// The sequence runs on its own goroutine. It is not asked for more pictures after the loop over the batches has been
+// left or ctx has ended. The loop ends only when the sequence has returned, so that a sequence that waits must stop
+// waiting by itself.
 func Stream[T image.Image](ctx context.Context, pictures iter.Seq2[T, error], p nets.Preprocessing,
 	o BatchOptions) graph.Batches {
 	return streamBatches(ctx, p, o, func(_ context.Context, give func(image.Image) bool) error {
@@ -46,11 +47,11 @@ func Stream[T image.Image](ctx context.Context, pictures iter.Seq2[T, error], p 
 	})
 }
 
-// StreamChannel is [Stream] for pictures from a channel, until it is closed. Nobody waits for the channel once the loop
-// over the batches has been left or ctx has ended; pictures that were taken ahead are lost then, and reading the stream
-// again goes on with those that follow.
+// StreamChannel is [Stream] for pictures from a channel, until the channel is closed. After the loop over the batches
+// has been left or ctx has ended, nothing waits for the channel. Pictures that were received ahead are then lost, and
+// reading the stream again continues with those that follow.
 //
-// A batch is sent on its way when o.Size pictures have come, or when the channel is closed.
+// A batch is complete when o.Size pictures have been received, or when the channel is closed.
 func StreamChannel[T image.Image](ctx context.Context, pictures <-chan T, p nets.Preprocessing,
 	o BatchOptions) graph.Batches {
 	return streamBatches(ctx, p, o, func(ctx context.Context, give func(image.Image) bool) error {
@@ -67,7 +68,7 @@ func StreamChannel[T image.Image](ctx context.Context, pictures <-chan T, p nets
 	})
 }
 
-// FromSeq makes a sequence for [Stream] of one whose pictures cannot fail.
+// FromSeq turns a sequence of pictures without errors into one for [Stream].
 func FromSeq[T image.Image](pictures iter.Seq[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for v := range pictures {
@@ -78,7 +79,7 @@ func FromSeq[T image.Image](pictures iter.Seq[T]) iter.Seq2[T, error] {
 	}
 }
 
-// FromSlice makes a sequence for [Stream] of pictures in a slice.
+// FromSlice turns a slice of pictures into a sequence for [Stream].
 func FromSlice[T image.Image](pictures []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range pictures {
@@ -91,8 +92,8 @@ func FromSlice[T image.Image](pictures []T) iter.Seq2[T, error] {
 
 const streamName = "stream of pictures"
 
-// streamBatches makes batches of pictures that come from a sequence or a channel: the function each hands them over one
-// by one, calling give, until give says that no more are wanted.
+// streamBatches makes batches of pictures from a sequence or a channel. each calls give with one picture after
+// another, until give returns false.
 func streamBatches(ctx context.Context, p nets.Preprocessing, o BatchOptions,
 	each func(ctx context.Context, give func(image.Image) bool) error,
 ) graph.Batches {
@@ -129,10 +130,10 @@ func labelOf(im image.Image) (label int, labelled bool) {
 	return -1, false
 }
 
-// passing is a picture of a stream.
+// passing is a picture of a stream on its way to a worker.
 type passing struct {
 	im image.Image
-	n  int // place in the stream
+	n  int // index in the stream
 }
 
 func (v passing) image(s *scratch) (Image, error) {

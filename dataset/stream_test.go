@@ -42,7 +42,7 @@ func shapes(n int) []image.Image {
 	return out
 }
 
-// streams gives the same pictures in every way that they can come.
+// streams returns streams of the same pictures from every kind of source.
 func streams(ctx context.Context, pictures []image.Image, p nets.Preprocessing,
 	o BatchOptions) map[string]graph.Batches {
 	ch := make(chan image.Image, len(pictures))
@@ -57,7 +57,8 @@ func streams(ctx context.Context, pictures []image.Image, p nets.Preprocessing,
 	}
 }
 
-// However the pictures come, the batches are those of the same pictures in a set, for any size and number of workers.
+// From every kind of source, the batches are those of a set of the same pictures, for any batch size and number of
+// workers.
 func TestStreamEqualsBatches(t *testing.T) {
 	p := nets.CIFAR()
 	p.Resize, p.Crop = 4, 3
@@ -94,7 +95,7 @@ func TestStreamEqualsBatches(t *testing.T) {
 	})
 }
 
-// Files decoded by hand give the same bits as the same files in a folder.
+// Files decoded by the test have the same bits as the same files in a folder.
 func TestStreamEqualsFolder(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"rgb8.png", "grey_trns.png", "cmyk_420.jpg", "palette.gif", "palette8.bmp",
@@ -131,7 +132,7 @@ func TestStreamOfNothing(t *testing.T) {
 	}
 }
 
-// The first error in order ends the stream; batches in front of it arrive.
+// The first error in order ends the stream; the batches before it arrive.
 func TestStreamErrors(t *testing.T) {
 	boom := errors.New("boom")
 	good := func() image.Image { return noise(1, 1) }
@@ -202,7 +203,7 @@ func TestStreamErrors(t *testing.T) {
 	require.ErrorContains(t, err, "stream of pictures: picture 0: image of 0x0 pixels")
 }
 
-// A sequence without end is read a few batches ahead, whatever is released.
+// An endless sequence is read a few batches ahead, whether or not batches are released.
 func TestStreamBoundsMemory(t *testing.T) {
 	var given atomic.Int64
 	endless := func(yield func(Image, error) bool) {
@@ -215,7 +216,7 @@ func TestStreamBoundsMemory(t *testing.T) {
 	for b, err := range Stream(t.Context(), endless, bare, BatchOptions{Size: 5, Workers: 4}) {
 		require.NoError(t, err)
 		if taken == 50 {
-			time.Sleep(20 * time.Millisecond) // time to run ahead too far
+			time.Sleep(20 * time.Millisecond) // time for the workers to run too far ahead
 		}
 		if taken += b.N; taken == 1000 {
 			break
@@ -227,7 +228,7 @@ func TestStreamBoundsMemory(t *testing.T) {
 	require.LessOrEqual(t, len(seen), 6)
 }
 
-// A batch of a slow channel comes as soon as its pictures have, and neither leaving the loop nor the end of the context
+// A batch from a slow channel arrives as soon as its pictures do. Neither leaving the loop nor the end of the context
 // waits for the channel.
 func TestStreamChannelDoesNotWait(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -246,7 +247,7 @@ func TestStreamChannelDoesNotWait(t *testing.T) {
 		require.Equal(t, 1, b.N)
 		require.Equal(t, []int{0}, b.Labels)
 		if i < 4 {
-			send(1) // only after the answer to the one before
+			send(1) // only after the batch before has arrived
 		}
 	}
 	stop()
@@ -261,7 +262,7 @@ func TestStreamChannelDoesNotWait(t *testing.T) {
 
 func TestStreamStops(t *testing.T) {
 	before := runtime.NumGoroutine()
-	running := false // without a lock: the sequence has ended when the loop has
+	running := false // no lock is needed, because the sequence has returned when the loop ends
 	endless := func(yield func(Image, error) bool) {
 		running = true
 		defer func() { running = false }()
@@ -319,7 +320,7 @@ func TestFromImages(t *testing.T) {
 		got, err := d.Image(i)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
-		got.Pix[0]++ // the caller's own
+		got.Pix[0]++ // the picture belongs to the caller
 		again, err := d.Image(i)
 		require.NoError(t, err)
 		require.Equal(t, want, again)
@@ -346,7 +347,7 @@ func TestFromImages(t *testing.T) {
 	}
 }
 
-// An Image goes through encoders and back.
+// An Image can be encoded by the standard library, and the decoded result converts back.
 func TestImageIsAnImage(t *testing.T) {
 	want := noise(5, 7)
 	var b bytes.Buffer

@@ -9,24 +9,24 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// tarSet is a set of the pictures in a tar archive, read where they lie.
+// tarSet is a set of the pictures in a tar archive, which are read from the archive when needed.
 type tarSet struct {
 	name    string // see Dataset.Name
-	path    string // what errors call the archive
-	onDisk  string // path on the disk, "" elsewhere
-	label   string // what IDs call the archive
+	path    string // name of the archive in errors
+	onDisk  string // path on the disk, "" for other sources
+	label   string // name of the archive in IDs
 	file    fsfile.File
 	samples []tarSample
 	labels  []int
 }
 
-// tarSample is a picture of an archive.
+// tarSample is one picture of an archive.
 type tarSample struct {
 	member       string
 	offset, size int64 // in bytes
 }
 
-// openTar opens a tar archive of pictures: its headers and labels are read, the pictures stay in the file.
+// openTar opens a tar archive of pictures. It reads the headers and labels; the pictures stay in the file.
 func openTar(s source) (Dataset, error) {
 	f, size, err := s.tree.openRegular(s.path)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// tarMember is a member of an archive in the making.
+// tarMember is a member of an archive to write.
 type tarMember struct {
 	tar.Header
 	data []byte
@@ -29,7 +29,7 @@ func inTar(name string, data []byte) tarMember {
 	return tarMember{tar.Header{Name: name, Mode: 0o444, Typeflag: tar.TypeReg, Size: int64(len(data))}, data}
 }
 
-// tarOf makes an archive with 2 blocks of zeros at its end.
+// tarOf returns an archive with 2 blocks of zeros at its end.
 func tarOf(t testing.TB, members ...tarMember) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -43,8 +43,8 @@ func tarOf(t testing.TB, members ...tarMember) []byte {
 	return b.Bytes()
 }
 
-// webDataset makes a shard as webdataset's TarWriter does: for each sample its parts in the order of their endings, by
-// the user bigdata, and zeros up to a multiple of 10,240 bytes, as Python's tarfile leaves them.
+// webDataset returns a shard as webdataset's TarWriter writes it: the parts of each sample in the order of their
+// extensions, owned by the user bigdata, and zeros up to a multiple of 10,240 bytes, as Python's tarfile writes.
 func webDataset(t testing.TB, samples ...map[string][]byte) []byte {
 	t.Helper()
 	var members []tarMember
@@ -67,8 +67,8 @@ func webDataset(t testing.TB, samples ...map[string][]byte) []byte {
 	return append(b, make([]byte, (record-len(b)%record)%record)...)
 }
 
-// TestTarEqualsFolder: pictures of every kind in shards are those of a folder, to the bit, in any order, from several
-// goroutines and as batches.
+// TestTarEqualsFolder: pictures of every kind in shards have the bits of those in a folder, in any order, from
+// several goroutines and as batches.
 func TestTarEqualsFolder(t *testing.T) {
 	const folder = "testdata/pictures"
 	files, err := filepath.Glob(folder + "/*.[jpgbw]*")
@@ -132,7 +132,7 @@ func TestTarEqualsFolder(t *testing.T) {
 	require.Equal(t, batches(want), batches(got))
 }
 
-// Members of a key may lie apart; what is no picture and no label does not count.
+// Members of a key need not be adjacent; members that are neither pictures nor labels are ignored.
 func TestTarMembers(t *testing.T) {
 	dir := t.TempDir()
 	long := strings.Repeat("long/", 40) + "d"
@@ -174,7 +174,7 @@ func TestTarMembers(t *testing.T) {
 	require.Nil(t, one.Labels())
 	require.Equal(t, []int{-1, 12, -1, -1, -1, -1}, mustOpen(t, dir+"/[xy].tar").Labels())
 	oldest := tarOf(t, inTar("a.png", dot(t, 1)))
-	clear(oldest[157:tarBlock]) // what the first kind of tar archives had not yet
+	clear(oldest[157:tarBlock]) // fields that the first version of the format did not have
 	fixTarChecksum(oldest)
 	require.Equal(t, []string{"oldest/a.png"}, ids(mustOpen(t, put(t, dir, "oldest", oldest))))
 }
@@ -270,8 +270,8 @@ func TestTarRefuses(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A damaged picture, and an archive that becomes shorter, are found when they are read; the error names archive and
-// member.
+// A damaged picture, and an archive that was truncated later, are errors when a picture is read; the error names
+// archive and member.
 func TestTarDamagedPicture(t *testing.T) {
 	whole := dot(t, 1)
 	file := put(t, t.TempDir(), "x.tar", tarOf(t, inTar("cut.png", whole[:len(whole)-20]), inTar("empty.jpg", nil),
@@ -286,7 +286,7 @@ func TestTarDamagedPicture(t *testing.T) {
 	require.ErrorContains(t, err, file+", member b.png: unexpected EOF: the archive has become shorter")
 }
 
-// fixTarChecksum makes the checksum of an archive's first header right.
+// fixTarChecksum corrects the checksum of an archive's first header.
 func fixTarChecksum(b []byte) {
 	copy(b[148:156], "        ")
 	sum := 0

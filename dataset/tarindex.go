@@ -13,40 +13,41 @@ import (
 )
 
 const (
-	// tarBlock is the unit of a tar archive: headers take one, contents are filled up to whole ones.
+	// tarBlock is the block size of a tar archive in bytes: a header is one block, contents are padded to whole
+	// blocks.
 	tarBlock = 512
-	// maxTarLabel bounds the size of a label, a decimal number.
+	// maxTarLabel is the largest size of a label, a decimal number, in bytes.
 	maxTarLabel = 64
 )
 
-// tarPictures are the endings of the members that are pictures, and tarLabel that of the labels.
+// tarPictures are the extensions of the members that are pictures, tarLabel is that of the labels.
 var tarPictures = []string{"jpg", "jpeg", "png", "webp", "bmp", "gif"}
 
 const tarLabel = "cls"
 
-// tarIndex is what the headers of an archive say, and its labels. Members belong together as in WebDataset: by their
-// key, which is the path up to the first dot of its last element. What follows that dot, in any case, tells what a
-// member is.
+// tarIndex holds what the headers of an archive say, and its labels. Members are grouped as in WebDataset: by their
+// key, which is the path up to the first dot of its last element. The extension after that dot, in upper or lower
+// case, says what a member is.
 type tarIndex struct {
 	file io.ReaderAt
 	size int64        // of the file, in bytes
-	err  func() error // of the context, looked at for every member
+	err  func() error // error of the context, checked for every member
 
 	samples []tarSample
-	labels  []int // of the samples, -1 where it is unknown
+	labels  []int // of the samples, -1 where unknown
 	parts   map[string]tarParts
-	keys    []string // of the labels, in their order
-	ignored []string // the first other members, for errors
+	keys    []string // keys of the labels, in the order of the archive
+	ignored []string // the first of the other members, for errors
 }
 
-// tarParts are the members of one key.
+// tarParts describes the members of one key.
 type tarParts struct {
-	sample     int    // place of the picture, -1 for none yet
-	labelledBy string // member of the label, "" for none yet
+	sample     int    // index of the picture, -1 for none so far
+	labelledBy string // name of the label's member, "" for none so far
 	label      int
 }
 
-// errGzipTar is the error about a compressed archive.
+// errGzipTar is the error for a compressed archive.
 var errGzipTar = errors.New("expected a tar archive without compression, got gzip: pictures are read at their " +
 	"offsets, so unpack it first (gunzip)")
 
@@ -59,7 +60,7 @@ func (x *tarIndex) read() error {
 	x.parts = map[string]tarParts{}
 	at := io.NewSectionReader(x.file, 0, x.size)
 	r := tar.NewReader(at)
-	previous, end := "", int64(0) // name of a member, and where its content ends
+	previous, end := "", int64(0) // name of the member before, and the end of its content
 	for {
 		if err := x.err(); err != nil {
 			return err
@@ -68,7 +69,7 @@ func (x *tarIndex) read() error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // no file is made, so that any name will do
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // no file is created, so that unsafe names do no harm
 			return tarFailure(previous, err)
 		}
 		offset, err := at.Seek(0, io.SeekCurrent)
@@ -89,7 +90,7 @@ func (x *tarIndex) read() error {
 	return x.check()
 }
 
-// tarFailure is the error of what follows a member, "" for the beginning.
+// tarFailure returns the error for damage after the member previous, "" for the beginning of the archive.
 func tarFailure(previous string, err error) error {
 	where := "at its beginning"
 	if previous != "" {
@@ -104,7 +105,7 @@ func tarFailure(previous string, err error) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
-// add takes a member, whose content begins at offset.
+// add adds a member, whose content begins at offset.
 func (x *tarIndex) add(h *tar.Header, offset int64) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
@@ -177,15 +178,16 @@ func (x *tarIndex) readLabel(offset, size int64) (int, error) {
 	return int(label), nil
 }
 
-// checkEnd looks for the blocks of zeros that end an archive, behind the content of the last member; what is cut off
-// between two members shows nowhere else. Nothing but zeros may follow: a second archive would be lost without a word.
+// checkEnd looks for the blocks of zeros that end an archive, after the content of the last member; an archive that
+// is truncated between two members shows it nowhere else. Only zeros may follow: a second archive would be ignored
+// silently.
 func (x *tarIndex) checkEnd(at io.Seeker, content int64) error {
-	const looked = 1 << 20 // bytes behind the end
+	const looked = 1 << 20 // number of bytes after the end that are checked
 	end, err := at.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return err
 	}
-	block := []byte{1} // not zero
+	block := []byte{1} // anything but zeros
 	if end-tarBlock >= content {
 		block = make([]byte, tarBlock)
 		if _, err := x.file.ReadAt(block, end-tarBlock); err != nil {
@@ -208,7 +210,7 @@ func (x *tarIndex) checkEnd(at io.Seeker, content int64) error {
 
 func isZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
-// check looks at the whole.
+// check checks the complete index.
 func (x *tarIndex) check() error {
 	for _, key := range x.keys {
 		if p := x.parts[key]; p.sample < 0 {
@@ -227,7 +229,7 @@ func (x *tarIndex) check() error {
 		ErrNoImages, strings.Join(tarPictures[1:], ", "), got)
 }
 
-// known returns the labels, nil where none is known.
+// known returns the labels, nil where no label is known.
 func (x *tarIndex) known() []int {
 	if slices.Max(x.labels) < 0 {
 		return nil

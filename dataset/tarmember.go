@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// isTar tells by its beginning whether a file is a tar archive. Those of the oldest kind have no mark.
+// isTar reports whether a file begins like a tar archive. Archives of the oldest kind cannot be recognised by this.
 func isTar(head []byte) bool {
 	const at = 257
 	return len(head) >= tarBlock && bytes.HasPrefix(head[at:], []byte("ustar"))
 }
 
-// splitMember returns the key of a member and what it is, in small letters. Both are "" for names without a dot behind
-// a first letter.
+// splitMember returns the key and the extension of a member, the extension in lower case. Both are "" for names
+// without a dot after their first letter.
 func splitMember(name string) (key, ending string) {
 	folder, base := path.Split(name)
 	first, rest, found := strings.Cut(base, ".")
@@ -24,10 +24,10 @@ func splitMember(name string) (key, ending string) {
 	return folder + first, strings.ToLower(rest)
 }
 
-// memberName is what errors call a member.
+// memberName is the name of a member in errors.
 func memberName(name string) string { return shorten(text(name)) }
 
-// hasContent tells whether a member has as many bytes in the archive as it says.
+// hasContent reports whether the content of a member is in the archive with the size that its header states.
 func hasContent(h *tar.Header) bool {
 	switch h.Typeflag {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
@@ -36,7 +36,7 @@ func hasContent(h *tar.Header) bool {
 	return !isSparse(h)
 }
 
-// isSparse tells whether the content of a member lies in pieces.
+// isSparse reports whether the content of a member is stored in pieces.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {

@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// text returns a file's name as text. Names that are UTF-8 stay as they are. File systems allow others, which no JSON
-// and no NumPy array holds: they begin with "./", as no other name here does, and have their stray bytes as \xff and
-// backslashes doubled, so that different names stay different.
+// text returns a file's name as valid UTF-8. Names that are UTF-8 are returned unchanged. File systems allow other
+// names, which neither JSON nor NumPy arrays can hold. The result for such a name begins with "./", as no other name
+// here does; its invalid bytes are written as \xff and its backslashes are doubled, so that different names stay
+// different.
 func text(name string) string {
 	if utf8.ValidString(name) {
 		return name

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNamesThatAreNoUTF8: pictures and classes whose names are other bytes have IDs that are text, and different ones.
+// TestNamesThatAreNoUTF8: pictures and classes whose names are not UTF-8 have IDs that are UTF-8, and different ones.
 func TestNamesThatAreNoUTF8(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("other file systems have no such names")

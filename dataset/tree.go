@@ -12,14 +12,15 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// tree is where the paths of a DATA argument lead: an fs.FS, whose paths have slashes, or the operating system's files.
+// tree is the file system of the paths of a DATA argument: an fs.FS, whose paths have slashes, or the operating
+// system's.
 type tree struct {
 	fs.FS
-	native bool            // paths are the operating system's
-	ctx    context.Context // of opening, nil for none
+	native bool            // paths are in the operating system's form
+	ctx    context.Context // context of opening, nil for none
 }
 
-// err is the error of the context that a set is opened in.
+// err returns the error of the context in which a set is opened.
 func (t tree) err() error {
 	if t.ctx == nil {
 		return nil
@@ -27,7 +28,7 @@ func (t tree) err() error {
 	return t.ctx.Err()
 }
 
-// disk returns the operating system's files.
+// disk returns the operating system's file system.
 func disk() tree { return tree{FS: fsfile.Disk(), native: true} }
 
 func (t tree) stat(name string) (fs.FileInfo, error) { return fs.Stat(t.FS, name) }
@@ -37,7 +38,7 @@ func (t tree) exists(name string) bool {
 	return err == nil
 }
 
-// glob returns what matches a pattern in byte order.
+// glob returns the matches of a pattern in byte order.
 func (t tree) glob(pattern string) ([]string, error) {
 	matches, err := fs.Glob(t.FS, pattern)
 	if err != nil {
@@ -62,8 +63,7 @@ func (t tree) split(name string) (folder, base string) {
 	return path.Dir(name), path.Base(name)
 }
 
-// relative returns name, with slashes, as seen from a folder that it is in, and name itself where it is in no such
-// place.
+// relative returns name relative to folder, with slashes, or name itself where it is not in the folder.
 func (t tree) relative(folder, name string) string {
 	if t.native {
 		if rel, err := filepath.Rel(folder, name); err == nil {
@@ -74,7 +74,7 @@ func (t tree) relative(folder, name string) string {
 	return strings.TrimPrefix(name, folder+"/")
 }
 
-// regular refuses all but plain files; opening anything else could block.
+// regular returns an error unless name is a regular file; opening anything else could block.
 func (t tree) regular(name string) (fs.FileInfo, error) {
 	info, err := t.stat(name)
 	switch {
@@ -88,7 +88,7 @@ func (t tree) regular(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// openRegular opens a plain file. Where the tree cannot read from anywhere in it, it is read into memory.
+// openRegular opens a regular file. A file without random access is read into memory.
 func (t tree) openRegular(name string) (fsfile.File, int64, error) {
 	info, err := t.regular(name)
 	if err != nil {
@@ -98,7 +98,7 @@ func (t tree) openRegular(name string) (fsfile.File, int64, error) {
 	return f, info.Size(), err
 }
 
-// read returns the content of a plain file of at most limit bytes.
+// read returns the content of a regular file of at most limit bytes.
 func (t tree) read(name string, limit int64) ([]byte, error) {
 	info, err := t.regular(name)
 	if err != nil {

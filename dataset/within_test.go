@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// TestDecodeWithin: a picture of as many pixels as allowed comes as by Decode, and one pixel more than allowed is
-// refused by its header.
+// TestDecodeWithin: a picture with exactly the allowed number of pixels is decoded as by Decode, and one with a
+// single pixel more is refused by its header.
 func TestDecodeWithin(t *testing.T) {
 	img := image.NewGray(image.Rect(0, 0, 7, 5))
 	for i := range img.Pix {
@@ -37,13 +37,13 @@ func TestDecodeWithin(t *testing.T) {
 		require.Equal(t, want, got, name)
 		_, err = dataset.DecodeWithin(file.Bytes(), 34)
 		require.ErrorContains(t, err, "limit of 34 pixels", name)
-		cut := file.Bytes()[:len(file.Bytes())/2] // the pixels are missing, the header says enough
+		cut := file.Bytes()[:len(file.Bytes())/2] // the pixels are missing, but the header is complete
 		if name == "JPEG" || name == "PNG" {
 			_, err = dataset.DecodeWithin(cut, 34)
 			require.ErrorContains(t, err, "limit of 34 pixels", name)
 		}
 	}
-	// 7x5
+	// a WebP of 7x5 pixels
 	webp := []byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x06\x00\x01\x00\x07\x10\x88\x88\x08\x08\x00\x00" +
 		"\x00")
 	_, err := dataset.DecodeWithin(webp, 34)

@@ -1,9 +1,9 @@
-// Package demo holds real pictures and a trained network in memory, for first steps, notebooks and examples that need
-// no download: what goline's demo command runs on.
+// Package demo holds real pictures and a trained network in memory, for first steps, notebooks and examples without a
+// download. The command goline demo uses it.
 //
-// The pictures are grey and 28×28: Fashion-MNIST, whose ten classes the network knows, and four kinds of which it knows
-// nothing. Each set tells its source and its licence. The files are those of the folder testdata/demo, whose README.md
-// says how each was made.
+// The pictures are grey and 28×28. The sets are Fashion-MNIST, whose ten classes the network knows, and four kinds of
+// pictures that it does not know. Each set names its source and its licence. The files are in the folder
+// testdata/demo, whose README.md says how each was made.
 //
 //	net, _, err := demo.Network()
 //	fit, err := demo.Fit()                   // pictures of what the network knows, to fit to
@@ -44,7 +44,7 @@ type Set struct {
 	labels  []int
 	classes []string
 	pixels  []uint8 // [picture, side, side]
-	// Source says in one line what the pictures are and whose, Licence under which terms they are here.
+	// Source says in one line what the pictures are and who made them, Licence under which terms they may be used.
 	Source, Licence string
 }
 
@@ -144,19 +144,19 @@ func readIdx(file string) (data []uint8, axes []int, err error) {
 	return data, axes, nil
 }
 
-// Name is the kind of the pictures.
+// Name returns the kind of the pictures.
 func (s *Set) Name() string { return s.name }
 
-// Len is the number of pictures.
+// Len returns the number of pictures.
 func (s *Set) Len() int { return len(s.pixels) / (side * side) }
 
-// Labels holds the classes of Fashion-MNIST pictures and is nil for the others.
+// Labels returns the classes of Fashion-MNIST pictures, nil for the other sets.
 func (s *Set) Labels() []int { return s.labels }
 
-// Classes names what the labels stand for.
+// Classes returns the names of the classes.
 func (s *Set) Classes() []string { return s.classes }
 
-// ID is "name#number".
+// ID returns "name#number", counted from 0.
 func (s *Set) ID(i int) string { return fmt.Sprintf("%s#%d", s.name, i) }
 
 // Close does nothing: the pictures stay in memory.

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// The network names what is on a picture that it knows, and on one that it does not.
+// The network names a class for a picture of a class that it knows, and also for one that it does not know.
 func ExampleNetwork() {
 	net, _, err := demo.Network()
 	if err != nil {

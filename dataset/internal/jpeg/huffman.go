@@ -4,7 +4,7 @@ import "errors"
 
 const lookupBits = 9
 
-// huffman decodes one table's codes: short ones by one lookup, long ones by comparison with the largest code per
+// huffman decodes one table's codes: short codes by a lookup, long ones by comparison with the largest code of each
 // length.
 type huffman struct {
 	lookup  [1 << lookupBits]uint16 // length<<8 | value; 0 where the code is longer
@@ -39,16 +39,16 @@ func newHuffman(counts [16]byte, values []byte) (*huffman, error) {
 	return h, nil
 }
 
-// bitReader reads entropy-coded bits and stops in front of any marker.
+// bitReader reads entropy-coded bits; it stops before any marker.
 type bitReader struct {
 	data []byte
 	pos  int
 	acc  uint64 // the next bits, left-aligned
-	n    int    // how many of them are there
-	pad  int    // how many of those are zeros that were made up after the end
+	n    int    // number of bits in acc
+	pad  int    // number of bits in acc that are zeros added after the end
 }
 
-// reset drops all bits and goes on reading at pos.
+// reset drops all bits and continues at pos.
 func (b *bitReader) reset(data []byte, pos int) { *b = bitReader{data: data, pos: pos} }
 
 // fill makes at least 48 bits available.
@@ -72,7 +72,7 @@ func (b *bitReader) fill() {
 	}
 }
 
-// overrun tells whether bits were used that are not in the file.
+// overrun reports whether bits beyond the end of the data have been used.
 func (b *bitReader) overrun() bool { return b.n < b.pad }
 
 // drop removes n bits.
@@ -81,7 +81,7 @@ func (b *bitReader) drop(n int) {
 	b.n -= n
 }
 
-// symbol decodes one Huffman code; ok is false where no code of the table matches.
+// symbol decodes one Huffman code; ok is false where the bits match no code of the table.
 func (b *bitReader) symbol(h *huffman) (v byte, ok bool) {
 	if b.n < 32 {
 		b.fill()
@@ -100,7 +100,7 @@ func (b *bitReader) symbol(h *huffman) (v byte, ok bool) {
 	return 0, false
 }
 
-// receive reads n <= 16 bits. The caller has made sure of them: symbol leaves 16 bits behind the longest code.
+// receive reads n <= 16 bits. They are always available: symbol leaves 16 bits even after the longest code.
 func (b *bitReader) receive(n int) int32 {
 	v := int32(b.acc >> 1 >> (63 - uint(n)))
 	b.drop(n)

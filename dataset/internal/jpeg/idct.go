@@ -45,12 +45,12 @@ func idct8(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7
 	return a0 + o1, a1 + o3, a2 + o5, a3 + o7, a3 - o7, a2 - o5, a1 - o3, a0 - o1
 }
 
-// transform writes the samples of one block: dequantise, inverse DCT, level shift, clamp. last is the zigzag position
-// of the last coefficient that can be non-zero.
+// transform computes and stores the samples of one block: dequantisation, inverse DCT, level shift, clamping. last is
+// the zigzag position of the last coefficient that can be non-zero.
 func (c *component) transform(b *block, last, bx, by int) {
 	at := by*8*c.stride + bx*8
 	if last == 0 {
-		// The two passes below reduce to this for a lone DC coefficient.
+		// For a single DC coefficient the two passes below reduce to this.
 		v := clamp((int32(b[0])*c.quant[0]+4)>>3 + 128)
 		for y := range 8 {
 			row := c.plane[at+y*c.stride:][:8]

@@ -1,15 +1,17 @@
-// Package jpeg decodes JPEG pictures to RGB with the same bits as libjpeg(-turbo) in its default setting, which is what
-// Pillow and so torchvision's image loader give: the accurate integer inverse DCT ("islow"), triangle-filter ("fancy")
-// chroma upsampling, fixed-point ITU-R BT.601 colour conversion. The standard library's image/jpeg uses another inverse
-// DCT and leaves chroma at its stored resolution, which moves single pixels by tens of grey levels.
+// Package jpeg decodes JPEG pictures to RGB with the same bits as libjpeg(-turbo) with its default settings, which
+// Pillow, and therefore torchvision's image loader, use: the accurate integer inverse DCT ("islow"), triangle-filter
+// ("fancy") chroma upsampling, and fixed-point ITU-R BT.601 colour conversion. The standard library's image/jpeg uses
+// another inverse DCT and does not interpolate chroma, which changes single pixels by tens of grey levels.
 //
-// It reads what is in use: 8-bit baseline, extended sequential and progressive Huffman-coded files with 1, 3 or 4
-// components and any integral subsampling. Arithmetic coding, lossless and 12-bit files are refused.
+// It reads the kinds of files that are in use: 8-bit baseline, extended sequential and progressive Huffman-coded
+// files with 1, 3 or 4 components and any integral subsampling. Arithmetic-coded, lossless and 12-bit files are
+// errors.
 //
-// On 477 files of all these kinds no sample differed from Pillow 9.4, 12.1 and 13.0; the tests hold two dozen of them.
+// On 477 files of all these kinds no sample differed from Pillow 9.4, 12.1 and 13.0; the tests include two dozen of
+// them.
 //
-// Two differences to libjpeg are on purpose. Damaged entropy-coded data is an error, where libjpeg fills in grey. And
-// the block smoothing which libjpeg applies to a progressive file that never sends all of its AC bits is not done.
+// It differs from libjpeg in two ways on purpose. Damaged entropy-coded data is an error, where libjpeg fills in
+// grey. And it does not smooth blocks as libjpeg does for a progressive file that does not contain all AC bits.
 //
 // Sources: ITU-T T.81 (the format and its decoding procedures); Loeffler, Ligtenberg, Moschytz, "Practical fast 1-D DCT
 // algorithms with 11 multiplications", ICASSP 1989 (the inverse DCT's flow graph).
@@ -21,20 +23,20 @@ import (
 	"fmt"
 )
 
-// ErrUnsupported marks valid files of a kind that this package does not read.
+// ErrUnsupported is wrapped by errors for valid files of a kind that this package does not read.
 var ErrUnsupported = errors.New("unsupported kind of JPEG")
 
-// errTruncated marks data that ends before the picture does.
+// errTruncated is the error for data that end before the picture does.
 var errTruncated = errors.New("truncated: the data ends before the picture does")
 
-// Decode decodes one picture to RGB, row-major (height, width, 3). It writes into buf when its capacity suffices.
-// A picture with more than maxPixels pixels is refused before memory is taken for it.
+// Decode decodes one picture to RGB, row-major (height, width, 3), into buf if its capacity suffices. A picture with
+// more than maxPixels pixels is an error, before memory is allocated for it.
 func Decode(data []byte, buf []uint8, maxPixels int) (pix []uint8, height, width int, err error) {
 	return DecodeContext(context.Background(), data, buf, maxPixels)
 }
 
-// DecodeContext is Decode that ends with ctx's error when that is done: a small file can ask for hundreds of scans over
-// a large picture.
+// DecodeContext is Decode that returns ctx's error when ctx ends. A small file can demand hundreds of scans over a
+// large picture.
 func DecodeContext(ctx context.Context, data []byte, buf []uint8,
 	maxPixels int) (pix []uint8, height, width int, err error) {
 	d := decoder{ctx: ctx, data: data, maxPixels: maxPixels}
@@ -58,8 +60,8 @@ func DecodeContext(ctx context.Context, data []byte, buf []uint8,
 	return pix, d.height, d.width, nil
 }
 
-// Memory returns the bytes that decoding takes at most, going by the frame header: coefficients of a progressive
-// picture, planes and RGB. Nothing is decoded; what is wrong with the file before the frame header is an error.
+// Memory returns an upper bound of the memory for decoding, in bytes, by the frame header: coefficients of a
+// progressive picture, planes and RGB. It decodes nothing. Damage before the end of the frame header is an error.
 func Memory(data []byte, maxPixels int) (int64, error) {
 	d := decoder{ctx: context.Background(), data: data, maxPixels: maxPixels, headOnly: true}
 	if err := d.readFile(); err != nil && err != errHead {
@@ -68,7 +70,7 @@ func Memory(data []byte, maxPixels int) (int64, error) {
 	return d.memory, nil
 }
 
-// errHead ends reading behind the frame header.
+// errHead ends reading after the frame header.
 var errHead = errors.New("only the frame header was asked for")
 
 // block holds 64 coefficients in natural (not zigzag) order.
@@ -79,9 +81,9 @@ type component struct {
 	id      byte
 	h, v    int // sampling factors
 	tq      byte
-	quant   [64]int32 // natural order, latched at the component's first scan
+	quant   [64]int32 // natural order, as of the component's first scan
 	latched bool
-	seen    bool // DC coefficients have arrived
+	seen    bool // whether DC coefficients have been decoded
 	width   int  // real samples per row (T.81 A.1.1)
 	height  int
 	blocksX int // blocks per row and column of the padded plane
@@ -93,13 +95,13 @@ type component struct {
 	dc, ac  *huffman
 	hExp    int // upsampling factors
 	vExp    int
-	wide    []uint8 // one upsampled row
+	wide    []uint8 // memory for one upsampled row
 }
 
 type decoder struct {
 	ctx       context.Context
-	headOnly  bool  // ends behind the frame header
-	memory    int64 // bytes that the picture takes, once the frame header is read
+	headOnly  bool  // stop after the frame header
+	memory    int64 // memory for the picture in bytes, known after the frame header
 	data      []byte
 	pos       int
 	maxPixels int
@@ -125,8 +127,8 @@ type decoder struct {
 	eobRun int
 }
 
-// zigzag maps the position in the file to the position in the block (T.81 figure A.6). The 16 entries beyond the end
-// catch runs of damaged files without a branch in the loop.
+// zigzag maps the position in the file to the position in the block (T.81 figure A.6). The 16 additional entries are
+// for runs beyond the end in damaged files, so that the loop needs no branch.
 var zigzag = [64 + 16]uint8{
 	0, 1, 8, 16, 9, 2, 3, 10,
 	17, 24, 32, 25, 18, 11, 4, 5,

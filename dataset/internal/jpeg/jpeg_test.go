@@ -23,7 +23,7 @@ import (
 
 const limit = 1 << 24
 
-// fixtures returns the files that testdata/make_pictures.py wrote; their .npy hold what Pillow makes of them.
+// fixtures returns the files that testdata/make_pictures.py wrote. The .npy files beside them hold Pillow's results.
 func fixtures(t testing.TB) map[string][]byte {
 	t.Helper()
 	names, err := filepath.Glob("../../testdata/pictures/*.jpg")
@@ -37,7 +37,8 @@ func fixtures(t testing.TB) map[string][]byte {
 	return files
 }
 
-// All subsamplings, progressive, restart markers, grey, RGB, CMYK, YCCK: no sample may differ from libjpeg-turbo's.
+// TestDecodeEqualsLibjpeg: for all subsamplings, progressive files, restart markers, grey, RGB, CMYK and YCCK no
+// sample may differ from libjpeg-turbo's.
 func TestDecodeEqualsLibjpeg(t *testing.T) {
 	for name, data := range fixtures(t) {
 		npy, err := os.ReadFile("../../testdata/pictures/" + name + ".npy")
@@ -50,8 +51,8 @@ func TestDecodeEqualsLibjpeg(t *testing.T) {
 	}
 }
 
-// The standard library's decoder has another inverse DCT: without chroma subsampling it may differ by rounding only.
-// Its encoder is a second source of files.
+// The standard library's decoder has another inverse DCT. Without chroma subsampling the results may differ only by
+// rounding. The standard library's encoder is another source of files.
 func TestDecodeNearStandardLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, h := rapid.IntRange(1, 40).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height")
@@ -76,7 +77,7 @@ func TestDecodeNearStandardLibrary(t *testing.T) {
 	})
 }
 
-// The inverse DCT by its definition (T.81 A.3.3), in float64.
+// naiveIDCT is the inverse DCT by its definition (T.81 A.3.3), in float64.
 func naiveIDCT(coef [64]float64) (out [64]float64) {
 	c := func(u int) float64 {
 		if u == 0 {
@@ -120,11 +121,11 @@ func TestTransformIsInverseDCT(t *testing.T) {
 	})
 }
 
-// Every code of a random table is found again, and bits that are no code are refused.
+// Every code of a random table is decoded, and bits that match no code are refused.
 func TestHuffman(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var counts [16]byte
-		space := 1 << 16 // what is left of the code space, in units of the longest code
+		space := 1 << 16 // the unused part of the code space, in units of the longest code
 		var values []byte
 		for length := 1; length <= 16; length++ {
 			most := min(space>>(16-length), 256-len(values))
@@ -178,7 +179,7 @@ func TestReceiveExtend(t *testing.T) {
 	}
 }
 
-// A file that ends early is an error at every length, never a panic and never a picture.
+// A truncated file of any length is an error: it gives neither a panic nor a picture.
 func TestDecodeRefusesTruncated(t *testing.T) {
 	for name, data := range fixtures(t) {
 		for n := range data {
@@ -188,7 +189,7 @@ func TestDecodeRefusesTruncated(t *testing.T) {
 	}
 }
 
-// segmentAt finds a marker segment; it returns the offset of its length field.
+// segmentAt finds a marker segment and returns the offset of its length field.
 func segmentAt(t *testing.T, data []byte, markers ...byte) int {
 	t.Helper()
 	for i := 2; i+4 < len(data); i += 2 + int(binary.BigEndian.Uint16(data[i+2:])) {
@@ -238,7 +239,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Some encoders leave stray bytes before markers, or fill bytes; libjpeg skips them.
+// Some encoders write stray bytes or fill bytes before markers; both are skipped, as in libjpeg.
 func TestDecodeSkipsStrayBytes(t *testing.T) {
 	good := fixtures(t)["rgb_444.jpg"]
 	want, _, _, err := Decode(good, nil, limit)
@@ -274,7 +275,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint16, kind uint8, seed uint64, data []byte) {
 		file := all[names[int(which)%len(names)]]
-		switch kind % 4 { // the files are damaged here, since the fuzzer takes its time with long inputs
+		switch kind % 4 { // files are damaged here, since the fuzzer is slow with long inputs
 		case 0:
 		case 1:
 			data = append(bytes.Clone(file[:min(len(file), int(seed%4096))]), data...)
@@ -287,7 +288,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if need, err := Memory(data, 1<<18); err == nil && need > 1<<22 {
-			return // slow, not wrong
+			return // such a file would only be slow
 		}
 		pix, height, width, err := Decode(data, nil, 1<<18)
 		if err == nil && (len(pix) != 3*height*width || len(pix) == 0) {

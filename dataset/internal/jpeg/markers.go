@@ -28,7 +28,7 @@ const (
 	mTEM   = 0x01
 )
 
-// maxScans bounds the work that a small hostile file can ask for; real progressive files have about ten scans.
+// maxScans bounds the work that a small malicious file can cause; real progressive files have about ten scans.
 const maxScans = 500
 
 // readFile walks over all segments up to the end of the image.
@@ -48,7 +48,7 @@ func (d *decoder) readFile() error {
 		case marker == mSOI:
 			return errors.New("a second start-of-image marker")
 		case marker == mTEM, mRST0 <= marker && marker <= mRST7:
-			continue // stand alone, carry nothing here
+			continue // these have no payload, and no meaning here
 		}
 		segment, err := d.segment(marker)
 		if err != nil {
@@ -90,7 +90,7 @@ func (d *decoder) readFile() error {
 	}
 }
 
-// nextMarker finds the next marker and steps behind it. Stray bytes before it are skipped, as libjpeg does.
+// nextMarker finds the next marker and moves past it. It skips stray bytes before the marker, as libjpeg does.
 func (d *decoder) nextMarker() (byte, error) {
 	for ; d.pos+1 < len(d.data); d.pos++ {
 		if d.data[d.pos] == 0xFF && d.data[d.pos+1] != 0 && d.data[d.pos+1] != 0xFF {
@@ -101,7 +101,7 @@ func (d *decoder) nextMarker() (byte, error) {
 	return 0, errTruncated
 }
 
-// segment returns the payload of the segment at the current position and steps behind it.
+// segment returns the payload of the segment at the current position and moves past it.
 func (d *decoder) segment(marker byte) ([]byte, error) {
 	rest := d.data[d.pos:]
 	if len(rest) < 2 {
@@ -165,7 +165,7 @@ func (d *decoder) readFrame(s []byte) error {
 		c.blocksX, c.blocksY = d.mcusX*c.h, d.mcusY*c.v
 		c.stride = 8 * c.blocksX
 	}
-	// Every block's DC coefficient takes a Huffman code of one bit or more.
+	// The DC coefficient of every block needs at least one bit of Huffman code.
 	if blocks := ceilDiv(d.width, 8) * ceilDiv(d.height, 8); blocks > 8*len(d.data) {
 		return errTruncated
 	}
@@ -244,7 +244,7 @@ func (d *decoder) readHuffmanTables(s []byte) error {
 	return nil
 }
 
-// finish checks that the file held a picture, and runs the inverse DCT of a progressive one.
+// finish checks that the file contained a picture, and runs the inverse DCT of a progressive one.
 func (d *decoder) finish() error {
 	if d.comps == nil {
 		return errors.New("no frame header before the end of the image")

@@ -2,7 +2,7 @@ package jpeg
 
 import "errors"
 
-// render upsamples and converts all rows to RGB, pix is (height, width, 3).
+// render upsamples all rows and converts them to RGB; pix is (height, width, 3).
 func (d *decoder) render(pix []uint8) error {
 	convert, err := d.conversion()
 	if err != nil {
@@ -23,7 +23,8 @@ func (d *decoder) render(pix []uint8) error {
 	return nil
 }
 
-// conversion picks the colour conversion by libjpeg's rules: the JFIF and Adobe markers, then the component names.
+// conversion chooses the colour conversion by libjpeg's rules: by the JFIF and Adobe markers, otherwise by component
+// names.
 func (d *decoder) conversion() (func(dst []uint8, rows [][]uint8), error) {
 	switch len(d.comps) {
 	case 1:
@@ -89,7 +90,8 @@ func yccToRGB(dst []uint8, rows [][]uint8) {
 	}
 }
 
-// cmykToRGB takes the samples as Adobe writes them, 255 for no ink, and mixes as Pillow does: (255-C)(255-K)/255.
+// cmykToRGB takes samples as Adobe writes them, with 255 for no ink, and mixes inks as Pillow does:
+// (255-C)(255-K)/255.
 func cmykToRGB(dst []uint8, rows [][]uint8) {
 	for x := 0; x < len(dst)/3; x++ {
 		k := rows[3][x]
@@ -99,7 +101,7 @@ func cmykToRGB(dst []uint8, rows [][]uint8) {
 	}
 }
 
-// ycckToRGB: the first three components are a YCC coding of 255 minus the stored (inverted) inks.
+// ycckToRGB converts YCCK. The first three components are a YCC coding of 255 minus the stored (inverted) inks.
 func ycckToRGB(dst []uint8, rows [][]uint8) {
 	for x := 0; x < len(dst)/3; x++ {
 		c, m, y := ycc(rows[0][x], rows[1][x], rows[2][x])
@@ -108,7 +110,7 @@ func ycckToRGB(dst []uint8, rows [][]uint8) {
 	}
 }
 
-// ink is light - light*amount/255 with the product rounded to nearest.
+// ink is light - light*amount/255, with the product rounded to nearest.
 func ink(amount, light uint8) uint8 {
 	t := int32(amount)*int32(light) + 128
 	return clamp(int32(light) - (t>>8+t)>>8)

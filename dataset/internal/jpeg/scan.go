@@ -56,14 +56,14 @@ func (d *decoder) readScan(s []byte) error {
 	return d.decodeScan(comps, decode)
 }
 
-// spectral is the part of the coefficients that a progressive scan carries: zigzag positions and bit positions.
+// spectral says which coefficients a progressive scan contains: zigzag positions and bit positions.
 type spectral struct {
 	start, end int
 	high       int
 	low        uint
 }
 
-// blockDecoder checks the scan's parameters and tables and returns the procedure for its blocks.
+// blockDecoder checks the scan's parameters and tables and returns the function that decodes its blocks.
 func (d *decoder) blockDecoder(p spectral, comps []*component) (func(c *component, index int) error, error) {
 	needDC, needAC := true, true
 	var decode func(c *component, index int) error
@@ -119,8 +119,8 @@ func (d *decoder) component(id byte) *component {
 	return nil
 }
 
-// decodeScan runs over the scan's minimum coded units: single blocks of the real (unpadded) plane for one component,
-// h x v blocks of each component when they are interleaved (T.81 A.2).
+// decodeScan decodes the scan's minimum coded units: for one component single blocks of the real (unpadded) plane,
+// for interleaved components h x v blocks of each (T.81 A.2).
 func (d *decoder) decodeScan(comps []*component, decode func(c *component, index int) error) error {
 	d.bits.reset(d.data, d.pos)
 	d.restart(comps)
@@ -166,7 +166,7 @@ func (d *decoder) decodeScan(comps []*component, decode func(c *component, index
 	return nil
 }
 
-// blame says "truncated" for any error that comes from bits which are not in the file.
+// blame replaces any error that comes from bits beyond the end of the file by errTruncated.
 func (d *decoder) blame(err error) error {
 	if d.bits.overrun() {
 		return errTruncated
@@ -181,7 +181,7 @@ func (d *decoder) restart(comps []*component) {
 	d.eobRun = 0
 }
 
-// readRestart expects restart marker number k (modulo 8).
+// readRestart reads the restart marker with number k (modulo 8).
 func (d *decoder) readRestart(k int) error {
 	d.pos = d.bits.pos
 	marker, err := d.nextMarker()
@@ -238,7 +238,7 @@ func (d *decoder) dcFirst(c *component, b *block, low uint) error {
 	return nil
 }
 
-// dcRefine adds one bit to a DC coefficient.
+// dcRefine decodes one more bit of a DC coefficient.
 func (d *decoder) dcRefine(b *block, low uint) error {
 	if d.bits.bit() {
 		b[0] |= 1 << low
@@ -276,7 +276,7 @@ func (d *decoder) acFirst(c *component, b *block, p spectral) error {
 	return nil
 }
 
-// acRefine adds one bit to a band of AC coefficients (T.81 G.1.2.3).
+// acRefine decodes one more bit of a band of AC coefficients (T.81 G.1.2.3).
 func (d *decoder) acRefine(c *component, b *block, p spectral) error {
 	one := int16(1) << p.low
 	k := p.start
@@ -318,8 +318,9 @@ func (d *decoder) acRefine(c *component, b *block, p spectral) error {
 	return nil
 }
 
-// refine corrects the non-zero coefficients from position k on while it passes over zeros coefficients that are still
-// zero; it returns the position of the next zero one. A negative count runs to the end of the band.
+// refine corrects the non-zero coefficients from position k on, and meanwhile skips zeros coefficients that are still
+// zero. It returns the position of the next zero coefficient after these. A negative zeros continues to the end of
+// the band.
 func (d *decoder) refine(b *block, k, end, zeros int, one int16) int {
 	for ; k <= end; k++ {
 		v := &b[zigzag[k]]

@@ -2,8 +2,9 @@ package jpeg
 
 // row returns one row of the component at the picture's full width (or more).
 //
-// Factors of two use the triangle filter: the nearer sample counts 3/4, the farther 1/4, per axis; the rounding
-// alternates between samples so that no bias arises. Planes of at most two columns, and other factors, are repeated.
+// Factors of two use the triangle filter: along each axis the nearer sample has weight 3/4, the farther 1/4. The
+// rounding alternates between samples to avoid a bias. In planes of at most two columns, and for other factors,
+// samples are repeated.
 func (c *component) row(y int) []uint8 {
 	if c.hExp == 1 && c.vExp == 1 {
 		return c.plane[y*c.stride:][:c.stride]
@@ -31,8 +32,8 @@ func (c *component) row(y int) []uint8 {
 	return c.wide
 }
 
-// neighbour is the second-nearest row to output row y for a vertical factor of two: above for even y, below for odd y,
-// the row itself at the border.
+// neighbour is the second-nearest row to output row y for a vertical factor of two: the row above for even y, the row
+// below for odd y, and the row itself at the border.
 func (c *component) neighbour(y int) []uint8 {
 	n := y/2 - 1 + y%2*2
 	n = min(max(n, 0), c.height-1)

@@ -11,13 +11,13 @@ import (
 	"slices"
 )
 
-// gifFrame is what precedes the pixels of the first frame. image/gif does the LZW decoding, but it forgets the colour
-// of the transparent index.
+// gifFrame is the data before the pixels of the first frame. image/gif decodes the LZW data, but loses the colour of
+// the transparent index.
 type gifFrame struct {
 	screenW, screenH int
 	rect             image.Rectangle
 	palette          []byte // RGB triples, of the frame or else of the file
-	background       uint8  // index that the canvas is filled with
+	background       uint8  // index of the colour that fills the canvas
 }
 
 func decodeGIF(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error) {
@@ -29,7 +29,7 @@ func decodeGIF(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 	if err := checkSize(GIF, width, height, MaxPixels); err != nil {
 		return nil, 0, 0, err
 	}
-	// As Pillow, let the canvas grow to the frame where the header says less.
+	// As in Pillow, the canvas is enlarged to the frame where the header states a smaller size.
 	head := slices.Clone(data[:13])
 	binary.LittleEndian.PutUint16(head[6:], uint16(min(width, 0xFFFF)))
 	binary.LittleEndian.PutUint16(head[8:], uint16(min(height, 0xFFFF)))
@@ -90,7 +90,7 @@ func readGIFFrame(data []byte) (gifFrame, error) {
 				if block == nil {
 					return f, errTruncated
 				}
-				// Graphic control: the transparent index in the last of its four bytes.
+				// Graphic control extension: the transparent index is the last of its four bytes.
 				if label[0] == 0xF9 && first && len(block) >= 4 && block[0]&1 != 0 {
 					f.background = block[3]
 				}
@@ -132,7 +132,7 @@ func (c *cursor) take(n int) []byte {
 	return b
 }
 
-// palette returns the colour table that the flags announce, nil if there is none or it is cut off.
+// palette returns the colour table that the flags announce, nil if there is none or it is truncated.
 func (c *cursor) palette(flags byte) []byte {
 	if flags&0x80 == 0 {
 		return nil

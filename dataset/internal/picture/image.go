@@ -6,10 +6,10 @@ import (
 	"image/color"
 )
 
-// FromImage converts a picture in memory to RGB, row-major (height, width, 3), as [Decode] does for a file of the same
-// mode. It writes into buf when its capacity suffices. Alpha is dropped: premultiplied colours are divided by it first,
-// and a colour that premultiplication has lost is black. 16-bit grey saturates at 255, other 16-bit colour keeps the
-// high byte. Types of other packages are asked for their colours. It panics above MaxPixels.
+// FromImage converts a picture in memory to RGB, row-major (height, width, 3), as [Decode] does for a file of the
+// same mode. It writes into buf if its capacity suffices. Alpha is dropped: premultiplied colours are first divided
+// by it, and colours with alpha 0 are black. 16-bit grey saturates at 255, other 16-bit colour keeps the high byte.
+// Other types of picture are read by their method At. It panics above MaxPixels.
 func FromImage(im image.Image, buf []uint8) (pix []uint8, height, width int) {
 	b := im.Bounds()
 	if b.Empty() {
@@ -22,8 +22,9 @@ func FromImage(im image.Image, buf []uint8) (pix []uint8, height, width int) {
 	return fromImage(im, buf, false), b.Dy(), b.Dx()
 }
 
-// fromImage takes the stored colours, without the premultiplication of image/color. saturate selects Pillow's
-// conversion of 16-bit grey, values above 255 become 255, for pictures whose type does not tell that they are grey.
+// fromImage takes the stored colours, without the premultiplication of image/color. saturate applies Pillow's
+// conversion of 16-bit grey, where values above 255 become 255, to pictures whose type does not show that they are
+// grey.
 func fromImage(im image.Image, buf []uint8, saturate bool) []uint8 {
 	b := im.Bounds()
 	width, height := b.Dx(), b.Dy()
@@ -71,7 +72,7 @@ func fromImage(im image.Image, buf []uint8, saturate bool) []uint8 {
 	return pix
 }
 
-// yCbCr converts one row, JFIF's full range, chroma not interpolated.
+// yCbCr converts one row by JFIF's full-range conversion, without interpolating chroma.
 func yCbCr(dst []uint8, im *image.YCbCr, y int) {
 	for x := range len(dst) / 3 {
 		c := im.YCbCrAt(im.Rect.Min.X+x, y)
@@ -91,7 +92,7 @@ func stored(c color.Color) [3]uint8 {
 	return [3]uint8{n.R, n.G, n.B}
 }
 
-// paletteTable returns the stored colours of a palette; indices behind its end are black.
+// paletteTable returns the stored colours of a palette; indices beyond its end are black.
 func paletteTable(p color.Palette) (table [256][3]uint8) {
 	for i, c := range p[:min(len(p), 256)] {
 		table[i] = stored(c)

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/image/bmp"
 )
 
-// A picture that the standard library has decoded gives what the file gives, wherever the file has the same mode.
-// Grey of 16 bits with transparency is left out: in memory it looks like colour.
+// A picture decoded by the standard library gives the same samples as its file, wherever both have the same mode.
+// 16-bit grey with transparency is left out, since in memory it is colour.
 func TestFromImageEqualsDecode(t *testing.T) {
 	compared := 0
 	for name, data := range fixtures(t) {
@@ -45,7 +45,7 @@ func TestFromImageEqualsDecode(t *testing.T) {
 // hidden hides the type of a picture.
 type hidden struct{ image.Image }
 
-// The shortcuts for known types give what their colours give, also for parts of a picture.
+// The fast paths for known types give the colours of the method At, also for parts of a picture.
 func TestFromImageOfAnyType(t *testing.T) {
 	r := image.Rect(-3, 2, 9, 11)
 	part := image.Rect(-1, 4, 6, 9)

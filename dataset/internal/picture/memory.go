@@ -13,8 +13,8 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// Memory returns the bytes that decoding a picture takes at most, beside the file itself, going by its header. A size
-// above most pixels, or above MaxPixels, and a header that is damaged, are errors.
+// Memory returns an upper bound of the memory for decoding a picture, in bytes, without the file itself, by the
+// picture's header. A size of more than most pixels, or more than MaxPixels, and a damaged header are errors.
 func Memory(data []byte, most int) (bytes int64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -23,7 +23,7 @@ func Memory(data []byte, most int) (bytes int64, err error) {
 	}()
 	most = min(most, MaxPixels)
 	var width, height int
-	var perPixel float64 // of the decoder, beside RGB
+	var perPixel float64 // bytes of the decoder for each pixel, besides RGB
 	format := Sniff(data[:min(len(data), SniffLen)])
 	switch format {
 	case JPEG:
@@ -52,7 +52,8 @@ func Memory(data []byte, most int) (bytes int64, err error) {
 	return int64(float64(width) * float64(height) * (3 + perPixel)), nil
 }
 
-// pngMemory goes by how image/png stores pixels; interlaced pictures have the last pass beside them, half as large.
+// pngMemory follows how image/png stores pixels. An interlaced picture also needs its last pass, which is half as
+// large.
 func pngMemory(data []byte) (width, height int, perPixel float64, err error) {
 	if len(data) < 33 || string(data[12:16]) != "IHDR" {
 		return 0, 0, 0, fmt.Errorf("PNG: %w", errTruncated)
@@ -84,7 +85,7 @@ func bmpMemory(data []byte) (width, height int, perPixel float64, err error) {
 	return c.Width, c.Height, 4, nil
 }
 
-// webPMemory counts the canvas of an animation too, and of a lossless picture what its transforms hold.
+// webPMemory also counts the canvas of an animation, and the transforms of a lossless picture.
 func webPMemory(data []byte) (width, height int, perPixel float64, err error) {
 	f, err := findWebPFrame(data)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package picture decodes picture files to 8-bit RGB exactly as Pillow's Image.open(file).convert("RGB"), which is
-// torchvision's default loader. The kind of file is told from its content, not from its name.
+// torchvision's default loader. It recognises the format by the content, not by the file's name.
 //
 //   - JPEG: package jpeg beside this one, same bits as libjpeg-turbo.
 //   - PNG: 1, 2 and 4 bit grey are scaled to 8 bits; 16 bit colour keeps the high byte; 16 bit grey saturates at 255
@@ -24,7 +24,7 @@ import (
 	"github.com/line-ood/goline/internal/fsfile"
 )
 
-// MaxPixels is the largest number of pixels that is decoded: Pillow's limit for decompression bombs.
+// MaxPixels is the largest number of pixels of a picture: Pillow's limit against decompression bombs.
 const MaxPixels = 178_956_970
 
 // SniffLen is the number of leading bytes that Sniff looks at.
@@ -60,7 +60,7 @@ func Sniff(head []byte) Format {
 	case len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
 		return WebP
 	case len(head) >= 18 && string(head[:2]) == "BM":
-		// Two letters alone would also match text.
+		// The two letters alone could also begin a text.
 		switch binary.LittleEndian.Uint32(head[14:]) {
 		case 12, 16, 40, 52, 56, 64, 108, 124:
 			return BMP
@@ -74,13 +74,13 @@ var (
 	errTruncated = errors.New("truncated: the data ends before the picture does")
 )
 
-// Decode decodes one picture to RGB, row-major (height, width, 3). It writes into buf when its capacity suffices.
-// It refuses pictures of more than MaxPixels pixels before it takes memory for them.
+// Decode decodes one picture to RGB, row-major (height, width, 3), into buf if its capacity suffices. A picture of
+// more than MaxPixels pixels is an error, before memory is allocated for it.
 func Decode(data []byte, buf []uint8) (pix []uint8, height, width int, err error) {
 	return DecodeContext(context.Background(), data, buf)
 }
 
-// DecodeContext is Decode that ends with ctx's error soon after that is done.
+// DecodeContext is Decode that returns ctx's error soon after ctx ends.
 func DecodeContext(ctx context.Context, data []byte, buf []uint8) (pix []uint8, height, width int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -109,7 +109,7 @@ func DecodeContext(ctx context.Context, data []byte, buf []uint8) (pix []uint8, 
 	return pix, height, width, err
 }
 
-// reader reads data until ctx is done, in pieces: decoders ask for more as they go.
+// reader reads data in pieces until ctx ends. Decoders ask for pieces as they need them.
 type reader struct {
 	ctx context.Context
 	r   io.Reader
@@ -127,7 +127,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return r.r.Read(p[:min(len(p), piece)])
 }
 
-// checkSize refuses empty pictures and those of more than most pixels.
+// checkSize returns an error for pictures without pixels and for more than most pixels.
 func checkSize(format Format, width, height, most int) error {
 	if width < 1 || height < 1 {
 		return fmt.Errorf("%v: size %dx%d (width x height)", format, width, height)
@@ -138,7 +138,7 @@ func checkSize(format Format, width, height, most int) error {
 	return nil
 }
 
-// grow returns a slice of length n, buf's memory if it is large enough.
+// grow returns a slice of length n, in buf if that is large enough.
 func grow(buf []uint8, n int) []uint8 {
 	if cap(buf) < n {
 		return make([]uint8, n)

@@ -39,7 +39,8 @@ func fixtures(t testing.TB) map[string][]byte {
 	return files
 }
 
-// Every kind and mode of file, against what Pillow's convert("RGB") gives, which lies beside it as npy.
+// TestDecodeEqualsPillow compares every kind and mode of file with the result of Pillow's convert("RGB") in the npy
+// file beside it.
 func TestDecodeEqualsPillow(t *testing.T) {
 	for name, data := range fixtures(t) {
 		npy, err := os.ReadFile("../../testdata/pictures/" + name + ".npy")
@@ -57,7 +58,7 @@ func TestDecodeEqualsPillow(t *testing.T) {
 	}
 }
 
-// Transparent pixels keep their colour: image/color would premultiply it to black.
+// Transparent pixels keep their stored colour, which image/color would premultiply to black.
 func TestDecodeDropsAlpha(t *testing.T) {
 	im := image.NewNRGBA(image.Rect(0, 0, 2, 1))
 	im.SetNRGBA(0, 0, color.NRGBA{R: 10, G: 20, B: 30, A: 0})
@@ -82,7 +83,7 @@ func TestSniff(t *testing.T) {
 	require.Equal(t, "WebP unknown", WebP.String()+" "+Unknown.String())
 }
 
-// Cutting a picture off must give an error as long as pixels are missing, and must never panic.
+// A truncated picture is an error as long as pixels are missing, and never a panic.
 func TestDecodeRefusesTruncated(t *testing.T) {
 	for name, data := range fixtures(t) {
 		for n := 0; n < len(data); n += 1 + len(data)/300 {
@@ -110,7 +111,7 @@ func pngHeader(width, height uint32) []byte {
 	return append([]byte("\x89PNG\r\n\x1a\n"), pngChunk("IHDR", append(b, 8, 6, 0, 0, 0))...)
 }
 
-// Headers that promise huge pictures are refused before memory is taken.
+// Headers that state huge sizes are refused before memory is allocated.
 func TestDecodeRefusesBombs(t *testing.T) {
 	gif := []byte("GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\xff\xff\xff\xff\x00" +
 		"\x02\x01\x00\x00;")
@@ -160,7 +161,7 @@ func TestDecodeRefusesOther(t *testing.T) {
 	require.ErrorContains(t, err, "does not fit the canvas of 10x7")
 }
 
-// Every decoder hears its context, and every file's memory is foreseen.
+// Every decoder stops when its context ends, and Memory bounds the memory that it uses.
 func TestDecodeContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -176,7 +177,7 @@ func TestDecodeContext(t *testing.T) {
 	}
 }
 
-// What is not read of BMP is named.
+// The error for an unsupported BMP says which feature is not supported.
 func TestUnsupportedBMP(t *testing.T) {
 	good := fixtures(t)["grey8.bmp"]
 	for want, change := range map[string]func(b []byte){
@@ -203,7 +204,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint16, kind uint8, seed uint64, data []byte) {
 		name, rng := names[int(which)%len(names)], rand.New(rand.NewPCG(seed, 1))
-		switch kind % 4 { // the files are damaged here, since the fuzzer takes its time with long inputs
+		switch kind % 4 { // files are damaged here, since the fuzzer is slow with long inputs
 		case 0:
 		case 1:
 			data = append(bytes.Clone(all[name][:min(len(all[name]), int(seed%4096))]), data...)
@@ -216,10 +217,10 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if need, err := Memory(data, MaxPixels); err == nil && need > 1<<22 {
-			return // slow, not wrong
+			return // such a file would only be slow
 		}
 		if w, h, ok := claimed(data); ok && w*h > 1<<20 {
-			return // slow, not wrong
+			return // such a file would only be slow
 		}
 		pix, height, width, err := Decode(data, nil)
 		if need, bad := Memory(data, MaxPixels); err == nil && (bad != nil || need < int64(len(pix))) {
@@ -231,7 +232,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// aware is the damage that knows the format of a picture.
+// aware returns the function that damages a file of that format and corrects its checksums.
 func aware(name string) func([]byte, *rand.Rand) []byte {
 	switch filepath.Ext(name) {
 	case ".png":
@@ -244,7 +245,7 @@ func aware(name string) func([]byte, *rand.Rand) []byte {
 	return damage.Defect
 }
 
-// claimed is the size that the header of some formats claims.
+// claimed returns the size that the header of a picture states.
 func claimed(data []byte) (w, h int, ok bool) {
 	c, _, err := image.DecodeConfig(bytes.NewReader(data))
 	return c.Width, c.Height, err == nil

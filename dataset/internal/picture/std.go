@@ -12,7 +12,7 @@ import (
 
 const (
 	pngColorGrey = 0
-	// deflateRatio is the most that deflate can expand its input by.
+	// deflateRatio is the largest factor by which deflate can expand its input.
 	deflateRatio = 1032
 )
 
@@ -28,7 +28,7 @@ func decodePNG(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 		return nil, 0, 0, err
 	}
 	depth, kind := data[24], data[25]
-	// The decoder takes memory for the whole picture first; a file this short cannot fill it.
+	// The decoder would first allocate the whole picture, which such a short file cannot fill.
 	if int(width)*int(height)*int(depth)/8 > deflateRatio*len(data) {
 		return nil, 0, 0, fmt.Errorf("PNG: %w", errTruncated)
 	}
@@ -57,8 +57,8 @@ func decodeBMP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int
 	return fromImage(im, buf, false), c.Height, c.Width, nil
 }
 
-// unsupportedBMP says what it is about a file that the decoder does not read, going by its header; err where that shows
-// nothing.
+// unsupportedBMP returns an error that says which feature of a BMP file is not supported, by its header; err where
+// the header does not show it.
 func unsupportedBMP(data []byte, err error) error {
 	if len(data) < 34 {
 		return errTruncated
@@ -90,7 +90,7 @@ func grey(dst, src []uint8) {
 	}
 }
 
-// grey16 saturates big-endian 16-bit samples that lie step bytes apart.
+// grey16 converts big-endian 16-bit samples, step bytes apart, with saturation at 255.
 func grey16(dst, src []uint8, step int) {
 	for x := range len(dst) / 3 {
 		v := src[step*x+1]
@@ -101,7 +101,8 @@ func grey16(dst, src []uint8, step int) {
 	}
 }
 
-// pick copies the first three samples of each pixel of step bytes, the first byte of samples that are size bytes wide.
+// pick copies the first three samples of each pixel of step bytes. Of samples that are size bytes wide it takes the
+// first byte.
 func pick(dst, src []uint8, step, size int) {
 	for x := range len(dst) / 3 {
 		p, q := src[step*x:step*x+3*size:step*x+3*size], dst[3*x:3*x+3:3*x+3]
@@ -109,7 +110,7 @@ func pick(dst, src []uint8, step, size int) {
 	}
 }
 
-// look replaces palette indices by their colours.
+// look replaces palette indices by colours.
 func look(dst, src []uint8, table *[256][3]uint8) {
 	for x, v := range src {
 		copy(dst[3*x:3*x+3], table[v][:])

@@ -17,12 +17,12 @@ type webpFrame struct {
 	kind          string // "VP8 " (lossy) or "VP8L" (lossless)
 	data          []byte
 	left, top     int
-	width, height int // canvas, 0 if the file says nothing beyond the coded picture
+	width, height int // size of the canvas, 0 if the file states only that of the coded picture
 	animated      bool
 }
 
-// decodeWebP walks over the file itself instead of calling golang.org/x/image/webp, which refuses animations and
-// lossless pictures with an extended header, and whose colours are not libwebp's.
+// decodeWebP reads the file's chunks itself. golang.org/x/image/webp refuses animations and lossless pictures with an
+// extended header, and its colours differ from libwebp's.
 func decodeWebP(ctx context.Context, data []byte, buf []uint8) ([]uint8, int, int, error) {
 	f, err := findWebPFrame(data)
 	if err != nil {
@@ -113,7 +113,7 @@ func findWebPFrame(data []byte) (webpFrame, error) {
 				return f, errTruncated
 			}
 			f.left, f.top, f.animated = 2*uint24(body), 2*uint24(body[3:]), true
-			r.data = body[16:] // go on inside the first frame
+			r.data = body[16:] // continue inside the first frame
 		case "VP8 ", "VP8L":
 			f.kind, f.data = id, body
 			return f, nil
@@ -123,7 +123,7 @@ func findWebPFrame(data []byte) (webpFrame, error) {
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
-// yuvToRGB converts as libwebp: chroma by its triangle filter, then BT.601 studio range in fixed point.
+// yuvToRGB converts colours as libwebp does: triangle filter for chroma, then BT.601 studio range in fixed point.
 func yuvToRGB(pix []uint8, im *image.YCbCr, width, height int) {
 	n := (width + 1) / 2
 	rows := (height + 1) / 2
@@ -147,8 +147,9 @@ func yuvToRGB(pix []uint8, im *image.YCbCr, width, height int) {
 	}
 }
 
-// upsampleWebP doubles a chroma row with weights 9, 3, 3, 1 of 16 on the four nearest samples, rounded in libwebp's
-// two steps: the diagonal mean first, then its mean with the nearest sample. At both ends only the rows are mixed.
+// upsampleWebP doubles a chroma row. The four nearest samples have weights 9, 3, 3, 1 of 16, rounded in libwebp's two
+// steps: the mean of the diagonal first, then its mean with the nearest sample. At both ends only the two rows are
+// mixed.
 func upsampleWebP(dst, near, far []uint8) {
 	n := len(near)
 	dst[0] = uint8((3*int32(near[0]) + int32(far[0]) + 2) >> 2)

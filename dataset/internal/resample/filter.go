@@ -1,16 +1,16 @@
-// Package resample resizes 8-bit RGB pictures with the same bits as Pillow's Image.resize(size, filter), on which
-// torchvision's Resize for PIL images rests. Bilinear and bicubic are separable filters that widen with the reduction
-// factor (antialias), with weights in 22-bit fixed point, the horizontal pass first, each pass rounded to 8 bits, and a
-// pass left out where that side keeps its length. Nearest takes one pixel for each.
+// Package resample resizes 8-bit RGB pictures with the same bits as Pillow's Image.resize(size, filter), which
+// torchvision's Resize uses for PIL images. Bilinear and bicubic are separable filters that widen with the reduction
+// factor (antialiasing). Their weights are 22-bit fixed point. The horizontal pass comes first; each pass rounds to 8
+// bits; a pass whose side keeps its length is omitted. Nearest copies one input pixel for each output pixel.
 //
-// "Pillow" is every version from 9.4 to 12.3, except that 12.2 and 12.3 run the vertical pass first for pictures that
-// become lower and are more than a hundred times as high as wide. Pillow 13 does so where the height shrinks by more
-// than twice as many pixels as the width. It moves single samples by one.
+// "Pillow" stands for every version from 9.4 to 12.3, with one exception: 12.2 and 12.3 do the vertical pass first
+// for pictures that become lower and are more than a hundred times as high as wide. Pillow 13 does so where the
+// height shrinks by more than twice as many pixels as the width. That changes single samples by one.
 package resample
 
 import "math"
 
-// Kind is a way to find new pixels.
+// Kind is an interpolation method.
 type Kind uint8
 
 // The kinds, Pillow's BILINEAR, BICUBIC and NEAREST.
@@ -28,7 +28,7 @@ func (k Kind) radius() float64 {
 	return 1
 }
 
-// weight is the height of the filter at a distance from its centre, for a scale of 1. The conversions here and below
+// weight is the value of the filter at a distance from its centre, for a scale of 1. The conversions here and below
 // keep the compiler from fusing product and sum, which would round differently.
 func (k Kind) weight(distance float64) float64 {
 	x := math.Abs(distance)
@@ -43,14 +43,15 @@ func (k Kind) weight(distance float64) float64 {
 	return 0
 }
 
-// precisionBits leaves room for the 8 bits of a sample, and two bits of headroom, in 32 bits.
+// precisionBits is the number of fraction bits of a weight. It leaves 8 bits for a sample and two bits of headroom in
+// 32 bits.
 const precisionBits = 32 - 8 - 2
 
-// filter holds, for consecutive output positions, the input positions that count and their weights.
+// filter holds the input positions, and their weights, for consecutive output positions.
 type filter struct {
 	start   []int   // first input position per output position
 	count   []int   // number of input positions
-	weights []int32 // [outputs, taps], 2^precisionBits stands for 1; zero behind count
+	weights []int32 // [outputs, taps], 2^precisionBits stands for 1; zero beyond count
 	taps    int
 }
 
@@ -94,8 +95,8 @@ func fixed(w float64) int32 {
 	return int32(math.Copysign(0.5, w) + float64(w*(1<<precisionBits)))
 }
 
-// newNearest is newFilter with one sample of weight 1 each: the one under the centre of the output, which is found by
-// steps, as Pillow does. Their rounding errors add up.
+// newNearest is newFilter with a single sample of weight 1 for each output: the one under the output's centre. As in
+// Pillow the centre is computed by repeated addition, whose rounding errors accumulate.
 func newNearest(in, out, lo, hi int) *filter {
 	n := hi - lo
 	f := &filter{start: make([]int, n), count: make([]int, n), weights: make([]int32, n), taps: 1}
@@ -110,7 +111,7 @@ func newNearest(in, out, lo, hi int) *filter {
 	return f
 }
 
-// trim drops zero weights at both ends of output i: they change nothing and cost time.
+// trim drops zero weights at both ends of output i, which change nothing and cost time.
 func (f *filter) trim(i int) {
 	w := f.weights[i*f.taps : (i+1)*f.taps]
 	for f.count[i] > 1 && w[f.count[i]-1] == 0 {

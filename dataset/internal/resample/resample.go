@@ -1,7 +1,7 @@
 package resample
 
-// Resizer resizes pictures one after the other. It keeps the filters of the sizes it has met and its scratch memory, so
-// that pictures of a known size take no allocation. The zero value is ready; it is not safe for concurrent use.
+// Resizer resizes pictures one after another. It keeps scratch memory and the filters of earlier sizes, so that
+// pictures of a known size need no allocation. The zero value is ready for use. It is not safe for concurrent use.
 type Resizer struct {
 	filters map[filterKey]*filter
 	weights int // total length of the kept filters
@@ -14,7 +14,7 @@ type filterKey struct {
 	in, out, lo, hi int
 }
 
-// maxKeptWeights bounds the kept filters (4 bytes each weight) where every picture has another size.
+// maxKeptWeights bounds the kept filters (4 bytes for each weight), for the case that every picture has another size.
 const maxKeptWeights = 1 << 20
 
 // Region is a part of a picture: Height x Width pixels from (Top, Left) on.
@@ -57,7 +57,7 @@ func (z *Resizer) Resize(kind Kind, dst, src []uint8, inH, inW, outH, outW int, 
 	}
 }
 
-// filter returns the filter for a size pair, computed once.
+// filter returns the filter for a pair of sizes, which it computes once.
 func (z *Resizer) filter(k filterKey) *filter {
 	if f := z.filters[k]; f != nil {
 		return f
@@ -88,7 +88,7 @@ func horizontal(dst, src []uint8, f *filter) {
 	}
 }
 
-// vertical filters n bytes of each row; src holds rows of stride bytes, the first of them being input row top.
+// vertical filters n bytes of each row. src holds rows of stride bytes; its first row is input row top.
 func (z *Resizer) vertical(dst, src []uint8, stride, n int, f *filter, top int) {
 	if cap(z.acc) < n {
 		z.acc = make([]int32, n)

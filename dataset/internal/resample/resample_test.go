@@ -68,8 +68,8 @@ func naive(kind Kind, src []uint8, inH, inW, outH, outW int) []uint8 {
 	return pass(mid, inH, outH, outW, 3*outW, 3, 3*outW, 3)
 }
 
-// TestResizeEqualsPillow compares with the hashes in testdata/pillow.txt, which make_pillow.py beside it writes: sizes
-// up and down, one pixel, extreme proportions.
+// TestResizeEqualsPillow compares with the hashes in testdata/pillow.txt, which make_pillow.py beside it writes:
+// larger and smaller sizes, one pixel, extreme proportions.
 func TestResizeEqualsPillow(t *testing.T) {
 	text, err := os.ReadFile("testdata/pillow.txt")
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestResizeEqualsPillow(t *testing.T) {
 	}
 }
 
-// formula is the picture of make_pillow.py.
+// formula returns the picture that make_pillow.py computes by the same formula.
 func formula(height, width, contrast int) []uint8 {
 	pix := make([]uint8, 3*height*width)
 	for i := range pix {
@@ -105,13 +105,13 @@ func noise(n int, seed uint64) []uint8 {
 	for i := range b {
 		b[i] = uint8(rng.Uint32())
 		if rng.Uint32()%4 == 0 {
-			b[i] = 255 // saturated runs reach the upper clamp
+			b[i] = 255 // runs of white reach the upper clamp
 		}
 	}
 	return b
 }
 
-// Any region of any resizing equals that part of the naive whole, from one resizer for all.
+// Any region of any resizing equals that part of the naive result, with one resizer for all.
 func TestResizeEqualsNaive(t *testing.T) {
 	var z Resizer
 	side := rapid.OneOf(rapid.IntRange(1, 8), rapid.IntRange(1, 70))
@@ -139,7 +139,7 @@ func TestResizeEqualsNaive(t *testing.T) {
 	})
 }
 
-// A picture of one colour keeps it: the weights add up to 1.
+// A picture of one colour keeps its colour, since the weights sum to 1.
 func TestResizeKeepsConstant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		side := rapid.IntRange(1, 300)
@@ -173,7 +173,7 @@ func TestResizeDoesNotAllocate(t *testing.T) {
 	require.Zero(t, allocs)
 }
 
-// However many sizes there are, few filters are kept.
+// TestResizeForgetsFilters: few filters are kept however many sizes there are.
 func TestResizeForgetsFilters(t *testing.T) {
 	var z Resizer
 	src, dst := noise(3*3000*2, 1), make([]uint8, 3*2*2)
