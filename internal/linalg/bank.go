@@ -9,11 +9,11 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Bank is a set of rows with which queries are compared. Several goroutines may use it at once.
+// Bank is a set of rows with which queries are compared. It may be used by several goroutines at once.
 //
-// Beside the rows the bank keeps approximations of them in 16-bit integers, whose products a processor sums faster than
-// those of floating-point numbers. Answers do not depend on the approximation: with a bound on its error (see codes) it
-// only tells which rows can be part of the answer, and those rows are compared in float64.
+// Besides the rows the bank holds approximations of them in 16-bit integers, whose products a processor sums faster
+// than those of floating-point numbers. Results do not depend on the approximation: the integers only find, by a
+// bound on their error (see codes), the rows that can be part of the result, and these rows are compared in float64.
 type Bank struct {
 	n, dim int
 	rows   []float32 // [n, dim], the caller's
@@ -21,8 +21,8 @@ type Bank struct {
 	panels []int16   // [panel][pair][ShortColumns][2]
 	codes  []codes   // [n]
 
-	// The products of a chunk are compared in float32, in a unit in which the longest row has a length near one.
-	unit  float64   // that unit, a power of two
+	// Bounds for the float32 products of a chunk, in units in which the longest row has a length near one.
+	unit  float64   // a power of two
 	gain  []float32 // [panels*ShortColumns]
 	half  []float32 // -‖x‖²/2, of the same shape
 	zero  []float32 // zeros, of the same shape
@@ -32,14 +32,15 @@ type Bank struct {
 // extent holds the largest norm of the rows of a chunk, and the largest error of their codes.
 type extent struct{ norm, off float64 }
 
-// chunkPanels is the number of panels that are multiplied before their products are examined.
+// chunkPanels is the number of panels whose products are computed before they are examined.
 const (
 	chunkPanels  = 8
 	chunkColumns = chunkPanels * kernel.ShortColumns
 )
 
-// NewBank returns a bank of rows [n, dim]. It keeps rows, without a copy, and takes 2 further bytes per element. It is
-// an error if there are no rows, if their length is not a multiple of dim, or if an element is not finite.
+// NewBank returns a bank of rows [n, dim], which it keeps and does not copy. The bank needs 2 more bytes for each
+// element. It is an error if there are no rows, if their length is not a multiple of dim, or if an element is not
+// finite.
 func NewBank(ctx context.Context, rows []float32, dim, workers int) (*Bank, error) {
 	n, err := rowsOf("bank", rows, dim)
 	if err != nil {
@@ -66,7 +67,7 @@ func NewBank(ctx context.Context, rows []float32, dim, workers int) (*Bank, erro
 	return b, nil
 }
 
-// measure fills in the fields with which products are compared.
+// measure computes the values with which products are compared.
 func (b *Bank) measure(panels int) {
 	longest := 0.0
 	for _, c := range b.codes {

@@ -33,7 +33,7 @@ func unitRows(n, dim int, seed uint64) []float32 {
 	return x
 }
 
-// BenchmarkKthDistance has the sizes of testdata/knn_peers.py.
+// BenchmarkKthDistance uses the sizes of testdata/knn_peers.py.
 func BenchmarkKthDistance(b *testing.B) {
 	ctx := context.Background()
 	for _, dim := range []int{2048, 342} {
@@ -90,7 +90,7 @@ func BenchmarkMulTransposed(b *testing.B) {
 	}
 }
 
-// BenchmarkVisitInner has the sizes of a detector that compares with a whole bank.
+// BenchmarkVisitInner uses the sizes of a detector that visits a whole bank.
 func BenchmarkVisitInner(b *testing.B) {
 	const n, dim = 50000, 2048
 	pair := linalg.Pair{Bank: unitRows(n, dim, 1), Queries: unitRows(384, dim, 2), Dim: dim}

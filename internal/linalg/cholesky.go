@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// ErrNotPositive is the error of a matrix that has no Cholesky factor.
+// ErrNotPositive is the error for a matrix that has no Cholesky factor.
 var ErrNotPositive = errors.New("the matrix is not positive definite")
 
 // choleskyBlock is the number of columns that are factored together.
@@ -18,13 +18,13 @@ const choleskyBlock = 96
 // Cholesky is the lower triangular factor L of a matrix a = L Lᵀ.
 type Cholesky struct {
 	n int
-	l []float64 // [n, n]; elements above the diagonal have no meaning
+	l []float64 // [n, n]; elements above the diagonal are undefined
 	// inverses holds the inverse of each diagonal block, [block, block].
 	inverses [][]float64
 }
 
-// NewCholesky factors the symmetric matrix a [n, n], of which it reads the lower triangle only. It overwrites and keeps
-// a. For a matrix that is not positive definite the error is [ErrNotPositive].
+// NewCholesky factors the symmetric matrix a [n, n], of which it reads the lower triangle. It keeps a and overwrites
+// it. For a matrix that is not positive definite the error is [ErrNotPositive].
 func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, error) {
 	if len(a) != n*n {
 		return nil, fmt.Errorf("linalg: Cholesky: expected a matrix [%d, %d], got %d elements", n, n, len(a))
@@ -67,7 +67,7 @@ func NewCholesky(ctx context.Context, a []float64, n, workers int) (*Cholesky, e
 	return c, ctx.Err()
 }
 
-// panelsOf packs, of rows from to to-1, the part to the left of their diagonal block.
+// panelsOf packs the part of rows from..to-1 that is left of their diagonal block.
 func (c *Cholesky) panelsOf(from, to int) *panels {
 	p := newPanels(kernel.DoubleColumns, to-from, from)
 	for k := range p.count {
@@ -76,7 +76,8 @@ func (c *Cholesky) panelsOf(from, to int) *panels {
 	return p
 }
 
-// factorBlock factors a diagonal block, from which the products of everything to its left have been subtracted.
+// factorBlock factors a diagonal block from which the products of all columns to its left have been subtracted. It
+// returns false if the block is not positive definite.
 func (c *Cholesky) factorBlock(from, to int) bool {
 	for i := from; i < to; i++ {
 		ri := c.l[i*c.n:]

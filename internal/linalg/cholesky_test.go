@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestCholeskyAgreesWithGonum: the factor solves and inverts as gonum's does, for sizes around that of a block, with
-// the same bits for any number of workers.
+// The factor solves and inverts like gonum's, for sizes around those of a block, with the same bits for any number of
+// workers.
 func TestCholeskyAgreesWithGonum(t *testing.T) {
 	ctx := context.Background()
 	for _, n := range []int{1, 2, 7, 95, 96, 97, 200} {

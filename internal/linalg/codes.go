@@ -2,19 +2,19 @@ package linalg
 
 import "math"
 
-// codes approximate a row x by integers times a gain: x = gain*codes + e. The Euclidean length of the integers is kept
-// below √2³¹. So, by the inequality of Cauchy and Schwarz, no sum of products of two rows' codes leaves the range of
-// int32, whatever its order. Each integer is kept below 2¹⁵.
+// codes describes the approximation of a row x by integers times a gain: x = gain*codes + e. The Euclidean length of
+// the integers is kept below the square root of 2^31. By the inequality of Cauchy and Schwarz no sum of products of
+// two rows' integers can then overflow int32, in whatever order it is computed. Each integer is below 2^15.
 type codes struct {
 	gain float64 // 0 for a row of zeros
 	norm float64 // ‖x‖
 	off  float64 // an upper bound of ‖e‖
 }
 
-// magic, added to a small float64 and subtracted again, rounds it to the nearest integer, and to the even one of two.
+// magic rounds a small float64 to the nearest integer, half-way cases to even, when it is added and subtracted again.
 const magic = 1.5 * (1 << 52)
 
-// encode writes the codes of x: element l to dst[l/2*stride+l%2].
+// encode writes the integers of x, that of element l to dst[l/2*stride+l%2].
 func encode(dst []int16, stride int, x []float32) codes {
 	var c codes
 	c.norm = math.Sqrt(squaredNorm(x))
@@ -28,7 +28,7 @@ func encode(dst []int16, stride int, x []float32) codes {
 	for _, v := range x {
 		most = max(most, math.Abs(float64(v)))
 	}
-	// Rounding changes each code by at most a half, and so their length by at most half of √len(x).
+	// Rounding changes each integer by at most a half, and so their length by at most half of √len(x).
 	length := math.Sqrt(math.MaxInt32) - 0.5*math.Sqrt(float64(len(x))) - 1
 	c.gain = max(c.norm/length, most/math.MaxInt16)
 	scale := 1 / c.gain
@@ -53,5 +53,5 @@ func encode(dst []int16, stride int, x []float32) codes {
 	return c
 }
 
-// rounding returns a bound, with room to spare, on the relative error of a sum of dim positive terms in float64.
+// rounding bounds the relative rounding error of a sum of dim positive terms in float64, with a margin.
 func rounding(dim int) float64 { return float64(dim+64) * 0x1p-51 }

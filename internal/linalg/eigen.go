@@ -10,9 +10,9 @@ import (
 	"github.com/line-ood/goline/internal/mathx"
 )
 
-// Eigen returns the eigenvalues of a symmetric matrix a [n, n], the smallest first, and its eigenvectors as the rows of
-// vectors [n, n], which have length one and are orthogonal. It reads the diagonal of a and the elements above it, and
-// does not change a. Errors are of the size of rounding errors of the largest eigenvalue.
+// Eigen returns the eigenvalues of a symmetric matrix a [n, n] in ascending order, and its eigenvectors, orthonormal,
+// as the rows of vectors [n, n]. It reads the diagonal of a and the elements above it, and does not change a. Errors
+// of the results are of the size of the rounding errors of a's largest eigenvalue.
 //
 // The matrix is brought to tridiagonal form by reflections and then diagonalised by the implicit QL method (Golub and
 // Van Loan, Matrix Computations, 4th edition, 8.3). It takes O(n³) time and memory for 4 more matrices.
@@ -36,8 +36,8 @@ func Eigen(ctx context.Context, a []float64, n, workers int) (values, vectors []
 			t[i*n+i+l], t[(i+l)*n+i] = v, v
 		}
 	}
-	// Scaled so that the largest element is near one, nothing overflows, and elements that underflow are too small to
-	// matter.
+	// The matrix is scaled so that its largest element is near one. Then nothing overflows, and underflow is
+	// negligible.
 	_, exponent := math.Frexp(most)
 	for i, v := range t {
 		t[i] = math.Ldexp(v, -exponent)

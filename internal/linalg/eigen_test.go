@@ -60,7 +60,7 @@ func largest(a []float64) float64 {
 	return m
 }
 
-// requireEigen checks that the vectors are orthogonal and that values and vectors give the matrix again.
+// requireEigen checks that values ascend, that vectors are orthonormal, and that together they make the matrix again.
 func requireEigen(t require.TestingT, a, values, vectors []float64, n int) {
 	require.True(t, slices.IsSorted(values))
 	size := float64(n) * largest(a)
@@ -89,14 +89,14 @@ func TestEigen(t *testing.T) {
 		before := slices.Clone(a)
 		for i := range n {
 			for j := range i {
-				a[i*n+j] = math.NaN() // must not be read
+				a[i*n+j] = math.NaN() // elements that Eigen must not read
 			}
 		}
 		values, vectors, err := linalg.Eigen(ctx, a, n, rapid.IntRange(1, 3).Draw(t, "workers"))
 		require.NoError(t, err)
 		requireEigen(t, before, values, vectors, n)
 		if l := largest(before); l > 0 && (l < 1e-100 || l > 1e100) {
-			return // gonum panics for it
+			return // gonum panics for this matrix
 		}
 		var e mat.EigenSym
 		require.True(t, e.Factorize(mat.NewSymDense(n, before), false))
@@ -107,8 +107,8 @@ func TestEigen(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, check) })
 }
 
-// TestEigenOfManyRows has so many rows that there are several panels of reflections. The bits must be the same at every
-// level and for any number of workers.
+// TestEigenOfManyRows uses several panels of reflections. The bits must be the same with every instruction set and
+// any number of workers.
 func TestEigenOfManyRows(t *testing.T) {
 	const n = 260
 	x := normals(rand.New(rand.NewPCG(5, 0)), n*n/2)
@@ -162,8 +162,8 @@ func TestNull(t *testing.T) {
 	require.Equal(t, 0, linalg.Null([]float64{3}))
 }
 
-// TestWhitening: the pseudo-inverse satisfies the conditions of Moore and Penrose, and the lengths of whitened rows are
-// those by the pseudo-inverse.
+// TestWhitening: the pseudo-inverse fulfils the conditions of Moore and Penrose, and the lengths of whitened rows are
+// those that it gives.
 func TestWhitening(t *testing.T) {
 	ctx := context.Background()
 	rapid.Check(t, func(t *rapid.T) {
@@ -182,7 +182,7 @@ func TestWhitening(t *testing.T) {
 		values, vectors, err := linalg.Eigen(ctx, a, n, 1)
 		require.NoError(t, err)
 		if r := n - linalg.Null(values); r != rank {
-			t.Skip("nearly dependent") // by chance
+			t.Skip("nearly dependent") // can happen by chance
 		}
 		w := linalg.Whitening(values, vectors, n)
 		require.Len(t, w, rank*n)

@@ -1,7 +1,7 @@
 package linalg
 
-// SquaredDistance returns ‖a - b‖² for two rows of equal length, in float64. It sums in four lanes, which are added in
-// pairs.
+// SquaredDistance returns ‖a - b‖² of two rows of equal length in float64, summed in four lanes whose sums are added
+// in pairs.
 func SquaredDistance(a, b []float32) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64
@@ -21,8 +21,8 @@ func SquaredDistance(a, b []float32) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// Inner returns the inner product of two rows of equal length, in float64. It sums in four lanes, which are added in
-// pairs.
+// Inner returns the inner product of two rows of equal length in float64, summed in four lanes whose sums are added
+// in pairs.
 func Inner(a, b []float32) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

@@ -15,15 +15,15 @@ type sweep struct {
 	turns       []float64
 }
 
-// diagonaliser computes the eigenvalues of a tridiagonal matrix by the implicit QL method or, where the larger elements
-// are at the end, the implicit QR method, with Wilkinson's shift, as EISPACK's tql2 and LAPACK's dsteqr do. It hands
-// over the rotations in portions.
+// diagonaliser finds the eigenvalues of a tridiagonal matrix by the implicit QL method, or QR where the larger
+// elements are at the end, with Wilkinson's shift, as EISPACK's tql2 and LAPACK's dsteqr do. It passes the rotations
+// on in batches.
 type diagonaliser struct {
-	d, e   []float64 // the diagonal and the elements below it
-	least  float64   // an element of e that is not larger counts as 0
+	d, e   []float64 // the diagonal, and the elements below it
+	least  float64   // an e of at most this size counts as 0
 	turns  []float64
 	sweeps []sweep
-	most   int // the most rotations of a portion
+	most   int // number of rotations in a batch
 	apply  func([]sweep) error
 }
 
@@ -37,7 +37,7 @@ func (g *diagonaliser) run() error {
 		}
 	}
 	g.least = 0x1p-60 * norm
-	left := 30 * n // sweeps that are allowed
+	left := 30 * n // number of sweeps that are allowed
 	for l := 0; l < n-1; {
 		m := l
 		for m < n-1 && !g.small(m) {
@@ -51,7 +51,7 @@ func (g *diagonaliser) run() error {
 	return g.flush()
 }
 
-// small tells whether e[i] is negligible. If so it sets it to zero.
+// small reports whether e[i] is negligible, and sets it to 0 if so.
 func (g *diagonaliser) small(i int) bool {
 	if math.Abs(g.e[i]) <= 0x1p-53*math.Sqrt(math.Abs(g.d[i]))*math.Sqrt(math.Abs(g.d[i+1]))+g.least {
 		g.e[i] = 0
@@ -60,9 +60,9 @@ func (g *diagonaliser) small(i int) bool {
 	return false
 }
 
-// block diagonalises the rows from l to end, which are decoupled from the others.
+// block diagonalises the rows from l to end, which are not coupled to other rows.
 func (g *diagonaliser) block(l, end int, left *int) error {
-	up := math.Abs(g.d[end]) >= math.Abs(g.d[l]) // QL, which finds the smaller ones at the front
+	up := math.Abs(g.d[end]) >= math.Abs(g.d[l]) // QL finds the smaller eigenvalues first, at the front
 	for l < end {
 		m := 0
 		if up {
@@ -97,8 +97,8 @@ func (g *diagonaliser) block(l, end int, left *int) error {
 	return nil
 }
 
-// shifted returns dm, the diagonal element at one end, minus a shift near an eigenvalue at the other end. There d is
-// the diagonal element, e the element beside it and next the neighbouring diagonal element.
+// shifted returns dm = d[m] less a shift, which is near an eigenvalue at the other end of the block: d is the
+// diagonal element there, e the element beside it, and next the neighbouring diagonal element.
 func shifted(dm, d, next, e float64) float64 {
 	g := (next - d) / (2 * e)
 	return dm - d + e/(g+math.Copysign(hypot(g, 1), g))
@@ -172,7 +172,7 @@ func rotation(f, g float64) (c, s, r float64) {
 	return f / r, g / r, r
 }
 
-// hypot returns √(a² + b²) without overflow, with the same bits on every processor.
+// hypot is √(a² + b²) without overflow, with the same bits on every processor.
 func hypot(a, b float64) float64 {
 	a, b = math.Abs(a), math.Abs(b)
 	if a < b {
@@ -185,8 +185,8 @@ func hypot(a, b float64) float64 {
 	return a * math.Sqrt(1+float64(q*q))
 }
 
-// strips holds a matrix [n, n] as parts of RotateColumns columns, each [n, RotateColumns], so that sweeps over its rows
-// stay in cache.
+// strips holds a matrix [n, n] as strips of RotateColumns columns, each [n, RotateColumns], so that sweeps over its
+// rows stay in cache.
 type strips struct {
 	n    int
 	data []float64

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Null returns how many eigenvalues of a positive semidefinite matrix count as zero. values holds all n of them, the
-// smallest first. Eigenvalues up to n·2⁻⁵² times the largest count as zero.
+// Null returns how many of the ascending eigenvalues of a positive semidefinite matrix count as zero: those that do
+// not exceed n·2⁻⁵² times the largest one, where n is their number.
 func Null(values []float64) int {
 	n := len(values)
 	if n == 0 {
@@ -21,9 +21,9 @@ func Null(values []float64) int {
 	return n
 }
 
-// Whitening returns a matrix [rank, n] whose product with x has the length √(xᵀ A⁺ x). A⁺ is the pseudo-inverse of the
-// matrix A with these eigenvalues and eigenvectors, see Eigen. Directions whose eigenvalues count as zero, see Null,
-// have no row. If A is a covariance, that length is the Mahalanobis distance.
+// Whitening returns a matrix [rank, n] whose product with a vector x has the length √(xᵀ A⁺ x), where A⁺ is the
+// pseudo-inverse of the matrix A with these eigenvalues and eigenvectors; see Eigen. Eigenvalues that count as zero
+// (see Null) have no row. If A is a covariance, that length is the Mahalanobis distance.
 func Whitening(values, vectors []float64, n int) []float64 {
 	null := Null(values)
 	out := make([]float64, (n-null)*n)

@@ -7,13 +7,13 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Matrix is a matrix [m, d], packed for products of rows with it. Several goroutines may use it at once.
+// Matrix is a matrix [m, d] in a layout for multiplication with rows. It may be used by several goroutines at once.
 type Matrix struct {
 	m, d  int
 	right *panels
 }
 
-// NewMatrix returns a packed copy of b [m, d]. It panics if b is too short.
+// NewMatrix returns a copy of b [m, d]. It panics where b is shorter.
 func NewMatrix[T float32 | float64](b []T, m, d int) *Matrix {
 	b = b[:m*d]
 	out := &Matrix{m: m, d: d, right: newPanels(kernel.DoubleColumns, m, d)}
@@ -40,12 +40,13 @@ func (b *Matrix) MulTransposed(ctx context.Context, dst, a []float64, n, workers
 	return multiplyBlocks(ctx, dst, b.m, b.m, a, b.d, n, b.right, false, workers)
 }
 
-// multiplyBlocks computes dst [n, m] = the product of a [n, terms] with a packed right-hand side; with resume it adds
-// to dst. Rows of dst are ldd elements apart, those of a lda elements.
+// multiplyBlocks computes the product of a [n, terms], whose rows are lda apart, with a packed right-hand side, and
+// writes it to dst [n, m], whose rows are ldd apart; with resume it adds it to dst.
 func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64, lda, n int, right *panels, resume bool,
 	workers int) error {
 	size, blocks := blocksOf(n, leftRows, max(workers, 1))
-	segments := min(ceilDiv(max(workers, 1), blocks), right.count) // with few rows, the columns are divided as well
+	// with few rows the columns are divided among the workers
+	segments := min(ceilDiv(max(workers, 1), blocks), right.count)
 	return forEach(ctx, blocks*segments, workers, func() func(int) {
 		left, tile := newPanels(kernel.PanelRows, size, right.n), newTile()
 		return func(task int) {
@@ -61,8 +62,8 @@ func multiplyBlocks(ctx context.Context, dst []float64, ldd, m int, a []float64,
 	})
 }
 
-// blocksOf divides n rows into blocks of equal size: a multiple of PanelRows, about most at most, and such that all
-// workers end at about the same time.
+// blocksOf divides n rows into blocks of equal size, a multiple of PanelRows and at most about most. Their number is
+// a multiple of workers where possible, so that all workers finish at the same time.
 func blocksOf(n, most, workers int) (size, blocks int) {
 	blocks = ceilDiv(ceilDiv(n, most), workers) * workers
 	size = ceilDiv(ceilDiv(n, blocks), kernel.PanelRows) * kernel.PanelRows

@@ -22,7 +22,7 @@ func normals(rng *rand.Rand, n int) []float64 {
 	return x
 }
 
-// naiveMulTransposed adds the terms in order, each rounded before it is added.
+// naiveMulTransposed adds products in order, each rounded first.
 func naiveMulTransposed(a, b []float64, n, m, d int) []float64 {
 	out := make([]float64, n*m)
 	for i := range n {

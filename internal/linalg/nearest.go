@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// Nearest finds, for each of queries [n, Dim], the k rows with the smallest SquaredDistance to it. It writes the
-// distances to distances [n, k], the smallest first, and the numbers of the rows to rows [n, k]. Of rows with equal
-// distances the lower number comes first. k is from 1 to Len.
+// Nearest writes, for each of queries [n, Dim], the k smallest of all SquaredDistance(query, row) in ascending order
+// to distances [n, k], and the indices of their rows to rows [n, k]; ties are in the order of rows. k is from 1 to
+// Len.
 func (b *Bank) Nearest(ctx context.Context, queries []float32, k int, distances []float64, rows []int32,
 	workers int) error {
 	n, err := b.check(queries, k)

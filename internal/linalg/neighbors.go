@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// KthDistance writes, for each of queries [n, Dim], the squared Euclidean distance of its k-th nearest row of the bank
-// to dst [n]: the k-th smallest SquaredDistance(query, row). Rows with equal distances count each, and a row that
-// equals the query counts like any other. k is from 1 to Len.
+// KthDistance writes, for each of queries [n, Dim], the squared Euclidean distance of its k-th nearest row of the
+// bank to dst [n]. That is the k-th smallest of all SquaredDistance(query, row); rows with equal distances count
+// separately, and a row that equals the query counts like any other. k is from 1 to Len.
 func (b *Bank) KthDistance(ctx context.Context, queries []float32, k int, dst []float64, workers int) error {
 	n, err := b.check(queries, k)
 	if err != nil {
@@ -30,9 +30,9 @@ func (b *Bank) KthDistance(ctx context.Context, queries []float32, k int, dst []
 	})
 }
 
-// TopInner finds, for each of queries [n, Dim], the k rows with the largest Inner product with it. It writes the
-// products to values [n, k], the largest first, and, unless rows is nil, the numbers of the rows to rows [n, k]. Of
-// rows with equal products the lower number comes first. k is from 1 to Len.
+// TopInner writes, for each of queries [n, Dim], the k largest of all Inner(query, row) in descending order to values
+// [n, k], and the indices of their rows to rows [n, k] unless that is nil; ties are in the order of rows. k is from 1
+// to Len.
 func (b *Bank) TopInner(ctx context.Context, queries []float32, k int, values []float64, rows []int32,
 	workers int) error {
 	n, err := b.check(queries, k)

@@ -53,7 +53,7 @@ func drawRows(t *rapid.T, name string, n, dim int) []float32 {
 	return x
 }
 
-// naiveDistance and naiveInner follow the definitions, with the documented order of addition.
+// naiveDistance and naiveInner follow the definition, with the order of addition that the functions document.
 func naiveDistance(a, b []float32) float64 {
 	return lanes(len(a), func(i int) float64 {
 		d := float64(a[i]) - float64(b[i])
@@ -126,7 +126,8 @@ func TestSearchIsExact(t *testing.T) {
 
 func FuzzSearch(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkSearch)) }
 
-// TestSearchOfManyRows has banks of many chunks and queries of several blocks, sorted by distance and unsorted.
+// TestSearchOfManyRows uses banks of many chunks and queries of several blocks, with rows in order of distance and in
+// random order.
 func TestSearchOfManyRows(t *testing.T) {
 	ctx := context.Background()
 	const dim, n, m, k = 600, 700, 200, 50

@@ -6,9 +6,9 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// transposed returns Qᵀ [n, n]. The reflections of a panel are applied together, as I - V S Vᵀ with a triangular S
-// (Schreiber and Van Loan, 1989). The last panel comes first, so that only the lower right corner differs from the
-// identity.
+// transposed returns Qᵀ [n, n]. The reflections of a panel are applied together as I - V S Vᵀ with a triangular S
+// (Schreiber and Van Loan, 1989). The last panel comes first, because then only the lower right corner differs from
+// the identity.
 func (r *reflected) transposed(ctx context.Context, workers int) ([]float64, error) {
 	n := r.n
 	z := make([]float64, n*n)
@@ -52,7 +52,7 @@ func (r *reflected) transposed(ctx context.Context, workers int) ([]float64, err
 	return z, nil
 }
 
-// triangle returns S [steps, steps] for the reflections from first on: H(first) H(first+1) … = I - V S Vᵀ.
+// triangle returns the S [steps, steps] of the reflections from first on: H(first) H(first+1) … = I - V S Vᵀ.
 func (r *reflected) triangle(first, steps int) []float64 {
 	n := r.n
 	s := make([]float64, steps*steps)

@@ -3,15 +3,16 @@ package linalg
 import "github.com/line-ood/goline/internal/kernel"
 
 const (
-	terms    = 256 // the most terms multiplied at a time: a right panel of them stays in the L1 cache
-	leftRows = 96  // rows of the left-hand side multiplied with a right panel together: they stay in the L2 cache
+	terms = 256 // largest number of terms multiplied at a time, so that a right panel of them stays in L1
+	// rows of the left-hand side multiplied with a right panel before the next panel, so that they stay in L2
+	leftRows = 96
 )
 
-// number is an element type of matrices that can be multiplied in float64.
+// number is the type of elements of a matrix; products convert them to float64.
 type number interface{ float32 | float64 }
 
-// packRows interleaves high rows of n elements of src, which are ld apart, to dst [n, width]. Columns without a row are
-// filled with zeros.
+// packRows writes n elements of each of high rows of src, ld apart, to dst [n, width], so that the elements of one
+// column are adjacent. Places without a row get zeros.
 func packRows[T number](dst []float64, width int, src []T, ld, high, n int) {
 	if width == 8 && high == 8 {
 		packEight(dst, src, ld, n)
@@ -32,7 +33,7 @@ func packRows[T number](dst []float64, width int, src []T, ld, high, n int) {
 	}
 }
 
-// packEight is packRows for eight rows.
+// packEight is packRows for exactly eight rows.
 func packEight[T number](dst []float64, src []T, ld, n int) {
 	r0, r1, r2, r3 := src[:n], src[ld:][:n], src[2*ld:][:n], src[3*ld:][:n]
 	r4, r5, r6, r7 := src[4*ld:][:n], src[5*ld:][:n], src[6*ld:][:n], src[7*ld:][:n]
@@ -45,7 +46,7 @@ func packEight[T number](dst []float64, src []T, ld, n int) {
 
 // panels holds a matrix packed for products: [block of terms][panel][term][width].
 type panels struct {
-	width, count, n int // columns of a panel, number of panels, number of terms
+	width, count, n int // width of a panel, number of panels, number of terms
 	data            []float64
 }
 
@@ -59,7 +60,8 @@ func newPanels(width, rows, n int) *panels {
 	return &panels{width: width, count: count, n: n, data: make([]float64, count*width*n)}
 }
 
-// packPanel packs rows of src [rows, n], ld elements apart, into all blocks of a panel, from the panel's first row on.
+// packPanel packs one panel, with all its blocks of terms: rows of src [rows, n], ld apart, from the panel's first
+// row on.
 func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 	row := panel * p.width
 	for first := 0; first < p.n; first += terms {
@@ -68,10 +70,10 @@ func packPanel[T number](p *panels, panel int, src []T, ld, rows int) {
 	}
 }
 
-// multiply adds to dst the products of a packed left-hand side of the given number of rows with the panels [panel0,
-// panel1) of a right-hand side, one block of terms after the other. dst starts with the columns of the first of these
-// panels; its rows are ld elements apart, and it has cols columns. Unless resume is set the first block overwrites dst.
-// tile is working memory from newTile.
+// multiply adds the products of a packed left-hand side of rows rows with panels panel0 to panel1-1 of a right-hand
+// side to dst, one block of terms after another. The rows of dst are ld apart, and its first column is that of the
+// first panel; cols is the number of columns that exist. Unless resume is set, the first block overwrites dst. tile
+// is scratch memory for one tile.
 func multiply(dst []float64, ld int, left *panels, rows int, right *panels, panel0, panel1, cols int, resume bool,
 	tile []float64) {
 	for first := 0; first < left.n; first += terms {
@@ -88,8 +90,8 @@ func multiply(dst []float64, ld int, left *panels, rows int, right *panels, pane
 	}
 }
 
-// product is kernel.DoublePanel for a left panel that is PanelRows wide and for columns that may not fill the right
-// panel.
+// product is kernel.DoublePanel for a left panel of width PanelRows, where fewer than all rows and columns of the
+// tile may exist.
 func product(dst []float64, ld int, a, b []float64, rows, cols, n int, resume bool, tile []float64) {
 	if rows == kernel.PanelRows && cols == kernel.DoubleColumns {
 		kernel.DoublePanel(dst, ld, a, b, rows, n, resume)

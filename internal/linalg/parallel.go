@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// forEach runs the tasks [0, n) on at most workers goroutines. Each goroutine calls start once, for a function with
-// working memory of its own, and then calls that function for task after task. Tasks start in order.
+// forEach runs the tasks [0, n) on at most workers goroutines. Each goroutine calls start once, for a function that
+// may own scratch memory, and then calls that function for task after task. Tasks begin in order.
 func forEach(ctx context.Context, n, workers int, start func() func(task int)) error {
 	if n == 0 {
 		return ctx.Err()

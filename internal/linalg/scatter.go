@@ -7,24 +7,25 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Scatter sums (x - c)(x - c)ᵀ over rows x, which come in portions; each row can have another centre c.
+// Scatter sums (x - c)(x - c)ᵀ over rows x, which are added in portions, each row with its own centre c.
 type Scatter struct {
 	dim int
 	n   int
-	sum []float64 // [dim, dim], valid in tiles on or above the diagonal
+	sum []float64 // [dim, dim], valid in the tiles on and above the diagonal
 }
 
 const (
-	scatterTerms = 2 * terms // rows of a portion that are packed at a time
-	scatterLeft  = 96        // features of the left-hand side multiplied together, a multiple of PanelRows
+	scatterTerms = 2 * terms // number of rows of a portion that are packed at a time
+	// features of the left-hand side multiplied with a right panel before the next; a multiple of PanelRows
+	scatterLeft = 96
 )
 
 // NewScatter returns an empty sum, for rows of dim features.
 func NewScatter(dim int) *Scatter { return &Scatter{dim: dim, sum: make([]float64, dim*dim)} }
 
-// Add adds rows [n, dim]. centre returns the centre [dim] of a row, counted from the first row of this call; it is
-// called from several goroutines at once. If centre is nil, centres are zero. Each element of the sum gets its terms in
-// the order of the rows, so results do not depend on portions or workers.
+// Add adds rows [n, dim]. centre returns the centre [dim] of a row, where rows are counted from the first of this
+// call. It is called from several goroutines at once. A nil centre stands for zero. Each element of the sum gets its
+// terms in the order of the rows, so that the result does not depend on portions or workers.
 func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) []float64, workers int) error {
 	n, err := rowsOf("scatter", rows, s.dim)
 	if err != nil {
@@ -42,7 +43,7 @@ func (s *Scatter) Add(ctx context.Context, rows []float32, centre func(row int) 
 	}, workers)
 }
 
-// AddRows adds x xᵀ for n rows x, as Add does. row writes a row, already centred, to x [dim]; it is called from several
+// AddRows adds x xᵀ for n rows as Add does. row writes a row, already centred, to x [dim]. It is called from several
 // goroutines at once.
 func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []float64), workers int) error {
 	left, right := newPanels(kernel.PanelRows, s.dim, scatterTerms), newPanels(kernel.DoubleColumns, s.dim,
@@ -61,10 +62,10 @@ func (s *Scatter) AddRows(ctx context.Context, n int, row func(row int, x []floa
 	return ctx.Err()
 }
 
-// pack packs rows, from row at of AddRows on, for both sides of the product.
+// pack packs rows for both sides of the product, from row at of a call of AddRows on.
 func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row func(row int, x []float64),
 	workers int) error {
-	const few = 32 // rows per task
+	const few = 32 // number of rows of a task
 	return forEach(ctx, ceilDiv(left.n, few), workers, func() func(int) {
 		x := make([]float64, s.dim)
 		return func(task int) {
@@ -77,7 +78,7 @@ func (s *Scatter) pack(ctx context.Context, left, right *panels, at int, row fun
 	})
 }
 
-// setTerm stores x as term i of every panel.
+// setTerm writes x as term i to all panels.
 func (p *panels) setTerm(i int, x []float64) {
 	first := i / terms * terms
 	high := min(terms, p.n-first)
@@ -101,7 +102,7 @@ func (s *Scatter) product(ctx context.Context, left, right *panels, workers int)
 				for p := row / kernel.DoubleColumns; p < right.count; p++ {
 					j := p * kernel.DoubleColumns
 					b := right.at(p, first)
-					// Tiles that lie below the diagonal are left out.
+					// Tiles below the diagonal are skipped.
 					for t := 0; t < ceilDiv(high, kernel.PanelRows); t++ {
 						i := row + t*kernel.PanelRows
 						if j+kernel.DoubleColumns <= i {
@@ -116,7 +117,7 @@ func (s *Scatter) product(ctx context.Context, left, right *panels, workers int)
 	})
 }
 
-// Len returns the number of rows added so far.
+// Len returns the number of rows that have been added.
 func (s *Scatter) Len() int { return s.n }
 
 // Matrix writes the sum [dim, dim], divided by divisor, to dst.

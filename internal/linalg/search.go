@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	queryRows  = 96  // the most queries multiplied with a panel together: their codes stay in the L2 cache
-	pairsBlock = 256 // the most pairs of features multiplied at a time: a panel of them stays in the L1 cache
+	// largest number of queries multiplied with a panel before the next panel, so that their codes stay in L2
+	queryRows  = 96
+	pairsBlock = 256 // largest number of pairs of features multiplied at a time, so that a panel of them stays in L1
 )
 
-// search finds, for each of queries [n, dim], a shortlist that contains the k rows with the largest values. It calls
-// finish with it, from several goroutines at once. The value of row x for query q is <q, x> or, with nearest, <q, x> -
-// ‖x‖²/2, by which rows are ordered as by their distance.
+// search finds, for each of queries [n, dim], a shortlist of the rows with the k largest values, and passes it to
+// finish, from several goroutines at once. The value of row x for query q is <q, x>, or with nearest <q, x> - ‖x‖²/2,
+// which orders rows by distance.
 func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest bool, workers int,
 	finish func(query int, s *shortlist)) error {
 	n := len(queries) / b.dim
@@ -25,10 +26,10 @@ func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest boo
 	}
 	workers = max(workers, 1)
 	blocks := ceilDiv(n, queryRows)
-	blocks = ceilDiv(blocks, workers) * workers // so that all workers end at about the same time
+	blocks = ceilDiv(blocks, workers) * workers // a multiple of workers, so that all workers finish at the same time
 	size := ceilDiv(ceilDiv(n, blocks), kernel.PanelRows) * kernel.PanelRows
 	blocks = ceilDiv(n, size)
-	segments := min(ceilDiv(workers, blocks), len(b.chunk)) // with few queries, the bank is divided as well
+	segments := min(ceilDiv(workers, blocks), len(b.chunk)) // with few queries the bank is divided among the workers
 	lists := make([]*shortlist, n*segments)
 	err := forEach(ctx, blocks*segments, workers, func() func(int) {
 		s := newSearcher(b, size, nearest)
@@ -64,7 +65,7 @@ func (b *Bank) search(ctx context.Context, queries []float32, k int, nearest boo
 	})
 }
 
-// searcher compares some queries with the chunks of a bank.
+// searcher compares some queries with one chunk of a bank after another.
 type searcher struct {
 	b        *Bank
 	nearest  bool
@@ -123,7 +124,7 @@ func (s *searcher) pass(chunk int) {
 	}
 }
 
-// look offers to a query's shortlist the rows of a chunk whose products are large enough.
+// look offers those rows of a chunk to a query's shortlist whose products with the query are large enough.
 func (s *searcher) look(query, chunk int, products []int32) {
 	b, q, list := s.b, &s.queries[query], s.lists[query]
 	first := chunk * chunkColumns
@@ -145,18 +146,18 @@ func (s *searcher) look(query, chunk int, products []int32) {
 	}
 }
 
-// least returns the float32 product with the query below which no row of a chunk can have a value of at least bound.
+// least returns the float32 product with the query below which no row of a chunk can have a value of bound or more.
 func (s *searcher) least(q *codes, e *extent, bound float64) float32 {
 	err := errorOf(q, e.norm, e.off, s.b.dim)
-	// The computation in float32, of the sizes too, rounds five times; codes lengthen a row by less than a tenth. A
-	// number that is too small for a normal float32 has an error of at most 2^-150, which is multiplied by a product of
-	// codes.
+	// Products in float32 are rounded five times, with the sizes included, and codes lengthen a row by less than a
+	// tenth. Numbers below the normal range of float32 have an error of at most 2^-150, which the product of codes
+	// multiplies.
 	size := 1.2*q.norm*e.norm + e.norm*e.norm
 	v := (bound-err-0x1p-20*size)*s.b.unit*s.b.unit - 0x1p-118*(1+q.gain*s.b.unit)
 	return math.Nextafter32(float32(v), float32(math.Inf(-1)))
 }
 
-// bounds returns row j with bounds on its value.
+// bounds returns row j with bounds of its value.
 func (s *searcher) bounds(q *codes, j int, product int32) candidate {
 	c := &s.b.codes[j]
 	v := float64(product) * (q.gain * c.gain)
@@ -167,8 +168,8 @@ func (s *searcher) bounds(q *codes, j int, product int32) candidate {
 	return candidate{int32(j), v - err, v + err}
 }
 
-// errorOf returns a bound on the error of a value computed from codes, compared with that in float64. With x = x' + e
-// and y = y' + f, |<x, y> - <x', y'>| <= ‖e‖‖y‖ + ‖x'‖‖f‖; rounding of the sums is added.
+// errorOf bounds the difference between a value computed from codes and the value in float64. With x = x' + e and y =
+// y' + f, |<x, y> - <x', y'>| <= ‖e‖‖y‖ + ‖x'‖‖f‖; rounding of sums is added.
 func errorOf(q *codes, norm, off float64, dim int) float64 {
 	return q.off*norm + (q.norm+q.off)*off + rounding(dim)*(q.norm+norm)*(q.norm+norm)
 }

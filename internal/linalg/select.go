@@ -2,24 +2,24 @@ package linalg
 
 import "slices"
 
-// candidate is a row that may be among the k best for a query, with bounds on its value.
+// candidate is a row that may be among the k best of a query, with a lower and an upper bound of its value.
 type candidate struct {
 	row    int32
 	lo, hi float64
 }
 
-// shortlist collects the rows that may be among the k best, which are those with the largest values.
+// shortlist collects the rows that may be among the k with the largest values.
 type shortlist struct {
 	k     int
-	least []float64 // a heap of the k largest lower bounds, the smallest first
+	least []float64 // heap, smallest first, of the k largest lower bounds
 	rows  []candidate
-	limit int // length of rows at which drop is called
+	limit int // number of rows at which those that can no longer be among the k best are dropped
 }
 
 func newShortlist(k int) *shortlist { return &shortlist{k: k, limit: 4*k + 1024} }
 
-// bound returns the value that a row's upper bound must reach for the row to matter. ok is false if there is no such
-// value yet.
+// bound returns the value that a row's upper bound must reach so that the row can be among the k best; false where
+// fewer than k rows have been offered.
 func (s *shortlist) bound() (float64, bool) {
 	if len(s.least) < s.k {
 		return 0, false
@@ -27,7 +27,7 @@ func (s *shortlist) bound() (float64, bool) {
 	return s.least[0], true
 }
 
-// offer adds a row unless it cannot matter.
+// offer adds a row if it can be among the k best.
 func (s *shortlist) offer(c candidate) {
 	switch {
 	case len(s.least) < s.k:
@@ -52,7 +52,7 @@ func (s *shortlist) offer(c candidate) {
 	}
 }
 
-// replaceLeast replaces the smallest number of the heap by v.
+// replaceLeast replaces the heap's smallest number by v.
 func (s *shortlist) replaceLeast(v float64) {
 	h, i := s.least, 0
 	for {
@@ -79,15 +79,15 @@ func (s *shortlist) drop() {
 	}
 }
 
-// merge adds the rows of another list.
+// merge adds the rows of another shortlist.
 func (s *shortlist) merge(o *shortlist) {
 	for _, c := range o.rows {
 		s.offer(c)
 	}
 }
 
-// split removes the rows that cannot be among the k best. It moves those that certainly are to the front and returns
-// their number; if it is less than k, the k-th best is one of the other rows.
+// split drops the rows that cannot be among the k best. It moves those that certainly are to the front and returns
+// their number. If that is less than k, the k-th best is among the other rows.
 func (s *shortlist) split() int {
 	s.drop()
 	uppers := make([]float64, len(s.rows))

@@ -7,18 +7,18 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// reflected is a symmetric matrix A in tridiagonal form T = Qᵀ A Q, with reflections Q = H(0) H(1) … and H(j) = I -
-// tau[j] u uᵀ. The vector u is row j of v [n, n]; it starts with j+1 zeros and a one.
+// reflected is a symmetric matrix in tridiagonal form T = Qᵀ A Q, with reflections Q = H(0) H(1) … and H(j) = I -
+// tau[j] v vᵀ. v is row j of the matrix v [n, n]; it begins with j+1 zeros and a one.
 type reflected struct {
 	n               int
 	diagonal, below []float64 // of T, [n] and [n-1]
 	tau, v          []float64
 }
 
-const panelSteps = 32 // reflections before the rest of the matrix is updated
+const panelSteps = 32 // number of reflections between two updates of the rest of the matrix
 
 // tridiagonalise follows LAPACK's dsytrd (Dongarra, Hammarling and Sorensen, 1989): the reflections of a panel are
-// applied to the rest of the matrix together. a [n, n] is symmetric and is overwritten.
+// applied together to the rest of the matrix. a [n, n] is symmetric and is overwritten.
 func tridiagonalise(ctx context.Context, a []float64, n, workers int) (*reflected, error) {
 	r := &reflected{n: n, diagonal: make([]float64, n), below: make([]float64, max(n-1, 0)), tau: make([]float64, n),
 		v: make([]float64, n*n)}
@@ -37,8 +37,7 @@ func tridiagonalise(ctx context.Context, a []float64, n, workers int) (*reflecte
 	return r, nil
 }
 
-// step eliminates column j by a reflection I - tau v vᵀ, which subtracts v uᵀ + u vᵀ from A, and writes u to row
-// j-first of w.
+// step eliminates column j and writes row j-first of w: the reflection changes A by -(v wᵀ + w vᵀ).
 func (r *reflected) step(ctx context.Context, a, w []float64, first, j, workers int) error {
 	n := r.n
 	x := a[j*n:][:n]
@@ -74,7 +73,7 @@ func (r *reflected) step(ctx context.Context, a, w []float64, first, j, workers 
 	return nil
 }
 
-// update subtracts the reflections of a panel from the rest of the matrix.
+// update applies the reflections of a panel to the rest of the matrix.
 func (r *reflected) update(ctx context.Context, a, w []float64, first, last, workers int) error {
 	n, steps := r.n, last-first
 	m := n - last
@@ -104,14 +103,14 @@ func reflect(v, x []float64) (beta, tau float64) {
 		return x[0], 0
 	}
 	beta = -math.Copysign(math.Sqrt(float64(x[0]*x[0])+rest), x[0])
-	scale := x[0] - beta // beta has the other sign than x[0], so nothing cancels
+	scale := x[0] - beta // both terms have the same sign, so that nothing cancels
 	for i := range v[1:] {
 		v[1+i] /= scale
 	}
 	return beta, -scale / beta
 }
 
-// multiplyVector computes dst = a x for the symmetric matrix a [n, n], whose rows are ld elements apart.
+// multiplyVector computes dst = a x for the symmetric a [n, n] whose rows are ld apart.
 func multiplyVector(ctx context.Context, dst, a []float64, ld int, x []float64, workers int) error {
 	const rows = 64
 	n := len(x)
@@ -127,7 +126,7 @@ func multiplyVector(ctx context.Context, dst, a []float64, ld int, x []float64, 
 	})
 }
 
-// dot sums in four lanes, which are added in pairs.
+// dot is the inner product, summed in four lanes whose sums are added in pairs.
 func dot(a, b []float64) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

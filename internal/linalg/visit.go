@@ -7,22 +7,22 @@ import (
 	"github.com/line-ood/goline/internal/kernel"
 )
 
-// Pair is a pair of queries [n, Dim] and rows of a bank [N, Dim] whose inner products are wanted.
+// Pair is a bank [N, Dim] and queries [n, Dim] whose inner products are wanted.
 type Pair struct {
 	Bank, Queries []float32
 	Dim           int
 }
 
 const (
-	visitQueries = 192 // the most queries multiplied with a part of the bank together
-	visitRows    = 64  // rows of a part of the bank
+	visitQueries = 192 // largest number of queries multiplied with a part of the bank before the next part
+	visitRows    = 64  // number of rows of a part of the bank
 )
 
-// VisitInner calls visit with the inner products of every query with all rows of a bank, some consecutive rows at a
-// time: products[p][j] is <query, row first+j> of pair number p, in float64, with its terms added in order. All pairs
-// have the same number of queries and the same number of rows. The calls for one query come from one goroutine, with
-// first rising from 0; those for different queries come from up to workers goroutines at once. visit must not keep
-// products after it returns.
+// VisitInner calls visit with the inner products of every query with all rows of a bank, for some consecutive rows at
+// a time. products[p][j] is <query, row first+j> of the p-th pair in float64, with terms added in order. All pairs
+// must have the same number of queries and the same number of rows. The calls for one query come from one goroutine,
+// with first ascending from 0; those for different queries come from up to workers goroutines at once. visit must not
+// keep products after it returns.
 func VisitInner(ctx context.Context, pairs []Pair, workers int,
 	visit func(query, first int, products [][]float64)) error {
 	n, rows, err := checkPairs(pairs)
