@@ -9,16 +9,17 @@ import (
 	"github.com/line-ood/goline/internal/splitmix"
 )
 
-// Augmentation says how training images are varied. The zero value leaves them alone.
+// Augmentation says how training images are varied. The zero value does not vary them.
 type Augmentation struct {
-	// Crop pads images with so many black pixels on each side and cuts out a random part of the original size.
+	// Crop pads images with that many black pixels on each side and cuts out a random part of the original size.
 	Crop int
-	// Flip mirrors every other image, at random, left to right.
+	// Flip mirrors images left to right with probability 1/2.
 	Flip bool
-	// Cutout blanks a square of so many pixels a side, with its centre anywhere in the image (DeVries & Taylor 2017).
+	// Cutout sets a square with sides of that many pixels to the mean, with its centre anywhere in the image (DeVries
+	// and Taylor 2017).
 	Cutout int
-	// Mixup blends each image and its target with those of another, with a share drawn from Beta(Mixup, Mixup) (Zhang
-	// et al., ICLR 2018).
+	// Mixup blends each image and its target with those of another image. The share of the first is drawn from
+	// Beta(Mixup, Mixup) (Zhang et al., ICLR 2018).
 	Mixup float64
 }
 
@@ -40,12 +41,12 @@ func (a Augmentation) check(height, width int) error {
 	return nil
 }
 
-// stream returns the random numbers of one image in one epoch.
+// stream returns the random generator of one image in one epoch.
 func stream(seed uint64, epoch, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(splitmix.Combine(seed, uint64(epoch)+1), splitmix.Combine(uint64(index), 0x617567)))
 }
 
-// vary writes a varied copy of the image src [3, height, width] to dst; black is the value of a black pixel per
+// vary writes a varied copy of the image src [3, height, width] to dst; black is the value of a black pixel in each
 // channel.
 func (a Augmentation) vary(dst, src []float32, height, width int, black [3]float32, r *rand.Rand) {
 	dy, dx := 0, 0
@@ -82,11 +83,11 @@ func (a Augmentation) vary(dst, src []float32, height, width int, black [3]float
 	}
 }
 
-// partner draws the image to blend with and the share that the first image keeps.
+// partner draws the index of the image to blend with, and the share of the first image.
 func (a Augmentation) partner(n int, r *rand.Rand) (index int, share float64) {
 	index = r.IntN(n)
 	share = distuv.Beta{Alpha: a.Mixup, Beta: a.Mixup, Src: r}.Rand()
-	// both of the gamma variates that it is the ratio of are 0: nearly all of the mass is at the ends
+	// NaN: both gamma variates of the ratio are 0, and nearly all of the distribution's mass is at its ends
 	if share != share {
 		share = float64(r.IntN(2))
 	}

@@ -2,7 +2,7 @@ package train
 
 import "github.com/line-ood/goline/graph"
 
-// average is an exponential moving average of all parameters, buffers included.
+// average is an exponential moving average of all parameters and buffers.
 type average struct {
 	decay  float64
 	params []*graph.Param
@@ -17,8 +17,8 @@ func newAverage(params []*graph.Param, decay float64) *average {
 	return a
 }
 
-// update takes the parameters in after a step, counted from 1. Early averages forget faster, so that the first weights
-// do not linger.
+// update includes the parameters after a step, counted from 1, in the average. The decay is smaller in early steps,
+// so that the initial weights lose their influence soon.
 func (a *average) update(step int) {
 	d := float32(min(a.decay, float64(1+step)/float64(10+step)))
 	for i, p := range a.params {
@@ -29,7 +29,7 @@ func (a *average) update(step int) {
 	}
 }
 
-// swap exchanges the average and the parameters.
+// swap exchanges the averages and the parameters.
 func (a *average) swap() {
 	for i, p := range a.params {
 		w, v := p.Float32s(), a.values[i]

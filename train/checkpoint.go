@@ -16,7 +16,7 @@ import (
 
 const checkpointFormat = "goline training checkpoint 2"
 
-// tensors lists, by name, all tensors that the later weights of a run depend on.
+// tensors returns, by name, all tensors that the later weights of a run depend on.
 func (r *run) tensors() map[string][]float32 {
 	all := map[string][]float32{}
 	for i, p := range r.net.Params() {
@@ -33,8 +33,8 @@ func (r *run) tensors() map[string][]float32 {
 	return all
 }
 
-// save writes a checkpoint, whole or not at all. It refuses weights that are not finite, so that the last good
-// checkpoint stays.
+// save writes a checkpoint, complete or not at all. Weights that are not finite are an error, so that the last good
+// checkpoint is kept.
 func (r *run) save() error {
 	if r.c.Checkpoint == "" {
 		return nil
@@ -70,7 +70,7 @@ func (r *run) save() error {
 	return nil
 }
 
-// restore takes up the run where its checkpoint ends; without a checkpoint it starts from the beginning.
+// restore continues the run from its checkpoint; without a checkpoint the run starts from the beginning.
 func (r *run) restore() error {
 	a, err := npyz.ReadNpz(r.c.Checkpoint)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,8 +85,8 @@ func (r *run) restore() error {
 	return nil
 }
 
-// sameTensors fails unless the checkpoint holds a tensor for each of the run's, of its size, and no other: networks of
-// one name need not be the same.
+// sameTensors returns an error unless the checkpoint holds exactly the run's tensors, with the same sizes. Networks
+// with the same name can differ.
 func (r *run) sameTensors(a *npyz.Archive) error {
 	mine := r.tensors()
 	for name, array := range a.All() {
@@ -105,7 +105,7 @@ func (r *run) sameTensors(a *npyz.Archive) error {
 	return nil
 }
 
-// difference names the settings of two identities that differ, with both values.
+// difference lists the settings in which two identities differ, with both values.
 func difference(got, want string) string {
 	var a, b map[string]any
 	if json.Unmarshal([]byte(got), &a) != nil || json.Unmarshal([]byte(want), &b) != nil {
@@ -189,7 +189,7 @@ func (r *run) take(a *npyz.Archive) error {
 			return err
 		}
 	}
-	for name, dst := range r.tensors() { // only when all are there
+	for name, dst := range r.tensors() { // only after all have been found
 		copy(dst, values[name])
 	}
 	r.optimizer.SetSteps(steps[0])

@@ -15,8 +15,8 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// WriteCurves writes the learning curves to stem.csv ([CurvesCSV]) and stem.png ([CurvesPNG]), each whole or not at
-// all.
+// WriteCurves writes the learning curves to stem.csv ([CurvesCSV]) and stem.png ([CurvesPNG]). Each file appears
+// complete or not at all.
 func WriteCurves(stem string, curve []Epoch) error {
 	if err := atomicfile.Write(stem+".csv", func(w io.Writer) error { return CurvesCSV(w, curve) }); err != nil {
 		return fmt.Errorf("train: %w", err)
@@ -27,7 +27,7 @@ func WriteCurves(stem string, curve []Epoch) error {
 	return nil
 }
 
-// CurvesCSV writes one line per epoch: losses are mean cross-entropies, accuracies are in percent.
+// CurvesCSV writes one line for each epoch: losses are mean cross-entropies, accuracies are in percent.
 func CurvesCSV(w io.Writer, curve []Epoch) error {
 	c := csv.NewWriter(w)
 	f := func(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
@@ -43,7 +43,7 @@ func CurvesCSV(w io.Writer, curve []Epoch) error {
 	return c.Error()
 }
 
-// Figure is a finished drawing: an [io.WriterTo] of PNG, which notebooks show, with methods PNG and SVG.
+// Figure is a finished drawing. It is an [io.WriterTo] of PNG, which notebooks show, and has methods PNG and SVG.
 type Figure = figure.Figure
 
 // CurvesPNG writes the figure of [Curves] as PNG, at 144 dots per inch.
@@ -58,7 +58,7 @@ func CurvesPNG(w io.Writer, curve []Epoch) error {
 	return nil
 }
 
-// Curves draws loss and accuracy over the epochs, side by side, of training and of validation where there was any.
+// Curves draws loss and accuracy against epochs, side by side, for training and, where there was any, for validation.
 func Curves(curve []Epoch) (*Figure, error) {
 	type series struct {
 		name   string
@@ -89,7 +89,7 @@ func Curves(curve []Epoch) (*Figure, error) {
 				seen = seen || xy[j].Y != 0
 			}
 			if !seen {
-				continue // no validation images
+				continue // there were no validation images
 			}
 			line, points, err := plotter.NewLinePoints(xy)
 			if err != nil {

@@ -1,10 +1,11 @@
 // Package train trains image classifiers on labelled images: the networks of package nets, and any other
 // [nets.Classifier].
 //
-// [Run] is the whole of it: a training program of package graph, data-parallel over shards of each batch, an
-// [Optimizer], a [Schedule], augmentation, an average of the weights, and checkpoints. Everything random is drawn from
-// streams of its own for (seed, epoch, sample), and gradients are added up in the order of the samples, so that a seed
-// gives the same weights, bit for bit, for any number of workers, and also when a run was interrupted and resumed.
+// [Run] does all of it: it runs a training program of package graph, data-parallel over shards of each batch, with an
+// [Optimizer], a [Schedule], augmentation, an average of the weights, and checkpoints. All random numbers come from
+// separate streams for each (seed, epoch, sample), and gradients are summed in the order of the samples. A seed
+// therefore gives the same weights, bit for bit, for any number of workers, and also when a run was interrupted and
+// resumed.
 //
 //	train.Initialise(net.Params(), 1)
 //	result, err := train.Run(ctx, net, data, validation, train.Config{

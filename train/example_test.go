@@ -16,8 +16,8 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// shades is a set of 64 plain pictures of two classes, dark and bright. Any [dataset.Dataset] will do, for example what
-// [dataset.Open] returns.
+// shades is a set of 64 pictures of one shade each, in two classes, dark and bright. Any [dataset.Dataset] can be
+// used in its place, for example one that [dataset.Open] returns.
 type shades struct{}
 
 func (shades) Name() string      { return "shades" }
@@ -62,7 +62,7 @@ func ExampleRun() {
 	// Output: 16 steps, validation accuracy 100 %
 }
 
-// newOwn defines a network of one's own: what computes the features; the last layer comes behind it.
+// newOwn defines a network of one's own by the layers that compute the features; the last layer is added to them.
 func newOwn() (*nets.Network, error) {
 	return nets.Define(nets.Definition{
 		Name: "mine", Classes: 2, Input: []int{3, 28, 28}, Preprocessing: nets.FashionMNIST(),
@@ -75,7 +75,7 @@ func newOwn() (*nets.Network, error) {
 	})
 }
 
-// A network of one's own is trained, saved and loaded like any other.
+// A network of one's own is trained, saved and loaded like any other network.
 func ExampleRun_ownNetwork() {
 	ctx := context.Background()
 	net, err := newOwn()

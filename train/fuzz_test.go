@@ -46,8 +46,8 @@ func newRunOf(t testing.TB, net nets.Classifier, checkpoint string) *run {
 	return r
 }
 
-// FuzzCheckpoint reads damaged checkpoints: whatever is taken is a state that a run can be in. The run is that of a
-// network of one layer, a batch norm: its checkpoint has a tensor of each kind, and no more to unpack than that.
+// FuzzCheckpoint reads damaged checkpoints: one that is accepted must be a state that a run can be in. The network
+// has a single batch norm layer, so that its checkpoint has a tensor of each kind and is quick to read.
 func FuzzCheckpoint(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "run.npz")
 	net, err := nets.Define(nets.Definition{
@@ -70,7 +70,7 @@ func FuzzCheckpoint(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which, kind uint8, seed uint64, data []byte) {
 		rng, file := rand.New(rand.NewPCG(seed, 1)), files[int(which)%len(files)]
-		switch kind % 4 { // the files are made here, since the fuzzer takes its time with long inputs
+		switch kind % 4 { // files are damaged here, since the fuzzer is slow with long inputs
 		case 0:
 		case 2:
 			data = damage.Defect(file, rng)

@@ -9,16 +9,16 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Initialise fills parameters with the values that training starts from, which depend on their shapes and the last part
-// of their names.
+// Initialise sets parameters to initial values for training. These depend on the shape of a parameter and on the last
+// part of its name.
 //
-// Convolutions, [out, in, kernel height, kernel width] or of more than two axes otherwise, are normal with variance 2 /
-// (out · kernel height · kernel width) (He et al., ICCV 2015, for the backward pass, as torchvision's residual
-// networks). Linear layers [out, in] and their biases are uniform in ±1/√in as PyTorch's. Of vectors, "weight" and
-// "running_var" are 1 and the rest 0. Buffers other than running statistics are left as they are. Each parameter has a
-// stream of its own, from the seed and its name.
+// Convolutions, [out, in, kernel height, kernel width], and other parameters with more than two axes are normal with
+// variance 2 / (out · kernel height · kernel width), the variance of He et al. (ICCV 2015) for the backward pass, as
+// in torchvision's residual networks. Linear layers [out, in] and their biases are uniform in ±1/√in, as in PyTorch.
+// Vectors named "weight" and "running_var" are 1, other vectors 0. Buffers other than running statistics are left
+// unchanged. Each parameter has its own random stream, derived from the seed and its name.
 func Initialise(params []*graph.Param, seed uint64) {
-	fanIn := map[string]int{} // of linear layers
+	fanIn := map[string]int{} // of the linear layers
 	for _, p := range params {
 		if s := p.Shape(); len(s) == 2 {
 			fanIn[strings.TrimSuffix(p.Name, ".weight")] = s[1]

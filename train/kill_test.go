@@ -19,10 +19,10 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// killedRun names the folder that a child process of TestSurvivesKills works in.
+// killedRun is the environment variable with the folder in which a child process of TestSurvivesKills works.
 const killedRun = "GOLINE_TEST_KILLED_RUN"
 
-// longRun trains with a checkpoint after every third step and writes the weights when it is done.
+// longRun trains with a checkpoint after every third step, and writes the weights at the end.
 func longRun(t *testing.T, dir, name string) {
 	c := tinyConfig()
 	c.Epochs, c.Workers = 75, 2
@@ -42,9 +42,8 @@ func writeWeights(t *testing.T, path string, net nets.Classifier) {
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
 }
 
-// randomMoment comes while a child starts or takes its first steps or, on a machine of any speed, up to thirty
-// milliseconds after the file has next been written, in which some more files are. Longer delays would end most of the
-// run between the kills.
+// randomMoment returns a channel that fires after a random time, with afterWrite counted from the next write to the
+// file, so that it works on machines of any speed.
 func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
 	if !afterWrite {
 		return time.After(time.Duration(20+r.IntN(130)) * time.Millisecond)
@@ -60,7 +59,7 @@ func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
 	before := written()
 	moment := make(chan time.Time, 1)
 	go func() {
-		for range 12_000 { // a minute, then the child is stuck and is killed anyway
+		for range 12_000 { // for at most a minute; a child that is stuck is killed anyway
 			if written() != before {
 				break
 			}
@@ -71,8 +70,8 @@ func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
 	return moment
 }
 
-// TestSurvivesKills kills a training process twenty times at random moments, starts it again each time, and expects the
-// weights of a run that nothing disturbed.
+// TestSurvivesKills kills a training process twenty times at random moments and restarts it each time. The weights
+// must be those of an undisturbed run.
 func TestSurvivesKills(t *testing.T) {
 	if dir := os.Getenv(killedRun); dir != "" {
 		longRun(t, dir, "killed")
@@ -91,7 +90,7 @@ func TestSurvivesKills(t *testing.T) {
 	killed, left := 0, 0
 	for {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestSurvivesKills$")
-		// The child, killed, leaves its temporary folders, which must go with this one.
+		// A killed child leaves its temporary folders behind; in dir they are removed with the test's own.
 		cmd.Env = append(os.Environ(), killedRun+"="+dir, "TMPDIR="+dir, "GOTMPDIR="+dir)
 		var text strings.Builder
 		cmd.Stdout, cmd.Stderr = &text, &text

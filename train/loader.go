@@ -14,7 +14,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// loader makes the batches of a run. What a batch holds follows from the seed and its place in the run alone.
+// loader makes the batches of a run. The content of a batch depends only on the seed and the batch's place in the
+// run.
 type loader struct {
 	data          dataset.Dataset
 	labels        []int
@@ -25,9 +26,9 @@ type loader struct {
 	augment       Augmentation
 	smoothing     float64
 	seed          uint64
-	batch         int // images
+	batch         int // number of images
 	workers       int
-	memory        *dataset.Memory // of pictures that are being decoded
+	memory        *dataset.Memory // for pictures that are being decoded
 }
 
 // minibatch is one batch with the labels of its images.
@@ -57,7 +58,7 @@ func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, er
 	return l, c.Augmentation.check(l.height, l.width)
 }
 
-// checkLabels fails unless every image has a class that the network knows.
+// checkLabels returns an error unless every image has a class of the network.
 func checkLabels(data dataset.Dataset, classes int) error {
 	labels := data.Labels()
 	if len(labels) == 0 {
@@ -72,15 +73,17 @@ func checkLabels(data dataset.Dataset, classes int) error {
 	return nil
 }
 
-// stepsPerEpoch counts the full batches of an epoch; the images that are left over differ from epoch to epoch.
+// stepsPerEpoch returns the number of full batches in an epoch. The images that are left over differ from epoch to
+// epoch.
 func (l *loader) stepsPerEpoch() int { return l.data.Len() / l.batch }
 
-// order returns the images of an epoch as they are visited.
+// order returns the indices of the images in the order in which an epoch visits them.
 func (l *loader) order(epoch int) []int {
 	return rand.New(rand.NewPCG(splitmix.Combine(l.seed, uint64(epoch)+1), 0x6f72646572)).Perm(l.data.Len())
 }
 
-// batches yields the batches of steps first to last-1, made ahead on other goroutines. A batch is valid until the next.
+// batches yields the batches of steps first to last-1, which other goroutines make ahead. A batch is valid until the
+// next one.
 func (l *loader) batches(ctx context.Context, first, last int) iter.Seq2[*minibatch, error] {
 	return func(yield func(*minibatch, error) bool) {
 		group, ctx := errgroup.WithContext(ctx)
@@ -169,7 +172,7 @@ func (l *loader) produce(ctx context.Context, first, last int, free <-chan *mini
 	return nil
 }
 
-// maker makes training samples on one goroutine.
+// maker makes training samples. It is for one goroutine.
 type maker struct {
 	*loader
 	reader       *dataset.Reader
@@ -187,7 +190,7 @@ func newMaker(l *loader) (*maker, error) {
 		nil
 }
 
-// make writes an image as sample i of a batch.
+// make writes a varied image and its target as sample i of a batch.
 func (m *maker) make(ctx context.Context, b *minibatch, i, epoch, index int) error {
 	r := stream(m.seed, epoch, index)
 	x := b.X[i*len(m.plain):][:len(m.plain)]
@@ -215,7 +218,7 @@ func (m *maker) make(ctx context.Context, b *minibatch, i, epoch, index int) err
 	return nil
 }
 
-// addTarget adds the smoothed label of an image, with a share, to a distribution.
+// addTarget adds the smoothed label of an image, times share, to a target distribution.
 func (m *maker) addTarget(target []float32, index int, share float64) {
 	for k := range target {
 		target[k] += float32(share * m.smoothing / float64(m.classes))
@@ -223,7 +226,7 @@ func (m *maker) addTarget(target []float32, index int, share float64) {
 	target[m.labels[index]] += float32(share * (1 - m.smoothing))
 }
 
-// image writes a varied image.
+// image writes a varied image to dst.
 func (m *maker) image(ctx context.Context, dst []float32, index int, r *rand.Rand) error {
 	err := m.reader.Image(ctx, m.data, index, func(img dataset.Image) error {
 		if err := m.pre.Apply(m.plain, img); err != nil {

@@ -30,7 +30,7 @@ func numberedLoader(t *testing.T, change func(c *Config)) *loader {
 	return l
 }
 
-// lastChannels is a network that takes images with the channels last.
+// lastChannels is a network that takes images in the layout NHWC.
 type lastChannels struct{ nets.Classifier }
 
 func (lastChannels) Preprocessing() nets.Preprocessing {
@@ -46,7 +46,7 @@ func TestLayoutIsRefused(t *testing.T) {
 	require.EqualError(t, err, "train: network resnet-fashion-8-1 takes images in the layout NHWC, expected NCHW")
 }
 
-// visited returns which pictures the batches of so many steps hold, told from their brightness.
+// visited returns the pictures in the batches of that many steps, identified by their brightness.
 func visited(t *testing.T, l *loader, steps int) []int {
 	var out []int
 	for b, err := range l.batches(context.Background(), 0, steps) {
@@ -116,7 +116,7 @@ func TestSeedsOfSamplesDiffer(t *testing.T) {
 func TestLoaderStops(t *testing.T) {
 	l := numberedLoader(t, func(*Config) {})
 	for range l.batches(context.Background(), 0, 1000) {
-		break // the goroutine that makes batches ahead must end
+		break // the goroutine that makes batches ahead must then end
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -16,9 +16,9 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// TestPicturesWithinMemory: training decodes pictures within its memory: the same weights come of little memory as of
-// much, and a picture that takes more than there is names itself, whether it is trained on, validated on or hashed for
-// a checkpoint.
+// TestPicturesWithinMemory: training decodes pictures within MaxMemory. The weights do not depend on it. A picture
+// that needs more is an error that names it, whether it is used for training, for validation or for the hash in a
+// checkpoint.
 func TestPicturesWithinMemory(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 6 {

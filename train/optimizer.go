@@ -7,33 +7,36 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Optimizer moves parameters along their gradients.
+// Optimizer updates parameters by their gradients.
 type Optimizer interface {
-	// Step moves the parameters once with the learning rate lr; grads[i] has the length of parameter i and is changed.
+	// Step updates the parameters once with the learning rate lr. grads[i] has the length of parameter i and is
+	// overwritten.
 	Step(lr float64, grads [][]float32)
-	// State returns the memory of the optimizer by name, one slice per parameter. Writing to it restores a state.
+	// State returns the state of the optimizer by name, one slice for each parameter. Writing to the slices restores
+	// a state.
 	State() map[string][][]float32
-	// Steps returns how often Step was called, and SetSteps restores that.
+	// Steps returns the number of calls of Step; SetSteps restores it.
 	Steps() int
 	SetSteps(n int)
 }
 
-// Algorithms that [OptimizerConfig] names.
+// Names of the algorithms for [OptimizerConfig].
 const (
-	SGD   = "sgd"   // stochastic gradient descent with momentum; weight decay adds to the gradient, as PyTorch's SGD
+	// stochastic gradient descent with momentum; weight decay is added to the gradient, as in PyTorch's SGD
+	SGD   = "sgd"
 	SGDW  = "sgdw"  // SGD with decoupled weight decay (Loshchilov & Hutter, ICLR 2019, algorithm 1)
 	AdamW = "adamw" // Adam with decoupled weight decay (the same, algorithm 2), as PyTorch's AdamW
 )
 
-// OptimizerConfig chooses an optimizer. Zero values mean what the comments say.
+// OptimizerConfig selects an optimizer. For zero values see the comments of the fields.
 type OptimizerConfig struct {
-	Name        string  // SGD, SGDW or AdamW; "" means SGD
-	Momentum    float64 // of SGD and SGDW, in [0, 1)
-	Nesterov    bool    // look ahead along the momentum
-	WeightDecay float64 // 0 or more
-	// ExemptVectors exempts parameters with one axis, biases and the scales of batch norm, from weight decay.
+	Name        string  // SGD, SGDW or AdamW; "" stands for SGD
+	Momentum    float64 // for SGD and SGDW, in [0, 1)
+	Nesterov    bool    // Nesterov momentum instead of the classical one
+	WeightDecay float64 // at least 0
+	// ExemptVectors exempts parameters with one axis, such as biases and the scales of batch norm, from weight decay.
 	ExemptVectors bool `json:"KeepVectors"`
-	// Beta1, Beta2 and Epsilon are AdamW's; 0 means 0.9, 0.999 and 1e-8.
+	// Beta1, Beta2 and Epsilon are for AdamW; 0 stands for 0.9, 0.999 and 1e-8.
 	Beta1, Beta2, Epsilon float64
 }
 
@@ -67,8 +70,8 @@ func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
 	return c, nil
 }
 
-// NewOptimizer returns an optimizer of the parameters, which it changes in place. It errors for settings out of the
-// ranges that [OptimizerConfig] states.
+// NewOptimizer returns an optimizer that updates params in place. Settings outside of the ranges that
+// [OptimizerConfig] states are an error.
 func NewOptimizer(c OptimizerConfig, params []*graph.Param) (Optimizer, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -81,7 +84,7 @@ func NewOptimizer(c OptimizerConfig, params []*graph.Param) (Optimizer, error) {
 	return &sgd{stepper: s, velocity: like(params)}, nil
 }
 
-// like returns zeros of the sizes of the parameters.
+// like returns slices of zeros with the sizes of the parameters.
 func like(params []*graph.Param) [][]float32 {
 	out := make([][]float32, len(params))
 	for i, p := range params {
@@ -90,7 +93,7 @@ func like(params []*graph.Param) [][]float32 {
 	return out
 }
 
-// stepper holds what all optimizers have: the parameters, the settings and the number of steps.
+// stepper holds what all optimizers have in common: parameters, settings and the number of steps.
 type stepper struct {
 	c      OptimizerConfig
 	params []*graph.Param
@@ -163,7 +166,7 @@ func (a *adamW) Step(lr float64, grads [][]float32) {
 	}
 }
 
-// Norm returns the Euclidean norm of all gradients together.
+// Norm returns the Euclidean norm of the concatenation of all gradients.
 func Norm(grads [][]float32) float64 {
 	var sum float64
 	for _, g := range grads {
@@ -174,14 +177,14 @@ func Norm(grads [][]float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// Clip scales the gradients down so that their norm, which it returns as it was, is at most limit (Pascanu et al., ICML
-// 2013); 0 means no limit.
+// Clip scales the gradients down so that their norm is at most limit (Pascanu et al., ICML 2013); 0 stands for no
+// limit. It returns the norm before scaling.
 func Clip(grads [][]float32, limit float64) float64 {
 	norm := Norm(grads)
 	if limit <= 0 || !(norm > limit) {
 		return norm
 	}
-	f := float32(limit / (norm + 1e-6)) // PyTorch's clip_grad_norm_
+	f := float32(limit / (norm + 1e-6)) // as in PyTorch's clip_grad_norm_
 	for _, g := range grads {
 		for i := range g {
 			g[i] *= f

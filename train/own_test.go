@@ -16,7 +16,7 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// smallCNN defines a network that this module does not know, for the pictures of [waves].
+// smallCNN defines a network that is not one of package nets, for the pictures of [waves].
 func smallCNN(t testing.TB, width int) *nets.Network {
 	t.Helper()
 	net, err := nets.Define(nets.Definition{
@@ -36,7 +36,7 @@ func smallCNN(t testing.TB, width int) *nets.Network {
 	return net
 }
 
-// foreign is a classifier of somebody else's: it is not a *nets.Network, and taps its nodes itself.
+// foreign is a classifier that is not a *nets.Network: it defines its parameters and taps its nodes itself.
 type foreign struct{ params []*graph.Param }
 
 func newForeign() *foreign {
@@ -63,8 +63,8 @@ func (f *foreign) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// TestOwnNetworksGoAllTheWay trains networks that the module does not know, interrupted and resumed, saves and reloads
-// them, fits detectors to them, and saves, reloads and scores with those.
+// TestOwnNetworksGoAllTheWay trains networks that are not in package nets, with an interruption, saves and reloads
+// them, fits detectors to them, and saves, reloads and scores with these.
 func TestOwnNetworksGoAllTheWay(t *testing.T) {
 	ctx := context.Background()
 	data := waves(t, 96)
@@ -126,7 +126,7 @@ func stateDict(t testing.TB, net nets.Classifier) *weights.StateDict {
 	return sd
 }
 
-// TestCheckpointOfANamesakeIsRefused: two own networks of one name need not be the same.
+// TestCheckpointOfANamesakeIsRefused: two networks with the same name can differ.
 func TestCheckpointOfANamesakeIsRefused(t *testing.T) {
 	data := waves(t, 48)
 	c := tinyConfig()

@@ -74,7 +74,7 @@ func TestOptimizersByHand(t *testing.T) {
 	require.InDelta(t, 2*(1-0.1*0.5)-0.1*3, step(OptimizerConfig{Name: SGDW, WeightDecay: 0.5}, 3), 1e-6)
 	require.InDelta(t, 2-0.1*3-0.1*(0.5*3+1), step(OptimizerConfig{Momentum: 0.5}, 3, 1), 1e-6)
 	require.InDelta(t, 2-0.1*(3+1.5)-0.1*(1+0.5*2.5), step(OptimizerConfig{Momentum: 0.5, Nesterov: true}, 3, 1), 1e-6)
-	// Adam's first step has the size of the learning rate, whatever the gradient.
+	// Adam's first step has the size of the learning rate, for any gradient.
 	require.InDelta(t, 2-0.1, step(OptimizerConfig{Name: AdamW}, 3), 1e-5)
 	require.InDelta(t, 2*(1-0.1*0.5)+0.1, step(OptimizerConfig{Name: AdamW, WeightDecay: 0.5}, -1e-3), 1e-4)
 }
@@ -120,7 +120,7 @@ func TestAverage(t *testing.T) {
 	require.Equal(t, float32(20), p.Float32s()[0])
 }
 
-// TestVary compares with a literal reading of each transformation over all of its random choices.
+// TestVary compares with a literal implementation of each transformation, over all of its random choices.
 func TestVary(t *testing.T) {
 	const h, w = 5, 6
 	src := make([]float32, 3*h*w)
@@ -128,7 +128,7 @@ func TestVary(t *testing.T) {
 		src[i] = float32(i + 1)
 	}
 	black := [3]float32{-1, -2, -3}
-	// where returns the value of src at a place, or black outside.
+	// where returns the value of src at a place, black outside of the image.
 	where := func(c, y, x int) float32 {
 		if y < 0 || y >= h || x < 0 || x >= w {
 			return black[c]
@@ -203,7 +203,7 @@ func TestPartnerSharesAreBeta(t *testing.T) {
 		mean += share / n
 		square += share * share / n
 	}
-	variance := 1 / (4 * (2*0.4 + 1)) // of Beta(a, a)
+	variance := 1 / (4 * (2*0.4 + 1)) // the variance of Beta(a, a)
 	require.InDelta(t, 0.5, mean, 5*math.Sqrt(variance/n))
 	require.InDelta(t, variance, square-mean*mean, 0.01)
 }
@@ -220,8 +220,8 @@ func TestStreamsDiffer(t *testing.T) {
 	require.Len(t, seen, 1600)
 }
 
-// TestMixupNearZero: however small the parameter, shares are numbers, at the ends when it is tiny, as the limit of the
-// beta distribution has them.
+// TestMixupNearZero: shares are numbers for parameters of any size. For tiny ones they are 0 or 1, as in the limit of
+// the beta distribution.
 func TestMixupNearZero(t *testing.T) {
 	for _, alpha := range []float64{5e-324, 1e-30, 1e-3, 0.2, 1, 1e6} {
 		a := Augmentation{Mixup: alpha}
@@ -243,7 +243,7 @@ func TestMixupNearZero(t *testing.T) {
 	}
 }
 
-// partnerShare is the share that image i keeps in mixup.
+// partnerShare is the share of image i in mixup.
 func partnerShare(a Augmentation, i int) float64 {
 	_, share := a.partner(10, stream(1, 0, i))
 	return share

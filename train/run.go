@@ -12,15 +12,14 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Run trains the network, from the values that its parameters have ([Initialise] gives it some), on labelled images,
-// and validates it after every epoch on val, which may be nil. Any [nets.Classifier] for images of three channels will
-// do. The trained weights are left in the network: with [Config].EMADecay their average. Invalid settings are an error
-// that wraps [ErrConfig].
+// Run trains the network on labelled images, starting from the current values of its parameters (see [Initialise]),
+// and validates it after every epoch on val, which may be nil. net may be any [nets.Classifier] for images of three
+// channels. The trained weights are left in the network, with [Config].EMADecay their average. Invalid settings are
+// an error that wraps [ErrConfig].
 //
-// Run ends early when ctx does, after writing a checkpoint, and with an error that wraps [ErrDiverged] when the loss or
-// a gradient is not finite any more; the last checkpoint is then of a step at which they were finite. A checkpoint to
-// resume from that does not belong to this very run is an error that wraps [ErrMismatch]; the network is then left as
-// it was.
+// When ctx ends, Run writes a checkpoint and returns. When the loss or a gradient is not finite, it returns an error
+// that wraps [ErrDiverged]; the last checkpoint is then from a step at which they were finite. A checkpoint to resume
+// from that belongs to another run is an error that wraps [ErrMismatch]; the network is then unchanged.
 func Run(ctx context.Context, net nets.Classifier, data, val dataset.Dataset, c Config) (*Result, error) {
 	c, err := c.withDefaults(net, data)
 	if err != nil {
@@ -49,7 +48,7 @@ func Run(ctx context.Context, net nets.Classifier, data, val dataset.Dataset, c 
 	return &Result{Curve: r.state.Curve, Steps: r.state.Step}, nil
 }
 
-// run is a run of training under way.
+// run is a run of training in progress.
 type run struct {
 	c         Config
 	net       nets.Classifier
@@ -61,22 +60,22 @@ type run struct {
 	average   *average
 	loader    *loader
 	state     state
-	saved     int // steps done at the last checkpoint
+	saved     int // number of steps done at the last checkpoint
 
-	began       time.Time // start of the training since the last validation
-	steps       int       // steps since began
+	began       time.Time // time at which training began after the last validation
+	steps       int       // number of steps since began
 	epochBegan  time.Time
 	spentBefore float64 // seconds of this epoch before an interruption
 }
 
-// state is where a run is, beside its tensors.
+// state is the state of a run, without its tensors.
 type state struct {
-	Step    int     // steps done
-	Loss    float64 // summed over the steps of this epoch
-	Correct int     // of this epoch
+	Step    int     // number of steps done
+	Loss    float64 // sum over the steps of this epoch
+	Correct int     // number of right predictions in this epoch
 	Curve   []Epoch
-	Resumed int     // how often
-	Seconds float64 // of this epoch
+	Resumed int     // number of times that the run was resumed
+	Seconds float64 // of this epoch so far
 }
 
 func newRun(net nets.Classifier, data, val dataset.Dataset, c Config) (*run, error) {
@@ -110,11 +109,11 @@ func newRun(net nets.Classifier, data, val dataset.Dataset, c Config) (*run, err
 
 func (r *run) totalSteps() int { return r.c.Epochs * r.loader.stepsPerEpoch() }
 
-// all trains to the end.
+// all trains to the end of the run.
 func (r *run) all(ctx context.Context) error {
 	r.began, r.epochBegan, r.spentBefore = time.Now(), time.Now(), r.state.Seconds
 	per := r.loader.stepsPerEpoch()
-	// The validation of an epoch that a checkpoint ends comes first.
+	// If the checkpoint was written at the end of an epoch, that epoch's validation comes first.
 	if r.state.Step > 0 && r.state.Step%per == 0 && len(r.state.Curve) < r.state.Step/per {
 		if err := r.endEpoch(ctx); err != nil {
 			return err
@@ -153,7 +152,7 @@ func (r *run) all(ctx context.Context) error {
 	return r.save()
 }
 
-// interrupted keeps what was reached when ctx ends a run.
+// interrupted writes a checkpoint when ctx has ended the run.
 func (r *run) interrupted(ctx context.Context, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err
@@ -164,7 +163,7 @@ func (r *run) interrupted(ctx context.Context, err error) error {
 	return ctx.Err()
 }
 
-// step trains on one batch. When it fails, nothing of the run has changed but the running statistics.
+// step trains on one batch. When it fails, only the running statistics may have changed.
 func (r *run) step(ctx context.Context, b *minibatch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -194,7 +193,7 @@ func (r *run) step(ctx context.Context, b *minibatch) error {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// correct counts the rows of logits whose largest, the first of equals, is the label.
+// correct counts the rows of logits whose largest element, the first one at a tie, is at the label.
 func correct(logits []float32, labels []int) int {
 	n, k := 0, len(logits)/len(labels)
 	for i, label := range labels {
@@ -240,12 +239,12 @@ func (r *run) report(rate float64, done *Epoch) {
 	r.c.Progress(p)
 }
 
-// speed returns images per second since the last validation or the start.
+// speed returns the number of images per second since the last validation or the start.
 func (r *run) speed() float64 {
 	return float64(r.steps*r.c.Batch) / max(time.Since(r.began).Seconds(), 1e-9)
 }
 
-// endEpoch validates and writes a row of the curve.
+// endEpoch validates and adds a row to the curve.
 func (r *run) endEpoch(ctx context.Context) error {
 	e := Epoch{
 		Epoch: r.epoch() + 1, LearningRate: r.schedule(r.state.Step - 1), ImagesPerSec: r.speed(),
@@ -271,9 +270,9 @@ func (r *run) endEpoch(ctx context.Context) error {
 	return nil
 }
 
-// Evaluate returns the mean cross-entropy and the accuracy, in [0, 1], of the network in inference on labelled images.
-// The loss is summed in the order of the images. workers images run side by side; 0 means GOMAXPROCS, and the result
-// does not depend on it.
+// Evaluate returns the network's mean cross-entropy and accuracy, in [0, 1], on labelled images, in inference mode.
+// The loss is summed in the order of the images. workers is the number of images that are computed at a time; 0
+// stands for GOMAXPROCS. The result does not depend on it.
 func Evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset,
 	workers int) (loss, accuracy float64, err error) {
 	return evaluate(ctx, net, data, graph.Options{Workers: workers}, 0)
@@ -286,7 +285,7 @@ func evaluate(ctx context.Context, net nets.Classifier, data dataset.Dataset, o 
 	}
 	o.Fetch = []string{nets.Logits}
 	const size = 64
-	o.Workers = min(o.Workers, (data.Len()+size-1)/size) // 0 stays
+	o.Workers = min(o.Workers, (data.Len()+size-1)/size) // 0 stays 0
 	program, err := graph.Compile(net, o)
 	if err != nil {
 		return 0, 0, fmt.Errorf("train: %w", err)

@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// waves writes n pictures of 28×28 pixels of three classes, stripes of three directions in noise, and opens them.
+// waves writes n pictures of 28×28 pixels in three classes, stripes of three directions with noise, and opens them.
 func waves(t testing.TB, n int) dataset.Dataset {
 	t.Helper()
 	pix, labels := make([]uint8, n*28*28), make([]int64, n)
@@ -59,7 +59,7 @@ func tinyConfig() train.Config {
 	}
 }
 
-// bits returns all parameters of a network.
+// bits returns the values of all parameters of a network.
 func bits(net nets.Classifier) map[string][]float32 {
 	out := map[string][]float32{}
 	for _, p := range net.Params() {
@@ -128,7 +128,7 @@ func TestInterruptedRunResumesToTheSameBits(t *testing.T) {
 			want, err = train.Run(context.Background(), whole, data, val, c)
 			require.NoError(t, err)
 		}
-		for stop := 1; stop < want.Steps; stop += 2 { // also in the middle of an epoch, and at its end
+		for stop := 1; stop < want.Steps; stop += 2 { // including steps in the middle and at the end of an epoch
 			c.Checkpoint, c.Resume = filepath.Join(t.TempDir(), "run.npz"), true
 			ctx, cancel := context.WithCancel(context.Background())
 			c.Progress = func(p train.Progress) {
@@ -139,7 +139,7 @@ func TestInterruptedRunResumesToTheSameBits(t *testing.T) {
 			_, err := train.Run(ctx, tinyNet(t, 1), data, val, c)
 			require.ErrorIs(t, err, context.Canceled)
 			c.Progress = nil
-			net := tinyNet(t, 1234) // the checkpoint holds all weights
+			net := tinyNet(t, 1234) // other initial weights, since the checkpoint must hold all weights
 			got, err := train.Run(context.Background(), net, data, val, c)
 			require.NoError(t, err)
 			require.Equal(t, bits(whole), bits(net), "stopped after step %d", stop)
@@ -317,8 +317,8 @@ func TestInitialise(t *testing.T) {
 	}
 }
 
-// TestInitialiseByShape: buffers that are no running statistics stay, and matrices of any name are those of linear
-// layers.
+// TestInitialiseByShape: buffers other than running statistics are unchanged, and matrices of any name are
+// initialised like linear layers.
 func TestInitialiseByShape(t *testing.T) {
 	index, projection := graph.NewParam("attn.index", 3), graph.NewParam("attn.in_proj_weight", 6, 4)
 	index.Buffer = true

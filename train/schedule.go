@@ -4,32 +4,33 @@ import (
 	"math"
 )
 
-// Courses of the learning rate that [ScheduleConfig] names.
+// Names of schedules for [ScheduleConfig].
 const (
 	Constant  = "constant"
-	StepDecay = "step"     // times Gamma after each of Every epochs
+	StepDecay = "step"     // the rate is multiplied by Gamma after each Every epochs
 	Cosine    = "cosine"   // half a cosine down to Final (Loshchilov & Hutter, ICLR 2017, one period)
-	OneCycle  = "onecycle" // up and down along cosines (Smith & Topin 2018), as PyTorch's OneCycleLR
+	OneCycle  = "onecycle" // up and down along cosines (Smith & Topin 2018), as in PyTorch's OneCycleLR
 )
 
 // ScheduleConfig says how the learning rate changes from step to step.
 type ScheduleConfig struct {
-	Name         string  // Constant, StepDecay, Cosine or OneCycle; "" means Constant
+	Name         string  // Constant, StepDecay, Cosine or OneCycle; "" stands for Constant
 	LearningRate float64 `json:"Rate"` // the highest learning rate, above 0
-	// Warmup is the number of epochs, fractions allowed, in which the rate rises to its highest: linearly from 0, for
-	// OneCycle along a cosine from LearningRate/25.
+	// Warmup is the number of epochs, possibly fractional, during which the rate rises to LearningRate: linearly from
+	// 0, for OneCycle along a cosine from LearningRate/25.
 	Warmup float64
-	Every  float64 // epochs between the steps of StepDecay, above 0 there
-	Gamma  float64 // factor of each step of StepDecay, in (0, 1]; 0 means 0.1
-	Final  float64 // share of LearningRate that Cosine ends with, in [0, 1]; OneCycle's default 0 means 1/250000
+	Every  float64 // epochs between the steps of StepDecay, for which it must be above 0
+	Gamma  float64 // factor of each step of StepDecay, in (0, 1]; 0 stands for 0.1
+	// share of LearningRate at the end of Cosine, in [0, 1], and of OneCycle, where 0 stands for 1/250000
+	Final float64
 }
 
-// Schedule gives the learning rate of each step, counted from 0.
+// Schedule returns the learning rate of a step, counted from 0.
 type Schedule func(step int) float64
 
-// NewSchedule returns the schedule for a run of so many epochs of so many steps, at least one each. It errors for
-// settings out of the ranges that [ScheduleConfig] states, and for a warm-up as long as the run. Steps from 0 to
-// epochs·stepsPerEpoch-1 have a rate between 0 and LearningRate.
+// NewSchedule returns the schedule for a run of epochs epochs with stepsPerEpoch steps each, both at least 1.
+// Settings outside of the ranges that [ScheduleConfig] states, and a warm-up as long as the run, are errors. The
+// rates of steps 0 to epochs·stepsPerEpoch-1 are between 0 and LearningRate.
 func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) {
 	if c.Name == "" {
 		c.Name = Constant
@@ -80,8 +81,8 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	}, nil
 }
 
-// oneCycle has its turning points where PyTorch has them: the peak one step before the warm-up ends, the end at the
-// last step.
+// oneCycle has its turning points at the same steps as PyTorch: the peak one step before the warm-up ends, the end at
+// the last step.
 func oneCycle(c ScheduleConfig, total, warm float64) Schedule {
 	start, final := c.LearningRate/25, c.Final*c.LearningRate
 	if c.Final == 0 {
@@ -97,7 +98,7 @@ func oneCycle(c ScheduleConfig, total, warm float64) Schedule {
 	}
 }
 
-// anneal goes from one value to another along half a cosine as t goes from 0 to 1.
+// anneal returns a value between from and to, along half a cosine while t goes from 0 to 1.
 func anneal(from, to, t float64) float64 {
 	return to + (from-to)/2*(1+math.Cos(math.Pi*t))
 }

@@ -21,7 +21,7 @@ const (
 	torchSteps, torchBatch, torchClasses, torchSide = 20, 16, 10, 32
 )
 
-// torchSettings are those of one run in torch_reference.py.
+// torchSettings are the settings of one run in torch_reference.py.
 type torchSettings struct {
 	Net         string
 	Optimizer   string
@@ -34,7 +34,7 @@ type torchSettings struct {
 	Schedule    string
 }
 
-// noise returns a number between -1 and 1 that looks random.
+// noise returns a pseudo-random number between -1 and 1 by a formula.
 func noise(i float64) float64 {
 	v := 43758.5453 * math.Sin(12.9898*i+0.5)
 	return 2*(v-math.Floor(v)) - 1
@@ -143,7 +143,7 @@ func TestStepsMatchPyTorch(t *testing.T) {
 	}
 }
 
-// inference returns the logits of a batch.
+// inference returns the logits of a batch in inference mode.
 func inference(t *testing.T, net nets.Classifier, x []float32) []float32 {
 	t.Helper()
 	program, err := graph.Compile(net, graph.Options{Fetch: []string{nets.Logits}})
@@ -157,7 +157,7 @@ func inference(t *testing.T, net nets.Classifier, x []float32) []float32 {
 	return logits
 }
 
-// requireClose bounds the distance of two vectors relative to their length.
+// requireClose checks the distance of two vectors relative to their length.
 func requireClose(t *testing.T, want, got []float32, tolerance float64, name string) {
 	t.Helper()
 	var square, distance float64
