@@ -10,9 +10,9 @@ import (
 // inNotebook reports whether GoNB runs the program.
 func inNotebook() bool { return gonbui.IsNotebook }
 
-// cell is the output of the GoNB cell that runs the program.
+// cell shows outputs in the GoNB cell that runs the program.
 type cell struct {
-	prefix string // of the names of outputs that change
+	prefix string // beginning of the names of outputs that can be replaced
 	send   func(*protocol.DisplayData) error
 }
 
@@ -22,7 +22,7 @@ func newCell() *cell {
 			return err
 		}
 		gonbui.SendData(d)
-		gonbui.Sync() // a program that ends right after has shown everything
+		gonbui.Sync() // wait until everything is shown, since the program may end right after
 		return gonbui.Error()
 	}}
 }

@@ -1,5 +1,5 @@
-// Package notebook shows what a program finds where people look at it: under the cell of a GoNB notebook (Go in
-// Jupyter), or as files of a folder where the same program runs by itself.
+// Package notebook shows a program's results: under the cell of a GoNB notebook (Go in Jupyter), or as files in a
+// folder when the same program runs outside of a notebook.
 //
 //	ctx := context.Background()
 //	progress := notebook.NewProgress("features")
@@ -12,15 +12,15 @@
 //	found := notebook.Must(eval.Extremes(set, pictures, "line", scores, head, eval.ExtremeOptions{}))
 //	notebook.Show(notebook.GalleryOf(found)) // the pictures that look most and least known
 //
-// A cell is a short program, so [Show], [Must] and [Check] end it with the error where there is one: the cell then
-// fails, and whoever runs the notebook sees it. A program that must go on uses an [Output], whose methods return
-// errors.
+// A cell is a short program. [Show], [Must] and [Check] therefore end the program on an error, which makes the cell
+// fail visibly. A program that must continue uses an [Output], whose methods return errors.
 //
-// What [Show] can show: figures and other [io.WriterTo] that write PNG, SVG or HTML; [image.Image], dataset.Image among
-// them; results of evaluations (report.Result); a [Table], a [Gallery], [HTML], [Markdown]; anything else as text.
+// [Show] shows figures and other [io.WriterTo] that write PNG, SVG or HTML; any [image.Image], for example a
+// dataset.Image; results of evaluations (report.Result); a [Table], a [Gallery], [HTML], [Markdown]; and anything
+// else as text.
 //
-// GoNB runs each cell as a program of its own, so values do not live on in the next cell: save what took long (a
-// detector with Save, features in the folder of an eval.Extractor) and load it there.
+// GoNB runs each cell as a separate program, so that values are lost when a cell ends. Save what took long to compute
+// (a detector with Save, features in the folder of an eval.Extractor) and load it in the next cell.
 //
-// It builds on everything below the commands, and nothing builds on it.
+// It builds on all packages below the commands, and no package builds on it.
 package notebook

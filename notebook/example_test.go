@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/notebook"
 )
 
-// Outside of a notebook everything that is shown becomes a file.
+// Outside of a notebook each value that is shown becomes a file.
 func ExampleOutput() {
 	dir := notebook.Must(os.MkdirTemp("", "shown"))
 	defer os.RemoveAll(dir)
@@ -28,7 +28,7 @@ func ExampleOutput() {
 	// shown/04.txt
 }
 
-// A bar and a value that change, each in its place among the outputs.
+// A progress bar and a value that change; each keeps its place among the outputs.
 func ExampleProgress() {
 	dir := notebook.Must(os.MkdirTemp("", "shown"))
 	defer os.RemoveAll(dir)

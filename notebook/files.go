@@ -10,16 +10,16 @@ import (
 	"github.com/line-ood/goline/internal/atomicfile"
 )
 
-// files is an output of one file for each value.
+// files writes each value to a file of a folder.
 type files struct {
 	dir string
-	out io.Writer // told the name of each new file
+	out io.Writer // gets the name of each new file
 
 	mu    sync.Mutex
 	known map[string]bool
 }
 
-// page is what HTML needs to stand by itself.
+// page is the beginning of an HTML file around a value.
 const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>goline</title>
 <style>body{font:14px sans-serif;color-scheme:light dark}table{border-collapse:collapse}td,th{padding:2px 8px}</style>

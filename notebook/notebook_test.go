@@ -25,7 +25,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// writes is what a program may have made: a WriterTo of whatever content.
+// writes is a WriterTo with arbitrary content.
 type writes struct {
 	content string
 	err     error
@@ -188,7 +188,7 @@ func TestFiles(t *testing.T) {
 	require.ErrorContains(t, NewFiles(file).Show(1), "notebook: ")
 }
 
-// sent keeps what a cell was sent.
+// sent records what a cell sends to the notebook.
 type sent struct{ all []*protocol.DisplayData }
 
 func (s *sent) output() *Output {
@@ -246,7 +246,7 @@ func TestProgress(t *testing.T) {
 	require.ErrorContains(t, q.Err(), "gone")
 }
 
-// Outputs from many goroutines get numbers of their own.
+// Outputs from several goroutines get different numbers.
 func TestConcurrentOutputs(t *testing.T) {
 	dir := t.TempDir()
 	o := &Output{place: &files{dir: dir, out: io.Discard}}

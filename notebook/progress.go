@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Progress is a bar that moves while something takes its time.
+// Progress is a bar that shows the progress of an operation.
 type Progress struct {
 	live  *Live
 	title string
 
 	mu    sync.Mutex
 	last  time.Time
-	state string // what is shown
+	state string // the state that is shown
 	err   error
 }
 
 // interval is the shortest time between two states of a bar; the last state of a stage is always shown.
 const interval = 200 * time.Millisecond
 
-// Progress returns a bar at this position among the outputs, which is seen from its first Update on.
+// Progress returns a bar at this position among the outputs. It becomes visible at its first Update.
 func (o *Output) Progress(title string) *Progress { return &Progress{live: o.Live(), title: title} }
 
-// Update says that done of total parts of a stage are done; a stage of "" has no name. It fits Options.Progress of
-// package eval and is safe for concurrent use. It shows no more than five states a second; an error is kept for
-// [Progress.Err], so that what shows how a work goes on does not end it.
+// Update shows that done of total parts of a stage are done; a stage of "" has no name. It can be used as
+// Options.Progress of package eval, and is safe for concurrent use. It shows at most five states a second. An error
+// is kept for [Progress.Err] instead of returned, so that it does not end the operation.
 func (p *Progress) Update(stage string, done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,7 +48,7 @@ func (p *Progress) Update(stage string, done, total int) {
 		max(total, 1), done, html.EscapeString(text))))
 }
 
-// Err returns the first error of showing the bar.
+// Err returns the first error that occurred while showing the bar.
 func (p *Progress) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,24 +15,24 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// HTML is shown as it is: whoever makes it escapes what comes from elsewhere.
+// HTML is shown unchanged; its author must escape text from other sources.
 type HTML string
 
 // Markdown is shown as text with headings, emphasis, lists and formulas.
 type Markdown string
 
-// bundle is one output in the forms that it has, "" or nil for one that it lacks; text is always there.
+// bundle is an output in several formats, "" or nil for those that it lacks; text is always set.
 type bundle struct {
 	png            []byte
-	width          int // of the PNG on a page in CSS pixels; 0 for one for each of its own
+	width          int // width of the PNG on a page in CSS pixels; 0 for its width in pixels
 	html, markdown string
 	text           string
 }
 
-// viewer is a value of this package that knows how it looks.
+// viewer is a value of this package that renders itself.
 type viewer interface{ view() (bundle, error) }
 
-// render brings a value into a form that can be shown.
+// render converts a value into formats that can be shown.
 func render(value any) (b bundle, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -71,7 +71,7 @@ func render(value any) (b bundle, err error) {
 	return b, nil
 }
 
-// drawn shows a figure as PNG in twice the resolution of a page, which it does not outgrow.
+// drawn renders a figure as PNG with twice a page's resolution, not wider than the page.
 func drawn(f *figure.Figure) (bundle, error) {
 	if f == nil {
 		return bundle{}, fmt.Errorf("expected a figure, got none")
@@ -87,7 +87,7 @@ func drawn(f *figure.Figure) (bundle, error) {
 	return b, err
 }
 
-// written shows what writes itself, by what it turns out to write.
+// written renders a value that writes itself, by the format of what it writes.
 func written(w io.WriterTo) (bundle, error) {
 	var buf bytes.Buffer
 	if _, err := w.WriteTo(&buf); err != nil {
@@ -100,7 +100,7 @@ func written(w io.WriterTo) (bundle, error) {
 		return bundle{png: data, text: fmt.Sprintf("picture of %d bytes", len(data))}, nil
 	case bytes.HasPrefix(head, []byte("<svg")), bytes.HasPrefix(head, []byte("<?xml")) &&
 		bytes.Contains(head, []byte("<svg")):
-		// As an image of its own: scripts do not run in it, and its ids do not meet those of others.
+		// As a separate image its scripts do not run, and its ids cannot clash with those of others.
 		src := base64.StdEncoding.EncodeToString(data)
 		return bundle{html: `<img alt="" src="data:image/svg+xml;base64,` + src + `">`, text: string(data)}, nil
 	case bytes.HasPrefix(head, []byte("<!doctype html")), bytes.HasPrefix(head, []byte("<html")):
@@ -110,15 +110,15 @@ func written(w io.WriterTo) (bundle, error) {
 	return bundle{text: string(data)}, nil
 }
 
-// pictured shows an image, a small one enlarged so that people see its pixels.
+// pictured renders an image; a small one is enlarged so that its pixels can be seen.
 func pictured(img image.Image) (bundle, error) {
 	data, width, err := encode(img, 224)
 	size := img.Bounds().Size()
 	return bundle{png: data, width: width, text: fmt.Sprintf("picture of %d × %d pixels", size.X, size.Y)}, err
 }
 
-// encode returns an image as PNG, and its width on a page: an image smaller than that is enlarged by a whole factor,
-// each pixel a square, which a browser would blur.
+// encode returns an image as PNG, and its width on a page. An image smaller than that is enlarged by a whole factor,
+// each pixel to a square, since a browser's enlargement would blur it.
 func encode(img image.Image, width int) ([]byte, int, error) {
 	size := img.Bounds().Size()
 	if size.X < 1 || size.Y < 1 {
@@ -141,7 +141,7 @@ func encode(img image.Image, width int) ([]byte, int, error) {
 	return buf.Bytes(), factor * size.X, nil
 }
 
-// results shows an evaluation as its table, the best of each column bold.
+// results renders an evaluation as its table, with the best of each column bold.
 func results(r report.Result) (b bundle, err error) {
 	if b.html, err = r.Table(report.HTML, true); err != nil {
 		return b, err

@@ -6,23 +6,23 @@ import (
 	"sync"
 )
 
-// Folder is where a program that no notebook runs finds what it showed, unless the environment variable GOLINE_OUTPUT
-// names another.
+// Folder is the folder for the outputs of a program that does not run in a notebook. The environment variable
+// GOLINE_OUTPUT can name another.
 const Folder = "goline-output"
 
 // Output is a place where values are shown. It is safe for concurrent use.
 type Output struct {
 	mu    sync.Mutex
 	place place
-	shown int // outputs so far
+	shown int // number of outputs so far
 }
 
-// place puts an output of a number on display; a later one with the same number takes its place if replace is set.
+// place displays outputs by number. With replace an output replaces the earlier one with the same number.
 type place interface {
 	put(number int, replace bool, b bundle) error
 }
 
-// New returns the output of the notebook that runs the program, and of the folder [Folder] where none does.
+// New returns an output in the notebook that runs the program, or outside of a notebook one into the folder [Folder].
 func New() *Output {
 	if inNotebook() {
 		return &Output{place: newCell()}
@@ -34,12 +34,12 @@ func New() *Output {
 	return NewFiles(dir)
 }
 
-// NewFiles returns an output that writes the files 01.png, 02.html and so on into a folder, which it makes where there
-// is none, and prints the name of each on standard output.
+// NewFiles returns an output that writes the files 01.png, 02.html and so on to a folder, which it creates where
+// needed, and prints the name of each file on standard output.
 func NewFiles(dir string) *Output { return &Output{place: &files{dir: dir, out: os.Stdout}} }
 
-// Show shows each value by itself, in their order. It stops at the first that cannot be shown, and its error names the
-// value's type.
+// Show shows each value as a separate output, in order. It stops at the first value that cannot be shown; the error
+// names the value's type.
 func (o *Output) Show(values ...any) error {
 	for _, v := range values {
 		b, err := render(v)
@@ -61,18 +61,18 @@ func (o *Output) next() int {
 	return o.shown
 }
 
-// Live returns a place for a value that changes, at this position among the outputs: the curve of a training that runs,
-// say.
+// Live returns a place for a value that changes, at this position among the outputs, for example for the learning
+// curve of a running training.
 func (o *Output) Live() *Live { return &Live{place: o.place, number: o.next()} }
 
-// Live is one output that is shown again and again, each time in the place of the last. It is safe for concurrent use.
+// Live is one output whose value can be replaced. It is safe for concurrent use.
 type Live struct {
 	mu     sync.Mutex
 	place  place
 	number int
 }
 
-// Show puts a value in the place of the one before.
+// Show replaces the value that was shown before.
 func (l *Live) Show(value any) error {
 	b, err := render(value)
 	if err != nil {
@@ -83,18 +83,18 @@ func (l *Live) Show(value any) error {
 	return l.place.put(l.number, true, b)
 }
 
-// standard is the output of the functions of the package.
+// standard returns the output that the package's functions use.
 var standard = sync.OnceValue(New)
 
-// Show shows each value by itself, in their order. Where one cannot be shown it prints the error and ends the program
-// with exit status 1: it is made for cells. See the package for what can be shown, and [Output.Show] for programs that
-// go on.
+// Show shows each value as a separate output, in order. If a value cannot be shown it prints the error and ends the
+// program with exit status 1, which suits cells. See the package comment for what can be shown, and [Output.Show] for
+// programs that must continue.
 func Show(values ...any) { Check(standard().Show(values...)) }
 
-// NewLive is [Output.Live] of the notebook, or of the folder.
+// NewLive is [Output.Live] of the output that [New] returns.
 func NewLive() *Live { return standard().Live() }
 
-// NewProgress is [Output.Progress] of the notebook, or of the folder.
+// NewProgress is [Output.Progress] of the output that [New] returns.
 func NewProgress(title string) *Progress { return standard().Progress(title) }
 
 // Must returns v, or prints the error and ends the program with exit status 1, so that the cell fails.

@@ -9,15 +9,16 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// Table is a table of one's own: shown as HTML in a notebook, numbers to the right. Everything in it is escaped.
+// Table is a table of any content, shown as HTML in a notebook, with numbers aligned to the right. All its text is
+// escaped.
 type Table struct {
-	// Caption stands above the table; "" for none.
+	// Caption is shown above the table; "" for none.
 	Caption string
-	// Header names the columns; rows may be shorter than it, not longer.
+	// Header names the columns; rows must not be longer than it.
 	Header []string
-	// Rows holds the cells; floats are written with Digits decimals, everything else as [fmt.Sprint] does.
+	// Rows holds the cells; floats are formatted with Digits decimals, everything else by [fmt.Sprint].
 	Rows [][]any
-	// Digits is the number of decimals of floats; 0 means 2, a negative number as many as are needed.
+	// Digits is the number of decimals of floats; 0 stands for 2, a negative number for as many as are needed.
 	Digits int
 }
 
@@ -68,7 +69,7 @@ func (t *Table) view() (bundle, error) {
 	return bundle{html: page.String(), text: text}, nil
 }
 
-// format writes a cell and says whether it is a number.
+// format formats a cell and reports whether it is a number.
 func (t *Table) format(cell any) (text string, number bool) {
 	digits := t.Digits
 	if digits == 0 {
