@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestPrograms runs every program and looks at what it says.
+// TestPrograms runs every example and checks its output.
 func TestPrograms(t *testing.T) {
 	for program, want := range map[string][]string{
 		"owncnn":   {"kind 0: ", "kind 3: 90 of 90 out-of-distribution"},

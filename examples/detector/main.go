@@ -31,7 +31,7 @@ func init() {
 	})
 }
 
-// norm is a method whose parameter stands in reports.
+// norm is a method with a parameter, which reports show.
 type norm struct {
 	posthoc.Method
 	power float64

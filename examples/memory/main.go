@@ -1,4 +1,4 @@
-// Command memory scores pictures that lie in memory, from eight goroutines with one detector.
+// Command memory scores pictures in memory, from eight goroutines that share one detector.
 package main
 
 import (
@@ -25,7 +25,8 @@ func main() {
 	rng := rand.New(rand.NewPCG(7, 7))
 	var all []image.Image
 	for i := range 64 {
-		all = append(all, pictures.New(i%4, rng)) // every fourth is checked
+		// the kinds take turns; every fourth picture is of checks, which the network does not know
+		all = append(all, pictures.New(i%4, rng))
 	}
 	results := make([]line.Result, len(all))
 	var group sync.WaitGroup

@@ -1,4 +1,4 @@
-// Command owncnn defines, trains, saves and reloads a network, fits LINe to it and scores strange pictures.
+// Command owncnn defines, trains, saves and reloads a network, fits LINe to it and scores pictures of another kind.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// network is a CNN of two convolutions; its parameters follow from the layers.
+// network returns a CNN of two convolutions, whose parameters are derived from its layers.
 func network() *nets.Network {
 	return pictures.Must(nets.Define(nets.Definition{
 		Name: "stripes-cnn", Classes: len(pictures.Kinds), Input: []int{3, pictures.Side, pictures.Side},

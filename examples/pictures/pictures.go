@@ -1,5 +1,5 @@
-// Package pictures makes small pictures for the examples: stripes in three directions, and checks that no network
-// learned.
+// Package pictures makes small pictures for the examples: stripes in three directions, which networks learn, and
+// checks, which they do not.
 package pictures
 
 import (
@@ -13,10 +13,10 @@ import (
 // Side is the width and height of every picture in pixels.
 const Side = 16
 
-// Kinds are the names of the classes; Checks is one more kind, of which networks are told nothing.
+// Kinds are the names of the classes, in the order of their labels.
 var Kinds = []string{"horizontal", "vertical", "diagonal"}
 
-// Checks is the kind of checked pictures.
+// Checks is the number of one more kind of pictures, which is not a class.
 const Checks = 3
 
 // New draws one picture of a kind, with noise.
@@ -35,7 +35,7 @@ func New(kind int, rng *rand.Rand) image.Image {
 	return img
 }
 
-// Set makes n pictures, of the given kinds in turn. They are labelled where each kind is a class.
+// Set makes n pictures of the given kinds, which take turns. The pictures are labelled if each kind is a class.
 func Set(name string, n int, seed uint64, kinds ...int) dataset.Dataset {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var images []dataset.Image
@@ -49,7 +49,7 @@ func Set(name string, n int, seed uint64, kinds ...int) dataset.Dataset {
 	}
 	set, err := dataset.FromImages(name, images, labels, Kinds)
 	if err != nil {
-		panic(err) // n and kinds are the examples' own
+		panic(err) // cannot happen for the arguments of the examples
 	}
 	return set
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/line-ood/goline/train"
 )
 
-// Preprocessing is that of networks for these pictures.
+// Preprocessing returns the preprocessing of networks for these pictures.
 func Preprocessing() nets.Preprocessing {
 	return nets.Preprocessing{Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.25, .25, .25}}
 }

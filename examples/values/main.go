@@ -1,5 +1,6 @@
-// Command values plays a game of one's own on a named layer: how sure is the network, in odds against its second
-// choice? It compares estimators of the Shapley values of the layer's channels with the enumerated truth.
+// Command values defines a value function and plays its game on a named layer. The value is the network's confidence,
+// as the odds of its first choice against its second. The command compares estimators of the Shapley values of the
+// layer's channels with the enumerated true values.
 package main
 
 import (
