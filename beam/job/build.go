@@ -29,16 +29,17 @@ func init() {
 	beam.RegisterType(reflect.TypeFor[Letter]())
 }
 
-// branchOf tells which branch works on a piece.
+// branchOf returns the branch that works on a piece.
 func branchOf(p Piece) int { return p.Branch }
 
-// Results are the outputs of a job.
+// Results are the outputs of a job, as collections of the pipeline.
 type Results struct {
 	Files   beam.PCollection // names of the files that were written: string
 	Letters beam.PCollection // images that could not be read: Letter
 }
 
-// Build adds a job to a pipeline. Results are there for further steps; files are written without any.
+// Build adds a job to a pipeline. The results are for further steps of the caller; the job writes its files without
+// any.
 func Build(s beam.Scope, o Options) Results {
 	s = s.Scope("goline." + o.Job)
 	pieces := beam.Reshuffle(s, beam.ParDo(s.Scope("match"), &matchFn{o}, beam.Impulse(s)))
@@ -50,7 +51,7 @@ func Build(s beam.Scope, o Options) Results {
 	for i, b := range branches {
 		s := s.Scope("run")
 		if o.Bundles > 1 {
-			b = beam.Reshuffle(s, b) // without it a runner may fuse the branches to one bundle
+			b = beam.Reshuffle(s, b) // otherwise a runner may fuse the branches into one bundle
 		}
 		if o.Job == Fit {
 			done[i], letters[i] = beam.ParDo2(s, &fitFn{work{Options: o}}, b)
@@ -82,7 +83,7 @@ type lettersFn struct {
 	File string
 }
 
-// ProcessElement writes them in the order of the list.
+// ProcessElement writes the letters in the order of the list.
 func (f *lettersFn) ProcessElement(ctx context.Context, _ []byte, next func(*Letter) bool) error {
 	var all []Letter
 	for l := (Letter{}); next(&l); {

@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// Letter is an image that could not be read: an element of the dead-letter output.
+// Letter describes an image that could not be read. It is an element of the dead-letter output.
 type Letter struct {
 	Position int    `json:"position"` // in the list, counted from 0
 	ID       string `json:"id"`
@@ -22,18 +22,18 @@ type Letter struct {
 	Reason   string `json:"reason"`
 }
 
-// reading is the images of a piece as they are read, in order.
+// reading is the images of a piece while they are read, in order.
 type reading struct {
 	source
 	piece   Piece
 	hashed  bool
-	letters func(Letter) // nil where a failure ends it
-	// What has been read so far, by the goroutine that reads; complete when the stream of images has ended.
-	positions []int // in the piece, of the images that could be read
+	letters func(Letter) // nil if an image that cannot be read is an error
+	// The goroutine that reads sets the fields below; they are complete when the stream of images has ended.
+	positions []int // positions in the piece of the images that could be read
 	hashes    [][sha256.Size]byte
 	unread    int
 
-	mu sync.Mutex // of positions, which are looked up meanwhile
+	mu sync.Mutex // guards positions, which is used while images are read
 }
 
 // position returns the position in the piece of the i-th image that could be read.
@@ -43,21 +43,21 @@ func (r *reading) position(i int) int {
 	return r.positions[i]
 }
 
-// reads notes that an image could be read.
+// reads records that an image could be read.
 func (r *reading) reads(position int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.positions = append(r.positions, position)
 }
 
-// decoded is an image that was read, or why not.
+// decoded is an image that was read, or the error.
 type decoded struct {
 	image dataset.Image
 	hash  [sha256.Size]byte
 	err   error
 }
 
-// images returns the images that can be read, decoded ahead on all processors.
+// images returns the images that can be read, which are decoded ahead on all processors.
 func (r *reading) images(ctx context.Context) iter.Seq2[dataset.Labelled, error] {
 	return func(yield func(dataset.Labelled, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -110,7 +110,7 @@ func (r *reading) images(ctx context.Context) iter.Seq2[dataset.Labelled, error]
 	}
 }
 
-// decode reads one image. Panics become its error.
+// decode reads one image. A panic becomes the image's error.
 func (r *reading) decode(ctx context.Context, i int) (d decoded) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -123,11 +123,12 @@ func (r *reading) decode(ctx context.Context, i int) (d decoded) {
 	return d
 }
 
-// isOfImage tells a failure of the image from one of the machine or the connection, which another attempt may not meet.
+// isOfImage distinguishes an error of the image from one of the machine or the connection, which may not occur at
+// another attempt.
 func isOfImage(err error) bool {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 	}
-	network := net.Error(nil) // system calls' errors are such too, so that it is asked for last
+	network := net.Error(nil) // checked last, because errors of system calls are net.Errors too
 	return !errors.As(err, &network)
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// finished is what stands beside the file of a piece when that is complete.
+// finished is the content of the file that is written beside the file of a piece when that is complete.
 type finished struct {
 	Extent  dataset.Extent `json:"extent"`
 	Letters []Letter       `json:"letters,omitempty"`
 }
 
-// file is the file of a piece.
+// file returns the name of the file of a piece.
 func (o Options) file(p Piece) string {
 	return join(o.folder(), fmt.Sprintf("%s-%06d-of-%06d%s", o.Job, p.Index, p.Count, o.ending()))
 }
 
 func (o Options) mark(p Piece) string { return strings.TrimSuffix(o.file(p), o.ending()) + ".json" }
 
-// finished returns what stands beside the file of a piece that an earlier job finished, nil where there is none to go
-// on from.
+// finished returns the record of a piece that an earlier job finished, nil if there is none or the job does not
+// resume.
 func (f *work) finished(ctx context.Context, p Piece) (*finished, error) {
 	if !f.Options.Resume || !exists(ctx, f.Options.mark(p)) {
 		return nil, nil
@@ -48,7 +48,7 @@ func (f *work) finished(ctx context.Context, p Piece) (*finished, error) {
 	return &done, nil
 }
 
-// finish writes the file of a piece, and beside it that it is complete.
+// finish writes the file of a piece, and beside it the record that it is complete.
 func (f *work) finish(ctx context.Context, p Piece, letters []Letter, data []byte) error {
 	put := func(name string, data []byte) error {
 		return write(ctx, name, func(w io.Writer) error {
@@ -66,7 +66,7 @@ func (f *work) finish(ctx context.Context, p Piece, letters []Letter, data []byt
 	return put(f.Options.mark(p), append(text, '\n'))
 }
 
-// tell counts a finished piece, and hands on the images that it lacks.
+// tell counts a finished piece, and emits its images that could not be read.
 func (d *finished) tell(ctx context.Context, letter func(Letter)) {
 	taken.Inc(ctx, int64(d.Extent.Images))
 	failures.Inc(ctx, int64(len(d.Letters)))

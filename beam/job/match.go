@@ -13,19 +13,19 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// Piece is an equal run of the list of images: an element of the pipeline. It does not grow with the number of its
-// images.
+// Piece is a range of the list of images, all pieces being nearly equal. It is an element of the pipeline. Its size
+// does not depend on the number of its images.
 type Piece struct {
 	Index, Count, First, Images, Total int
-	Inputs, Made                       string // of the piece's dataset.Extent
-	// List and Root are the list of pictures and where its paths begin, Offset and End where the piece's lines do and
-	// end. List is "" for other data.
+	Inputs, Made                       string // those of the piece's dataset.Extent
+	// List is the list of pictures, "" for other data. Root is the folder of its paths. The piece's lines are those
+	// from Offset to End, in bytes.
 	List, Root  string
 	Offset, End int64
-	Branch      int // that works on it
+	Branch      int // the branch that works on the piece
 }
 
-// extent is what the piece's file says of it.
+// extent returns the extent that the piece's file states.
 func (p Piece) extent(unread int) dataset.Extent {
 	return dataset.Extent{
 		Shard: dataset.Shard{Index: p.Index, Count: p.Count}, First: p.First, Images: p.Images - unread, Unread: unread,
@@ -34,9 +34,9 @@ func (p Piece) extent(unread int) dataset.Extent {
 	}
 }
 
-const piece = 1000 // images, unless told otherwise
+const piece = 1000 // default number of images in a piece
 
-// matchFn cuts the list of images into pieces.
+// matchFn divides the list of images into pieces.
 type matchFn struct {
 	Options Options
 }
@@ -57,7 +57,7 @@ func (f *matchFn) ProcessElement(ctx context.Context, _ []byte, emit func(Piece)
 	return nil
 }
 
-// made tells what results depend on beside the images.
+// made returns a text that identifies everything that results depend on besides the images.
 func (f *matchFn) made(ctx context.Context) (string, error) {
 	w, err := workerOf(ctx, f.Options)
 	if err != nil {
@@ -77,7 +77,8 @@ func (f *matchFn) made(ctx context.Context) (string, error) {
 	return w.net.Name() + " " + hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-// pieces returns the pieces of the list. A list of pictures is read twice, line by line, with one line in memory.
+// pieces returns the pieces of the list. A list of pictures is read twice, line by line, with one line in memory at a
+// time.
 func pieces(ctx context.Context, o Options) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		file, root, isList := o.list(func(name string) bool { return exists(ctx, name) })
@@ -142,7 +143,7 @@ func pieces(ctx context.Context, o Options) iter.Seq2[Piece, error] {
 	}
 }
 
-// openAndList opens data other than a list of pictures.
+// openAndList opens data other than a list of pictures, and adds their images to listing.
 func openAndList(data string, listing *dataset.Listing) error {
 	set, err := dataset.Open(data)
 	if err != nil {

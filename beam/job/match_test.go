@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// heldMemory returns the bytes that are in use.
+// heldMemory returns the number of bytes that are in use.
 func heldMemory() int64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -23,8 +23,8 @@ func heldMemory() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestMillionNames: a list of a million names is cut into pieces without being held, and the pieces do not hold it
-// either.
+// TestMillionNames: a list of a million names is divided into pieces without being held in memory, and the pieces do
+// not hold it either.
 func TestMillionNames(t *testing.T) {
 	const names = 1_000_000
 	path := filepath.Join(t.TempDir(), "list.txt")
@@ -65,7 +65,7 @@ func TestMillionNames(t *testing.T) {
 	require.Len(t, lines, 1000)
 }
 
-// TestJoin: names lie below a folder or address unless they say where they are.
+// TestJoin: names are relative to a folder or address unless they are absolute.
 func TestJoin(t *testing.T) {
 	for _, c := range [][3]string{
 		{"a/b", "c.png", "a/b/c.png"}, {"", "c.png", "c.png"}, {"a", "/c.png", "/c.png"},
@@ -76,7 +76,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestListOf: a list is told from other data, with the folder that its paths begin at.
+// TestListOf: a list of pictures is distinguished from other data, and the folder of its paths is found.
 func TestListOf(t *testing.T) {
 	for _, c := range []struct {
 		data, file, root string

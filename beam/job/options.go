@@ -1,11 +1,11 @@
-// Package job is goline's work on Apache Beam: features, LINe's fit and scores of images of any number, divided among
-// the workers of whatever runner executes the pipeline.
+// Package job runs goline on Apache Beam: features, LINe's fit and scores for any number of images, divided among the
+// workers of the runner that executes the pipeline.
 //
-// [Build] adds the steps to a pipeline: the list of images is matched and cut into pieces, each an equal run of the
-// list; a worker reads and decodes the images of a piece and runs the network over them, batch by batch on all its
-// processors, having opened it once; a fit's statistics are reduced by [Reduce] to one detector; features and scores
-// become a file for each piece, which goline merge puts together. Results have the bits of one run of goline on one
-// machine, however the images are divided.
+// [Build] adds the steps to a pipeline. The list of images is divided into pieces, nearly equal ranges of the list. A
+// worker opens the network once; for each piece it reads and decodes the images and runs the network on them, batch
+// by batch, on all its processors. [Reduce] merges the statistics of a fit into one detector. Features and scores
+// become a file for each piece, and goline merge joins these files. Results have the bits of a single run of goline
+// on one machine, however the images are divided.
 package job
 
 import (
@@ -18,54 +18,55 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// What a job does.
+// The kinds of jobs.
 const (
 	Features = "features"
 	Fit      = "fit"
 	Score    = "score"
 )
 
-// Options say what to do. They travel to the workers as JSON.
+// Options describe a job. They are sent to the workers as JSON.
 type Options struct {
 	Job string // one of Features, Fit and Score
-	// Network, Weights and Preprocess name the network of Features and Fit as goline's flags --net, --weights and
-	// --preprocess do: an architecture or an ONNX file, a file of weights, and a preset or a JSON file. Workers open
+	// Network, Weights and Preprocess are for Features and Fit, with the meaning of goline's flags --net, --weights
+	// and --preprocess: an architecture or an ONNX file, a file of weights, and a preset or a JSON file. Workers open
 	// the files by these paths.
 	Network, Weights, Preprocess string
-	// Detector is the file of Score; like Out, Parts and DeadLetters it may be an address that one of Beam's file
-	// systems knows.
+	// Detector is the detector's file for Score. Like Out, Parts and DeadLetters it may be an address that one of
+	// Beam's file systems can open.
 	Detector string
-	// Data are the images: a list of pictures ("list:FILE" or "list:FILE+FOLDER", or FILE.txt) by paths or addresses
-	// that Beam's file systems know, read line by line; or any other DATA of goline, which each worker opens.
+	// Data says which images: a list of pictures ("list:FILE" or "list:FILE+FOLDER", or FILE.txt) with paths or
+	// addresses that Beam's file systems can open, which is read line by line; or any other DATA argument of goline,
+	// which each worker opens.
 	Data string
-	// Out is the detector of Fit, and otherwise a folder for the files of the pieces.
+	// Out is the file for the detector of Fit, otherwise the folder for the files of the pieces.
 	Out string
-	// Parts is the folder for the statistics of a fit's pieces, with which Resume goes on; "" keeps none.
+	// Parts is the folder for the statistics of a fit's pieces, from which Resume continues; "" keeps none.
 	Parts string
-	// Pieces is how many the list is cut into, 0 for one for each 1,000 images.
+	// Pieces is the number of pieces of the list; 0 makes one for each 1,000 images.
 	Pieces int
-	// Bundles is the number of branches that pieces are dealt to. A runner that makes one bundle of all elements that
-	// wait, as prism does, has so many bundles then. 0 leaves bundles to the runner.
+	// Bundles is the number of branches among which pieces are divided. A runner that puts all waiting elements into
+	// one bundle, as prism does, then has that many bundles. 0 leaves bundles to the runner.
 	Bundles int
-	// DeadLetters is the file of the images that could not be read, one JSON object a line; "" lets such an image fail
-	// the job.
+	// DeadLetters is the file for the images that could not be read, one JSON object a line; with "" such an image
+	// fails the job.
 	DeadLetters string
-	// Resume takes pieces that an earlier job of the same kind finished as they are.
+	// Resume uses the pieces that an earlier job with the same results finished.
 	Resume bool
-	// Batch and Workers are those of [graph.Options].
+	// Batch and Workers are the fields of [graph.Options].
 	Batch, Workers int
-	// LINe holds the parameters of a fit.
+	// LINe holds the options of a fit.
 	LINe Parameters
 }
 
-// Parameters are those of [line.Options] that a fit in pieces has: all but ClipPerClass, whose samples depend on the
-// labels of all images before a piece.
+// Parameters are those of [line.Options] that a fit in pieces supports: all but ClipPerClass, whose samples depend on
+// the labels of all images before a piece.
 type Parameters struct {
 	ActivationPercentile, WeightPercentile, Clip, ClipPercentile float64
 	NoClipping, NoActivationPruning, NoWeightPruning             bool
 }
 
-// DefaultParameters are those of [line.DefaultOptions].
+// DefaultParameters returns the parameters of [line.DefaultOptions].
 func DefaultParameters() Parameters {
 	o := line.DefaultOptions()
 	return Parameters{ActivationPercentile: o.ActivationPercentile, WeightPercentile: o.WeightPercentile, Clip: o.Clip}
@@ -79,7 +80,7 @@ func (p Parameters) options() line.Options {
 	}
 }
 
-// Check fails for options that no job can have.
+// Check returns an error for options that no job can have.
 func (o Options) Check() error {
 	var missing []string
 	need := func(name, value string) {
@@ -114,7 +115,7 @@ func (o Options) Check() error {
 
 func (o Options) graph() graph.Options { return graph.Options{Batch: o.Batch, Workers: o.Workers} }
 
-// folder is where the files of pieces lie, "" for nowhere.
+// folder returns the folder for the files of pieces, "" for none.
 func (o Options) folder() string {
 	if o.Job == Fit {
 		return o.Parts
@@ -122,7 +123,7 @@ func (o Options) folder() string {
 	return o.Out
 }
 
-// ending is that of the files of pieces.
+// ending returns the extension of the files of pieces.
 func (o Options) ending() string {
 	if o.Job == Score {
 		return ".csv"
@@ -132,7 +133,7 @@ func (o Options) ending() string {
 
 func isONNX(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".onnx") }
 
-// list returns the file of a list of pictures and the folder that its paths begin at, "" for its own; ok is false for
+// list returns the file of a list of pictures, and the folder of its paths, "" for the list's own; ok is false for
 // other data.
 func (o Options) list(exists func(string) bool) (file, root string, ok bool) {
 	name, found := strings.CutPrefix(o.Data, "list:")
@@ -150,7 +151,7 @@ func (o Options) list(exists func(string) bool) (file, root string, ok bool) {
 	return name, "", true
 }
 
-// indices returns where a byte stands in a text.
+// indices returns the positions of a byte in a text.
 func indices(text string, c byte) (at []int) {
 	for i := range len(text) {
 		if text[i] == c {

@@ -13,9 +13,9 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// Sums are LINe's statistics of some of the images.
+// Sums are LINe's statistics of a part of the images.
 type Sums struct {
-	Total      int // images of the list; 0 in an empty sum
+	Total      int // number of images in the list; 0 for an empty sum
 	Statistics *line.Statistics
 }
 
@@ -44,16 +44,16 @@ func decodeSums(data []byte) (Sums, error) {
 	return s, s.Statistics.UnmarshalBinary(data)
 }
 
-// Reduce is the CombineFn of LINe's statistics: the order does not show in the result.
+// Reduce is the CombineFn that merges LINe's statistics. The result does not depend on the order.
 type Reduce struct{}
 
-// CreateAccumulator returns the statistics of no image.
+// CreateAccumulator returns the statistics of no images.
 func (Reduce) CreateAccumulator() Sums { return Sums{} }
 
-// AddInput adds those of one piece.
+// AddInput merges the statistics of one piece.
 func (r Reduce) AddInput(a, b Sums) (Sums, error) { return r.MergeAccumulators(a, b) }
 
-// MergeAccumulators adds those of several.
+// MergeAccumulators merges two statistics.
 func (Reduce) MergeAccumulators(a, b Sums) (Sums, error) {
 	switch {
 	case a.Statistics == nil:
@@ -66,10 +66,10 @@ func (Reduce) MergeAccumulators(a, b Sums) (Sums, error) {
 	return a, a.Statistics.Merge(b.Statistics)
 }
 
-// ExtractOutput returns the sum.
+// ExtractOutput returns the merged statistics.
 func (Reduce) ExtractOutput(a Sums) Sums { return a }
 
-// detectorFn makes the detector of all images.
+// detectorFn makes the detector from the statistics of all images.
 type detectorFn struct {
 	Options Options
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/line/eval"
 )
 
-// scores returns a file as goline score --shard writes it, CSV.
+// scores returns the content of a CSV file as goline score --shard writes it.
 func (w *worker) scores(ctx context.Context, images graph.Batches, r *reading) ([]byte, error) {
 	s, err := w.det.Collect(ctx, w.program, images)
 	if err != nil && !none(err, r) {
@@ -36,7 +36,7 @@ func (w *worker) scores(ctx context.Context, images graph.Batches, r *reading) (
 		header = append(header, "p_value")
 	}
 	rows := csv.NewWriter(&out)
-	_ = rows.Write(header) // errors of a buffer last until Error
+	_ = rows.Write(header) // csv.Writer keeps the first error for Error
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for i, score := range s.Score {
 		at := r.positions[i]
@@ -58,7 +58,7 @@ func (w *worker) scores(ctx context.Context, images graph.Batches, r *reading) (
 	return out.Bytes(), rows.Error()
 }
 
-// features returns a file as goline features --shard writes it, npz.
+// features returns the content of an npz file as goline features --shard writes it.
 func (w *worker) features(ctx context.Context, images graph.Batches, r *reading) ([]byte, error) {
 	s, err := eval.Extract(ctx, w.program, images)
 	if err != nil && !none(err, r) {
@@ -70,7 +70,7 @@ func (w *worker) features(ctx context.Context, images graph.Batches, r *reading)
 	return out.Bytes(), err
 }
 
-// none tells whether there is nothing but images that could not be read.
+// none reports whether the error only means that no image could be read.
 func none(err error, r *reading) bool {
 	return r.unread == r.n && (errors.Is(err, dataset.ErrNoImages) || errors.Is(err, line.ErrNoImages))
 }

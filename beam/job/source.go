@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// source is the images of a piece.
+// source gives the images of a piece.
 type source struct {
 	n     int
 	image func(ctx context.Context, i int) (dataset.Image, error)
@@ -16,7 +16,7 @@ type source struct {
 	label func(i int) int
 }
 
-// sourceOf returns the images of a piece: those that its lines of the list name, or its run of the worker's set.
+// sourceOf returns the images of a piece: those in its lines of the list, or its range of the worker's set.
 func (w *worker) sourceOf(ctx context.Context, p Piece) (source, error) {
 	if p.List == "" {
 		if w.set == nil || p.Total != w.set.Len() {

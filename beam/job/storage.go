@@ -12,7 +12,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/io/filesystem"
 )
 
-// join returns the path or address of a name below a folder, unless the name says by itself where it is.
+// join returns the path or address of a name below a folder, or the name itself if it is absolute.
 func join(folder, name string) string {
 	switch {
 	case folder == "" || strings.Contains(name, "://") || path.IsAbs(name):
@@ -45,7 +45,7 @@ func open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return &openedFile{r, fs}, nil
 }
 
-// openedFile is a file that closes its file system too.
+// openedFile is a file whose Close also closes its file system.
 type openedFile struct {
 	io.ReadCloser
 	fs filesystem.Interface
@@ -66,7 +66,7 @@ func read(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// exists tells whether a file can be opened.
+// exists reports whether a file can be opened.
 func exists(ctx context.Context, name string) bool {
 	r, err := open(ctx, name)
 	if err != nil {
@@ -75,8 +75,8 @@ func exists(ctx context.Context, name string) bool {
 	return r.Close() == nil
 }
 
-// write makes a file, whole or not at all: under another name first where the file system can rename, and otherwise by
-// its closing, on which object stores make an object.
+// write writes a file, complete or not at all. Where the file system can rename, it writes to another name first;
+// object stores create an object only when it is closed.
 func write(ctx context.Context, name string, fill func(io.Writer) error) (err error) {
 	fs, err := filesystem.New(ctx, name)
 	if err != nil {
@@ -96,7 +96,7 @@ func write(ctx context.Context, name string, fill func(io.Writer) error) (err er
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err = fill(w); err != nil {
-		cancel() // an object that is being sent is given up
+		cancel() // the object that is being sent must not be created
 	}
 	if err = errors.Join(err, w.Close()); err == nil && renames {
 		err = renamer.Rename(ctx, to, name)

@@ -11,11 +11,12 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// work is what the DoFns of all jobs share: they read the images of pieces, and run the network over them.
+// work is the part that the DoFns of all jobs have in common: they read the images of pieces, and run the network on
+// them.
 type work struct {
 	Options Options
 	worker  *worker
-	begun   bool // whether the bundle has had a piece
+	begun   bool // whether the bundle already had a piece
 }
 
 // count counts the bundles that have pieces.
@@ -26,13 +27,13 @@ func (f *work) count(ctx context.Context) {
 	f.begun = true
 }
 
-// Setup opens the network, once a process.
+// Setup opens the network, once in each process.
 func (f *work) Setup(ctx context.Context) (err error) {
 	f.worker, err = workerOf(ctx, f.Options)
 	return err
 }
 
-// run reads the images of a piece and gives them to use as a stream; the reading is complete when use returns.
+// run reads the images of a piece and passes them to use as a stream; reading is complete when use returns.
 func (f *work) run(ctx context.Context, p Piece, letter func(Letter), use func(images graph.Batches,
 	r *reading) error) error {
 	s, err := f.worker.sourceOf(ctx, p)
@@ -61,10 +62,10 @@ type fitFn struct {
 	work
 }
 
-// StartBundle begins to count.
+// StartBundle resets the count of the bundle.
 func (f *fitFn) StartBundle(context.Context, func(Sums), func(Letter)) { f.begun = false }
 
-// ProcessElement emits the statistics of a piece, and its images that could not be read.
+// ProcessElement emits the statistics of a piece, and those of its images that could not be read.
 func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), letter func(Letter)) error {
 	f.count(ctx)
 	if done, err := f.finished(ctx, p); err != nil {
@@ -112,16 +113,16 @@ func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), le
 	return nil
 }
 
-// fileFn makes a file of each piece.
+// fileFn writes a file for each piece.
 type fileFn struct {
 	work
 }
 
-// StartBundle begins to count.
+// StartBundle resets the count of the bundle.
 func (f *fileFn) StartBundle(context.Context, func(string), func(Letter)) { f.begun = false }
 
-// ProcessElement writes the features or scores of a piece, and emits the file's name, and the images that could not be
-// read.
+// ProcessElement writes the features or scores of a piece. It emits the file's name, and those images that could not
+// be read.
 func (f *fileFn) ProcessElement(ctx context.Context, p Piece, emit func(string), letter func(Letter)) error {
 	f.count(ctx)
 	done, err := f.finished(ctx, p)

@@ -17,28 +17,29 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// worker is what a process opens once for all its bundles.
+// worker holds what a process opens once for all its bundles.
 type worker struct {
 	options Options
 	net     nets.Classifier
 	pre     nets.Preprocessing
-	det     *line.Detector // of Score
+	det     *line.Detector // for Score
 	program *graph.Program
 	set     dataset.Dataset // nil for a list of pictures
 }
 
-// opening is a worker that is opened by the first who asks for it; the others wait.
+// opening is a worker that the first caller opens while others wait.
 type opening struct {
 	once   sync.Once
 	worker *worker
 	err    error
 }
 
-// workers holds the process's workers by their options. Beam makes a DoFn for each bundle under way, and has no other
-// place for what they share.
+// workers holds the process's workers by their options. Beam makes a DoFn for each bundle in progress, and offers no
+// other place for what these share.
 var workers sync.Map
 
-// workerOf returns the process's worker. A failure is kept too: the runner ends a process whose bundles fail.
+// workerOf returns the process's worker for the options. An error is kept too: the runner ends a process whose
+// bundles fail.
 func workerOf(ctx context.Context, o Options) (*worker, error) {
 	key, err := json.Marshal(o)
 	if err != nil {
@@ -120,13 +121,13 @@ func (o Options) network() (nets.Classifier, error) {
 
 // Counters of a job, in Beam's metrics under the namespace goline.
 var (
-	pictures = beam.NewCounter(Namespace, "pictures")                 // read and run
-	failures = beam.NewCounter(Namespace, "failures")                 // that could not be read
-	taken    = beam.NewCounter(Namespace, "pictures_taken")           // of pieces that an earlier job had finished
-	bundles  = beam.NewCounter(Namespace, "bundles")                  // that had pieces
+	pictures = beam.NewCounter(Namespace, "pictures")                 // images that were read and run
+	failures = beam.NewCounter(Namespace, "failures")                 // images that could not be read
+	taken    = beam.NewCounter(Namespace, "pictures_taken")           // images of pieces finished earlier
+	bundles  = beam.NewCounter(Namespace, "bundles")                  // bundles that had pieces
 	opened   = beam.NewCounter(Namespace, "workers_opened")           // networks that were opened
-	rate     = beam.NewDistribution(Namespace, "pictures_per_second") // of each piece
+	rate     = beam.NewDistribution(Namespace, "pictures_per_second") // for each piece
 )
 
-// Namespace is that of the counters.
+// Namespace is the namespace of the counters.
 const Namespace = "goline"

@@ -1,5 +1,5 @@
-// Command goline-beam runs goline's features, fit or score as an Apache Beam pipeline: on prism inside the program
-// unless --runner names another runner, whose flags it takes too.
+// Command goline-beam runs goline's features, fit or score as an Apache Beam pipeline: on the runner prism inside the
+// program, unless --runner names another runner, whose flags it takes too.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/line-ood/goline/beam/job"
 )
 
-// prismBundles is how many branches work is dealt to on prism, which runs so many bundles at once.
+// prismBundles is the number of branches among which work is divided on prism, which runs that many bundles at once.
 const prismBundles = 8
 
 func main() { os.Exit(run(context.Background(), os.Stdout, os.Stderr)) }
@@ -51,8 +51,8 @@ func run(ctx context.Context, out, errs io.Writer) int {
 		"how often to try; from the second time on finished pieces are taken as they are")
 	flag.Parse()
 	log.SetLogger(&log.Standard{Level: log.SevWarn})
-	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))) // of prism
-	// a worker stays in it
+	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))) // for prism's log
+	// a process that Beam starts as a worker does not return from this call
 	beam.Init()
 	runner := flag.Lookup("runner").Value.String()
 	if o.Bundles < 0 {
@@ -85,7 +85,7 @@ func run(ctx context.Context, out, errs io.Writer) int {
 	}
 }
 
-// report writes the counters.
+// report writes the job's counters.
 func report(out io.Writer, result beam.PipelineResult, took time.Duration) {
 	totals := map[string]int64{}
 	if result != nil {

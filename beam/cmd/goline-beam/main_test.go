@@ -20,7 +20,7 @@ import (
 	"github.com/line-ood/goline/internal/sharedtest"
 )
 
-// asCommand is set for a process of the test that is to be the command goline-beam.
+// asCommand is the environment variable that makes a process of the test binary run as the command goline-beam.
 const asCommand = "GOLINE_BEAM_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func process(t testing.TB, args ...string) (cmd *exec.Cmd, output *bytes.Buffer)
 	return cmd, output
 }
 
-// beams runs goline-beam, which must end with the status.
+// beams runs goline-beam and checks its exit status.
 func beams(t testing.TB, status int, args ...string) string {
 	t.Helper()
 	cmd, output := process(t, args...)
@@ -59,13 +59,13 @@ func goline(t testing.TB, args ...string) {
 	require.Zero(t, cli.Main(), "%q", args)
 }
 
-// world is real data, and flags of the network that belongs to them.
+// world is a folder with real data, and the flags of the network for these data.
 type world struct {
 	dir, data string
 	net       []string
 }
 
-// newWorld takes the first n images of CIFAR-10's test set.
+// newWorld uses the first n images of CIFAR-10's test set.
 func newWorld(t testing.TB, n int) world {
 	t.Helper()
 	const record = 1 + 3*32*32
@@ -87,14 +87,14 @@ func contents(t testing.TB, path string) string {
 	return string(data)
 }
 
-// number returns what the report says in front of a word.
+// number returns the number before a word in the report.
 func number(t testing.TB, report, word string) string {
 	m := regexp.MustCompile(`(\d+) ` + word).FindStringSubmatch(report)
 	require.NotNil(t, m, "%q in %s", word, report)
 	return m[1]
 }
 
-// TestBitsOfOneMachine: detector, scores and features of eight bundles on prism are those of goline, byte by byte.
+// TestBitsOfOneMachine: detector, scores and features from eight bundles on prism are those of goline, byte for byte.
 func TestBitsOfOneMachine(t *testing.T) {
 	n := 5000
 	if testing.Short() {
@@ -128,7 +128,7 @@ func TestBitsOfOneMachine(t *testing.T) {
 	same("features.npz", "merged.npz")
 }
 
-// merge runs goline merge on the files of a pattern.
+// merge runs goline merge on the files that match a pattern.
 func (w world) merge(t testing.TB, pattern, out string) {
 	t.Helper()
 	parts, err := filepath.Glob(w.path(pattern))
@@ -137,7 +137,7 @@ func (w world) merge(t testing.TB, pattern, out string) {
 	goline(t, append(append([]string{"merge"}, parts...), "--out", w.path(out))...)
 }
 
-// list writes the images as PNG files and a list of them, with the lines of change in their place.
+// list writes the images as PNG files, and a list of them in which the lines in change replace others.
 func (w world) list(t testing.TB, name string, change map[int]string) string {
 	t.Helper()
 	set, err := dataset.Open(w.data)
@@ -161,8 +161,8 @@ func (w world) list(t testing.TB, name string, change map[int]string) string {
 	return w.path(name)
 }
 
-// TestDeadLetters: an image that cannot be read fails the job, or goes to the dead letters with its reason and leaves
-// the result that a list without it gives.
+// TestDeadLetters: an image that cannot be read either fails the job, or is written to the dead letters with the
+// reason, and the result is that of a list without it.
 func TestDeadLetters(t *testing.T) {
 	w := newWorld(t, 60)
 	require.NoError(t, os.WriteFile(w.path("broken.png"), []byte("\x89PNG\r\n\x1a\n no more"), 0o666))
@@ -188,7 +188,7 @@ func TestDeadLetters(t *testing.T) {
 	require.Equal(t, contents(t, w.path("want.csv")), contents(t, w.path("got.csv")))
 }
 
-// TestKilledWorker: a job that is killed in the middle and run again takes what it had finished, and gives the same
+// TestKilledWorker: a job that is killed in the middle and run again uses the finished pieces, and gives the same
 // bytes.
 func TestKilledWorker(t *testing.T) {
 	w := newWorld(t, 400)
@@ -213,7 +213,7 @@ func TestKilledWorker(t *testing.T) {
 	require.Contains(t, beams(t, 1, other...), "is of another job")
 }
 
-// TestUsage: what no job can have is an error of usage.
+// TestUsage: options that no job can have are usage errors.
 func TestUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		"expected one of features, fit, score": {"--data", "x", "--out", "y"},
