@@ -1,6 +1,6 @@
 package attribution
 
-// Cost is what an estimate has cost, or will cost.
+// Cost is the cost of an estimate, past or forecast.
 type Cost struct {
 	// Forwards and Backwards count passes through the network. Equivalents is their sum in forward-equivalents: a
 	// backward pass counts as Options.BackwardCost forward passes.

@@ -83,7 +83,7 @@ const keptBuffer = 64 << 20
 // picture, a collection takes less than a hundredth of the time of decoding.
 const collected = 128 << 20
 
-// done says that the image is not needed any more.
+// done gives the memory of the image back, which must not be read afterwards.
 func (s *scratch) done() {
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil

@@ -9,25 +9,25 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Fit measures the contribution of each penultimate neuron to the logit of each class on labelled training images, by
-// o.Source, and derives a detector from it. program is compiled from the network: its options (batch, replicas, where
-// it starts) are used, not what it fetches. It errors for an option out of range, for a stream without images
-// ([ErrNoImages]), an image without a label in 0 to K-1, a contribution that is not finite, and for classes without
-// images, which it names; and with the stream's or ctx's error.
+// Fit measures, by o.Source, the contribution of each penultimate neuron to the logit of each class on labelled
+// training images, and makes a detector from it. program is compiled from the network; Fit uses its options (batch,
+// replicas, start), not the nodes that it fetches. Errors are those of an option out of range, a stream without
+// images ([ErrNoImages]), an image without a label in 0 to K-1, a contribution that is not finite, classes without
+// images, which are named, and those of the stream and of ctx.
 //
-// The stream is read once and the network runs once: the features that the contributions come from are scored by the
-// finished detector, which keeps these scores for [Detector.Threshold]. The features are held for that meanwhile, of
-// all images as long as they are no more than 65,536 and take no more than 128 MiB, otherwise of as many, drawn evenly
-// from the whole stream, always the same ones for the same stream. The result does not depend on batches and workers. A
-// source other than those of this package shows no features, and leaves the detector without a threshold.
+// The stream is read once and the network runs once on each image. The finished detector scores the features from
+// which the contributions were measured, and keeps these scores for [Detector.Threshold]. Until then the features are
+// held in memory: those of all images, as long as these are at most 65,536 and their features take at most 128 MiB;
+// otherwise those of as many images as fit, drawn evenly from the whole stream. The same stream always gives the same
+// draw. The result does not depend on batches and workers. A source that is not one of this package does not show its
+// features, so that the detector has no threshold.
 //
-// A ClipPercentile is measured on the same features: those of all images up to the number above, beyond it those of the
-// images drawn. With ClipPerClass each class has its share of that number, at least 1, in memory of its own, so that
-// every class has images behind it: up to 6,553 for each of 10 classes and 342 neurons, but only 16 for each of
-// ImageNet's 1,000 and 2,048 neurons, which is too few for most percentiles. With a ClipPercentile, a source that shows
-// no features is an error.
+// A ClipPercentile is measured on the same features. With ClipPerClass each class has its own share of the number of
+// images above, at least 1, so that every class has images: up to 6,553 for each of 10 classes with 342 neurons, but
+// only 16 for each of ImageNet's 1,000 classes with 2,048 neurons, which is too few for most percentiles. With a
+// ClipPercentile, a source that does not show features is an error.
 func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Options) (*Detector, error) {
-	if err := o.Check(); err != nil { // before the work, not after it
+	if err := o.Check(); err != nil { // an error should come before the work
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	net, err := classifier(program)
@@ -75,21 +75,21 @@ func Fit(ctx context.Context, program *graph.Program, train graph.Batches, o Opt
 	return d, nil
 }
 
-// show takes features in rows of D, in the order of the images, and the label of each row.
+// show receives features in rows of D, in the order of the images, and the label of each row.
 type show func(rows []float32, labels []int)
 
-// showing is a source that shows the features it measures.
+// showing is a source that passes the features that it measures to show.
 type showing interface {
 	measure(ctx context.Context, program *graph.Program, images graph.Batches, show show) (*Contributions, error)
 }
 
-// Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. Statistics of
-// several calls merge.
+// Measure accumulates the contributions of labelled images by gradient × activation, as [Fit] does. The results of
+// several calls can be merged.
 func Measure(ctx context.Context, program *graph.Program, images graph.Batches) (*Contributions, error) {
 	return measure(ctx, program, images, nil)
 }
 
-// measure is [Measure], and also hands the features to show, unless that is nil.
+// measure is [Measure]; unless show is nil it also passes the features to show.
 func measure(
 	ctx context.Context, program *graph.Program, images graph.Batches, show show,
 ) (*Contributions, error) {
@@ -131,8 +131,8 @@ func measure(
 	return c, nil
 }
 
-// contributes tells whether a program of the network's contributions fetches this already, so that none need be
-// compiled.
+// contributes reports whether a program of the network's contributions already fetches these nodes, so that none need
+// be compiled.
 func contributes(program *graph.Program, fetch []string) bool {
 	p, ok := program.Model().(Pipeline)
 	return ok && p.Detector == nil && slices.Equal(program.Options().Fetch, fetch)

@@ -16,7 +16,8 @@ import (
 	"github.com/line-ood/goline/line"
 )
 
-// TestFitMeasuresTheFormula: s_i = z_i · W[y, i], averaged over the images labelled y, z neither clipped nor masked.
+// TestFitMeasuresTheFormula: s_i = z_i · W[y, i], averaged over the images labelled y, with z neither clipped nor
+// masked.
 func TestFitMeasuresTheFormula(t *testing.T) {
 	net := newTiny(3, 11, 9)
 	train := net.batch(25, 1)
@@ -34,7 +35,8 @@ func TestFitMeasuresTheFormula(t *testing.T) {
 	}
 }
 
-// TestHalvesMergeIntoTheWhole, bit for bit, whatever the split.
+// TestHalvesMergeIntoTheWhole: the contributions of two parts merge into those of the whole, bit for bit, for any
+// split.
 func TestHalvesMergeIntoTheWhole(t *testing.T) {
 	net := newTiny(4, 19, 2)
 	prog, err := graph.Compile(net, graph.Options{})
@@ -127,7 +129,7 @@ func TestScoreRefuses(t *testing.T) {
 	require.ErrorContains(t, err, `no node is named "scores"; there are`)
 }
 
-// endless is a stream without end that cancels when it has come to its n-th batch.
+// endless is a stream without end that calls cancel at its n-th batch.
 func endless(b graph.Batch, n int, cancel context.CancelFunc) graph.Batches {
 	return func(yield func(graph.Batch, error) bool) {
 		for i := 0; ; i++ {

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/internal/npyz"
 )
 
-// checkFormat fails unless the archive is a detector, and says what it is instead.
+// checkFormat returns an error unless the archive is a detector; the error says what it is instead.
 func checkFormat(r *npyz.Reader) error {
 	format := ""
 	if r.Has("format") {
@@ -24,7 +24,7 @@ func checkFormat(r *npyz.Reader) error {
 	return fmt.Errorf("it is not a LINe detector: %s", content(r, format))
 }
 
-// content says what an archive holds that is no detector, going by its format and the names of its arrays.
+// content describes the content of an archive that is not a detector, by its format and the names of its arrays.
 func content(r *npyz.Reader, format string) string {
 	names := r.Names()
 	find := func(match func(string) bool) (string, bool) {

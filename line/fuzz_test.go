@@ -21,13 +21,13 @@ import (
 	"github.com/line-ood/goline/nets/onnx"
 )
 
-// smallest saves a detector of the smallest network that has a name.
+// smallest saves a detector of the smallest network that has a name, and returns the file's path.
 func smallest(t testing.TB, o line.Options) string {
 	t.Helper()
 	return savedDetector(t, fitAll(t, nettest.DenseNetBC(t, 10, 1, 2, 5), o)[0])
 }
 
-// fitAll fits a detector of a network for each of the options.
+// fitAll fits one detector of a network for each of the options.
 func fitAll(t testing.TB, net nets.Classifier, options ...line.Options) []*line.Detector {
 	t.Helper()
 	prog, err := graph.Compile(net, graph.Options{})
@@ -47,8 +47,8 @@ func savedDetector(t testing.TB, det *line.Detector) string {
 	return path
 }
 
-// pooling is an ONNX file's network of a pooling and a linear layer: reading it takes a small part of the time that any
-// network with a name takes.
+// pooling returns the network of an ONNX file with a pooling and a linear layer. Reading it is much faster than
+// making any network by name.
 func pooling(t testing.TB) nets.Classifier {
 	t.Helper()
 	net, err := nets.Define(nets.Definition{Name: "pooling", Classes: 2, Input: []int{3, 1, 2},
@@ -64,7 +64,7 @@ func pooling(t testing.TB) nets.Classifier {
 	return read
 }
 
-// calibrated returns the detector with pictures and a calibration.
+// calibrated returns the detector with hashes of pictures and a calibration.
 func calibrated(t testing.TB, det *line.Detector) *line.Detector {
 	t.Helper()
 	scores := &line.Scores{Score: []float64{3, 1, 2, 2}, Prediction: []int{0, 1, 1, 0}}
@@ -74,14 +74,14 @@ func calibrated(t testing.TB, det *line.Detector) *line.Detector {
 	return det
 }
 
-// smallestCalibrated saves the detector of [smallest] with pictures and a calibration.
+// smallestCalibrated is [smallest] with hashes of pictures and a calibration.
 func smallestCalibrated(t testing.TB) string {
 	t.Helper()
 	return savedDetector(t, calibrated(t, fitAll(t, nettest.DenseNetBC(t, 10, 1, 2, 5), line.DefaultOptions())[0]))
 }
 
-// loads checks that bytes are refused with their name, or accepted for good: what was read can be written and read
-// again.
+// loads checks that data are refused with an error that gives their name, or are a detector that can be written and
+// read again.
 func loads(t *testing.T, data []byte) {
 	det, err := line.Read(bytes.NewReader(data), int64(len(data)), "det.npz")
 	if err != nil {
@@ -108,9 +108,9 @@ func loads(t *testing.T, data []byte) {
 	}
 }
 
-// FuzzLoad damages the bytes of a file: blindly, or where kind is odd behind the checksums of its members. The files
-// are made here, since the fuzzer takes its time with long inputs. Most hold a tiny network, so that what is read is
-// the detector; two hold one with a name.
+// FuzzLoad damages the bytes of a file: blindly, or, if kind is odd, with corrected checksums of its members. The
+// files are made here, since the fuzzer is slow with long inputs. Most of them hold a tiny network, so that the
+// detector is most of what is read; two hold a network with a name.
 func FuzzLoad(f *testing.F) {
 	all := fitAll(f, pooling(f), append(switches(), line.DefaultOptions())...)
 	all[len(all)-1] = calibrated(f, all[len(all)-1])
@@ -136,10 +136,10 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// named is the kind from which FuzzLoadArrays changes the file whose network has a name, the slow one to read.
+// named is the kind from which on FuzzLoadArrays changes the file whose network has a name, which is slow to read.
 const named = 240
 
-// FuzzLoadArrays puts other arrays into an intact file.
+// FuzzLoadArrays replaces arrays of an intact file.
 func FuzzLoadArrays(f *testing.F) {
 	o := line.Options{ClipPercentile: 90, ClipPerClass: true} // has every array
 	var files []*npyz.Archive

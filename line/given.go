@@ -8,20 +8,20 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// GivenContributions takes contributions that are known already, from an estimate made elsewhere. The images give what
-// else a detector needs: how many there are of each class, the bounds of a ClipPercentile and the scores behind
-// [Detector.Threshold].
+// GivenContributions is a source of contributions that are known already, for example estimated by another program.
+// The images provide what else a detector needs: their number in each class, the bounds of a ClipPercentile, and the
+// scores for [Detector.Threshold].
 type GivenContributions struct {
 	// Mean is C [classes, features], row-major: the mean contribution of each neuron to each class. It is rounded to
 	// float32.
 	Mean []float64
-	// Name says what the contributions are, for reports.
+	// Name describes the contributions in reports.
 	Name string
 }
 
-// Measure runs the network once for the features and counts the images. Contributions of another shape than the
-// network's (wrapping [ErrMismatch]) or that are not finite in float32 are an error, as are a feature that is not
-// finite and a class without images.
+// Measure runs the network once on each image for the features, and counts the images. It is an error if the
+// contributions have another shape than the network's (wrapping [ErrMismatch]) or are not finite in float32, if a
+// feature is not finite, and if a class has no images.
 func (g GivenContributions) Measure(ctx context.Context, program *graph.Program,
 	images graph.Batches) (*Contributions, error) {
 	return g.measure(ctx, program, images, func([]float32, []int) {})
@@ -71,7 +71,7 @@ func (g GivenContributions) measure(ctx context.Context, program *graph.Program,
 	if seen == 0 {
 		return nil, fmt.Errorf("line: fit: %w", ErrNoImages)
 	}
-	for i, v := range g.Mean { // float32 times a count is exact, and so is the mean
+	for i, v := range g.Mean { // a float32 times a count is exact in float64, and so is the mean
 		c.hi[i] = float64(float32(v)) * float64(c.count[i/d])
 	}
 	return c, nil

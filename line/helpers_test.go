@@ -15,7 +15,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// tiny is a classifier of one convolution and a linear layer, of another make than those in package nets.
+// tiny is a classifier of one convolution and a linear layer, which is not one of package nets.
 type tiny struct {
 	classes, features int
 	params            []*graph.Param
@@ -50,14 +50,14 @@ func (n *tiny) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// fetched is what a program gave for a whole stream.
+// fetched holds the outputs of a program for a whole stream.
 type fetched struct {
 	f32  map[string][]float32
 	f64  map[string][]float64
 	ints map[string][]int
 }
 
-// run compiles a model, runs it over batches and collects what it fetches.
+// run compiles a model, runs it on batches and collects the outputs that it fetches.
 func run(t testing.TB, m graph.Model, o graph.Options, batches graph.Batches) fetched {
 	t.Helper()
 	prog, err := graph.Compile(m, o)
@@ -79,7 +79,7 @@ func run(t testing.TB, m graph.Model, o graph.Options, batches graph.Batches) fe
 	return out
 }
 
-// fit fits LINe to n images of a network.
+// fit fits LINe to images of a network.
 func fit(t testing.TB, net nets.Classifier, images graph.Batches, o line.Options) *line.Detector {
 	t.Helper()
 	prog, err := graph.Compile(net, graph.Options{})
@@ -89,7 +89,7 @@ func fit(t testing.TB, net nets.Classifier, images graph.Batches, o line.Options
 	return det
 }
 
-// literal is LINe as METHODS.md has it, in float64, with every mask formed.
+// literal is LINe by its definition, in float64, with every mask formed.
 type literal struct {
 	k, d    int
 	w, b, c []float64 // [k, d], [k], [k, d]
@@ -102,8 +102,8 @@ func newLiteral(net *tiny, mean []float32, o line.Options) literal {
 	return literal{net.classes, net.features, widen(w), widen(b), widen(mean), nil, o}
 }
 
-// clipAt takes the bounds of activations from training features [n, d]: the percentile of each neuron, per class of
-// each label.
+// clipAt sets the bounds of activations from training features [n, d]: a percentile of each neuron, with ClipPerClass
+// over the features of each label.
 func (l literal) clipAt(features []float32, labels []int) literal {
 	l.limits = make([]float64, l.k*l.d)
 	for j := range l.limits {
@@ -127,8 +127,8 @@ func widen(x []float32) []float64 {
 	return out
 }
 
-// percentile is numpy's default, linear interpolation between sorted values, rounded as numpy rounds: from the nearer
-// end.
+// percentile is numpy's default percentile: linear interpolation between sorted values, from the nearer end, so that
+// it rounds as numpy does.
 func percentile(values []float64, p float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	virtual := float64(len(sorted)-1) * (p / 100)
@@ -163,7 +163,7 @@ func (l literal) weights(c int) []bool {
 	m := make([]float64, l.k*l.d)
 	for j := range m {
 		m[j] = math.Abs(l.c[c*l.d+j%l.d]) * l.w[j]
-		m[j] = float64(float32(m[j])) // C and W are float32, and so is their product in numpy
+		m[j] = float64(float32(m[j])) // C and W are float32, and numpy's product of them is float32 too
 	}
 	threshold := math.Inf(-1)
 	if !l.o.NoWeightPruning {
@@ -186,7 +186,7 @@ func (l literal) logits(z []float64, keep []bool) []float64 {
 	return out
 }
 
-// score returns the score of one sample and the class that its masks come from.
+// score returns the score of one sample, and the class whose masks were used.
 func (l literal) score(features []float32) (score float64, class int) {
 	z := widen(features)
 	unclipped := argMax(l.logits(z, nil))
@@ -222,8 +222,8 @@ func argMax(x []float64) int {
 	return best
 }
 
-// switches are all combinations of AC, AP and WP, at percentiles that leave something to prune, and clipping at
-// percentiles.
+// switches returns options with all combinations of AC, AP and WP, at percentiles that prune some but not all, and
+// with clipping at percentiles.
 func switches() []line.Options {
 	var out []line.Options
 	for bits := range 8 {

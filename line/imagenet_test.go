@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// linearNet is a final layer without a network in front of it.
+// linearNet is a final layer without a network before it.
 type linearNet struct {
 	classes, features int
 	weight, bias      *graph.Param
@@ -69,8 +69,8 @@ func syntheticFeatures(n, classes, features int) graph.Batches {
 	}
 }
 
-// BenchmarkImageNetHead fits and scores at K = 1000, D = 2048 on features, one core: set-up from contributions to
-// compiled detector, then time a sample, and the heap that is in use with the detector alive.
+// BenchmarkImageNetHead fits and scores features with K = 1000 and D = 2048 on one core. It reports the time from
+// contributions to a compiled detector, the time for a sample, and the heap in use with the detector in memory.
 func BenchmarkImageNetHead(b *testing.B) {
 	const classes, features, samples = 1000, 2048, 1000
 	ctx := context.Background()

@@ -21,7 +21,7 @@ import (
 
 var _ io.WriterTo = (*line.Detector)(nil)
 
-// short fails after some bytes.
+// short is a writer that fails after some bytes.
 type short struct{ left int }
 
 var errFull = errors.New("disk full")
@@ -35,7 +35,7 @@ func (s *short) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestWriteToIsTheFile, and Read reads it.
+// TestWriteToIsTheFile: WriteTo writes the bytes of the file that Save writes, and Read reads them.
 func TestWriteToIsTheFile(t *testing.T) {
 	det, path := saved(t, line.DefaultOptions())
 	file := read(t, path)
@@ -65,7 +65,7 @@ func TestWriteToIsTheFile(t *testing.T) {
 	}
 }
 
-// sequential hides the random access of a file.
+// sequential hides the random access of a file system's files.
 type sequential struct{ fs.FS }
 
 func (s sequential) Open(name string) (fs.File, error) {
@@ -91,7 +91,7 @@ func TestLoadFS(t *testing.T) {
 	require.EqualError(t, err, "load detector folder: not a regular file")
 }
 
-// TestOlderFilesLoad: a file from before the scores were kept, as it was written then.
+// TestOlderFilesLoad reads a file that a release before fit scores were kept has written.
 func TestOlderFilesLoad(t *testing.T) {
 	const path = "testdata/detector_without_scores.npz"
 	old, err := line.Load(path)
@@ -109,7 +109,7 @@ func TestOlderFilesLoad(t *testing.T) {
 	requireSame(t, today, old)
 }
 
-// TestThresholdsAreSaved with the detector.
+// TestThresholdsAreSaved: a loaded detector has the same thresholds.
 func TestThresholdsAreSaved(t *testing.T) {
 	det, path := saved(t, line.DefaultOptions())
 	got, err := line.Load(path)
@@ -123,7 +123,7 @@ func TestThresholdsAreSaved(t *testing.T) {
 	}
 }
 
-// TestLoadSaysWhatElseItIs: whoever mixes up files learns which one this is.
+// TestLoadSaysWhatElseItIs: the error for a file that is not a detector says what the file is.
 func TestLoadSaysWhatElseItIs(t *testing.T) {
 	dir := t.TempDir()
 	one := npyz.New([]float32{1})
@@ -160,7 +160,8 @@ func TestLoadSaysWhatElseItIs(t *testing.T) {
 	_, err := line.Load(rewritten(t, path, map[string]npyz.Array{"format": {}}))
 	require.ErrorContains(t, err, `it is not a LINe detector: no array format = "goline LINe detector"`)
 
-	// Weights as they are really written, and a large archive of something else, of which the rest is not read.
+	// A file of weights as package weights writes it, and a large archive of other data, of which the rest must not
+	// be read.
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	sd := &weights.StateDict{}
 	for _, p := range net.Params() {

@@ -16,9 +16,9 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// TestLarge times every method at the size of ImageNet's head, with 50,000 fitted samples that are made, as is what
-// methods need beside features and logits (how long the network takes for that is not in it). SPEED names the methods,
-// with commas between them, or is "all": SPEED=knn,vim go test -v -run TestLarge -timeout 1h ./line
+// TestLarge times every method at the size of ImageNet's head, with 50,000 random samples to fit. Values that methods
+// need besides features and logits are made up too; the network's time is not included. SPEED names the methods,
+// separated by commas, or is "all": SPEED=knn,vim go test -v -run TestLarge -timeout 1h ./line
 func TestLarge(t *testing.T) {
 	methods := os.Getenv("SPEED")
 	if methods == "" {
@@ -78,7 +78,8 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// extraLike makes up what a method needs of each sample: logits where it asks for logits, features otherwise.
+// extraLike makes up the values that a method needs of each sample: logits where it needs logits of another image,
+// features otherwise.
 func extraLike(m posthoc.Method, s posthoc.Samples) map[string]posthoc.Extra {
 	needing, ok := m.(posthoc.Needing)
 	if !ok {

@@ -11,26 +11,27 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Load reads a detector with its network. Errors name the path and, where there is one, the array; for a file that is
-// something else they say what it holds. Files of every release are read; older ones give no threshold
-// ([ErrNoThreshold]).
+// Load reads a detector with its network. Errors name the path and, where they concern one, the array. The error for
+// a file of another kind says what it holds. Files of all releases can be read; those of early releases give no
+// threshold ([ErrNoThreshold]).
 func Load(path string) (*Detector, error) { return loadFile(path, loadNetwork) }
 
-// LoadFor reads a detector for a network that is there already. A network other than the one it was fitted to, by
-// architecture or by a single weight, is an error that wraps [ErrMismatch], and so is one that takes images prepared in
-// another way; a network that does not say how takes those of the detector ([Detector.Preprocessing]).
+// LoadFor reads a detector for a network that is in memory already. If the network differs from the one that the
+// detector was fitted to, in its architecture or in a single weight, the error wraps [ErrMismatch]. So it does if the
+// network's preprocessing differs; a network without a preprocessing gets that of the detector
+// ([Detector.Preprocessing]).
 func LoadFor(path string, net nets.Classifier) (*Detector, error) { return loadFile(path, given(net)) }
 
-// LoadFS is [Load] from a file system, embedded files for example. A file without random access is read into memory
-// first.
+// LoadFS is [Load] from a file system, for example embedded files. A file without random access is first read into
+// memory.
 func LoadFS(fsys fs.FS, name string) (*Detector, error) {
-	// Before it is opened: opening a pipe waits for a writer.
+	// Check before opening, because opening a pipe waits for a writer.
 	if info, err := fs.Stat(fsys, name); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("load detector %s: not a regular file", name)
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("load detector: %w", err) // which names the file
+		return nil, fmt.Errorf("load detector: %w", err) // err names the file
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -50,18 +51,18 @@ func LoadFS(fsys fs.FS, name string) (*Detector, error) {
 	return Read(bytes.NewReader(data), int64(len(data)), name)
 }
 
-// Read reads a detector with its network from size bytes that [Detector.WriteTo] wrote. Errors are those of [Load] and
-// call the bytes name.
+// Read reads a detector with its network from size bytes that [Detector.WriteTo] wrote. Errors are those of [Load],
+// with name instead of a path.
 func Read(r io.ReaderAt, size int64, name string) (*Detector, error) {
 	return readFrom(r, size, name, loadNetwork)
 }
 
-// ReadFor is [Read] for a network that is there already, as [LoadFor].
+// ReadFor is [Read] for a network that is in memory already; see [LoadFor].
 func ReadFor(r io.ReaderAt, size int64, name string, net nets.Classifier) (*Detector, error) {
 	return readFrom(r, size, name, given(net))
 }
 
-// network makes the network of a detector, or tells which it is.
+// network makes the network of a detector from its file, or checks the given one.
 type network func(*npyz.Archive) (nets.Classifier, error)
 
 func given(net nets.Classifier) network {
@@ -71,7 +72,7 @@ func given(net nets.Classifier) network {
 func loadFile(path string, n network) (*Detector, error) {
 	r, err := npyz.OpenNpz(path)
 	if err != nil {
-		return nil, fmt.Errorf("load detector: %w", err) // which names the path
+		return nil, fmt.Errorf("load detector: %w", err) // err names the path
 	}
 	defer r.Close()
 	return load(r, path, n)
@@ -86,7 +87,7 @@ func readFrom(r io.ReaderAt, size int64, name string, n network) (*Detector, err
 }
 
 func load(r *npyz.Reader, name string, n network) (*Detector, error) {
-	if err := checkFormat(r); err != nil { // before other arrays are read, which may be large
+	if err := checkFormat(r); err != nil { // before other arrays, which may be large, are read
 		return nil, fmt.Errorf("load detector %s: %w", name, err)
 	}
 	a, err := r.ReadAll()
@@ -170,8 +171,8 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 	return d, d.decodePictures(a)
 }
 
-// decodePreprocessing returns how the images were prepared that the detector was fitted to, the zero value where the
-// file does not say it.
+// decodePreprocessing returns the preprocessing of the images that the detector was fitted to, the zero value where
+// the file does not state it.
 func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
 	if !a.Has(preprocessingArray) {
 		return p, nil
@@ -186,8 +187,8 @@ func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
 	return p, nil
 }
 
-// checkPreprocessing fails where the network takes images otherwise prepared than those that the detector was fitted
-// to. Where one of them is not known, the other counts.
+// checkPreprocessing returns an error where the network's preprocessing differs from that of the images that the
+// detector was fitted to. An unknown preprocessing differs from none.
 func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 	unknown := nets.Preprocessing{}
 	if own := net.Preprocessing(); p != unknown && own != unknown && p != own {
@@ -197,7 +198,8 @@ func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 	return nil
 }
 
-// decodeFitScores returns the scores of the images that the detector was fitted to, nil where the file has none.
+// decodeFitScores returns the scores of the images that the detector was fitted to, nil where the file does not hold
+// them.
 func decodeFitScores(a *npyz.Archive, read func(string, ...int) ([]float64, error)) ([]float64, error) {
 	if !a.Has(fitScoresArray) {
 		return nil, nil
@@ -231,7 +233,7 @@ func checkVersion(a *npyz.Archive) error {
 	return nil
 }
 
-// checkNetwork fails unless the detector was fitted to this very network.
+// checkNetwork returns an error unless the network is the one that the detector was fitted to.
 func checkNetwork(a *npyz.Archive, net nets.Classifier) error {
 	name, err := a.String("network")
 	if err != nil {
@@ -275,7 +277,7 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 	if err := decodeClipPercentile(a, &o); err != nil {
 		return o, err
 	}
-	switch { // a file says what it means: no defaults
+	switch { // zero values in a file do not stand for defaults
 	case o.measuresClip() && o.Clip != 0:
 		return o, fmt.Errorf("clip is %v beside %s %v, expected 0", o.Clip, clipPercentileArray, o.ClipPercentile)
 	case !o.NoClipping && !o.measuresClip() && o.Clip == 0:
@@ -315,7 +317,7 @@ func decodeContributions(a *npyz.Archive, classes, features int) (*Contributions
 	return c, nil
 }
 
-// finite returns a float32 array of the given shape, all of whose elements must be numbers.
+// finite returns a float32 array with the given shape, and an error if an element is not finite.
 func finite(a *npyz.Archive, name string, shape ...int) ([]float32, error) {
 	values, err := a.Float32(name, shape...)
 	if err != nil {

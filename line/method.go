@@ -12,8 +12,8 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Method is LINe as a [posthoc.Method]: it fits and scores from penultimate features and the final layer, through the
-// same graph that a [Detector] runs from images.
+// Method is LINe as a [posthoc.Method]. It fits and scores from penultimate features and the final layer, by the same
+// graph that a [Detector] runs from images.
 type Method struct {
 	options Options
 	graph   graph.Options
@@ -23,7 +23,7 @@ type Method struct {
 
 var _ posthoc.Method = (*Method)(nil)
 
-// Components of LINe as parameters of the registered method: 1 is on, 0 is off.
+// Parameters of the registered method that switch LINe's steps: 1 is on, 0 is off.
 const (
 	paramClipping   = "ac"
 	paramActivation = "ap"
@@ -64,7 +64,7 @@ func init() {
 	})
 }
 
-// optionsOf reads the registered method's parameters.
+// optionsOf converts the registered method's parameters to options.
 func optionsOf(p map[string]float64) Options {
 	return Options{
 		ActivationPercentile: Percent(p["p_a"]), WeightPercentile: Percent(p["p_w"]), Clip: p["clip"],
@@ -74,8 +74,8 @@ func optionsOf(p map[string]float64) Options {
 	}
 }
 
-// NewMethod returns LINe, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device matter. An
-// option out of range is an error. posthoc.New("line", ...) makes the same from named parameters.
+// NewMethod returns LINe, not yet fitted. o says how its graph is compiled; only Batch, Workers and Device are used.
+// An option out of range is an error. posthoc.New("line", ...) makes the same method from named parameters.
 func NewMethod(options Options, o graph.Options) (*Method, error) {
 	if err := options.Check(); err != nil {
 		return nil, fmt.Errorf("line: %w", err)
@@ -84,7 +84,8 @@ func NewMethod(options Options, o graph.Options) (*Method, error) {
 	return &Method{options: options.withDefaults(), graph: o}, nil
 }
 
-// WithSource returns the method, not yet fitted, with another source of contributions; nil means [GradientActivation].
+// WithSource returns an unfitted copy of the method with another source of contributions; nil stands for
+// [GradientActivation].
 func (m *Method) WithSource(s Source) *Method {
 	other := &Method{options: m.options, graph: m.graph}
 	other.options.Source = s
@@ -94,14 +95,14 @@ func (m *Method) WithSource(s Source) *Method {
 // Name returns "line".
 func (m *Method) Name() string { return "line" }
 
-// Params returns p_a, p_w and clip, "off" for a component that is switched off.
+// Params returns p_a, p_w and clip as reports show them; the value is "off" for a step that is switched off.
 func (m *Method) Params() map[string]any { return m.options.Params() }
 
-// Detector returns the fitted detector, nil before Fit. Its network is the final layer alone, whose input is the
-// features; [New] makes a detector of a whole network from its Contributions.
+// Detector returns the fitted detector, nil before Fit. Its network is the final layer alone, with the features as
+// input. [New] makes a detector of a whole network from its Contributions.
 func (m *Method) Detector() *Detector { return m.det }
 
-// Fit measures contributions on labelled samples. Errors are those of [Fit]; after one the method is as it was before.
+// Fit measures contributions on labelled samples. Errors are those of [Fit]; after an error the method is unchanged.
 func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples) error {
 	if err := head.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
@@ -125,7 +126,7 @@ func (m *Method) Fit(ctx context.Context, head posthoc.Head, id posthoc.Samples)
 	return nil
 }
 
-// checkSamples fails unless the samples are valid and of so many classes and features.
+// checkSamples returns an error unless the samples are valid and have that many classes and features.
 func checkSamples(s posthoc.Samples, classes, dim int) error {
 	if err := s.Validate(); err != nil {
 		return fmt.Errorf("line: %w", err)
@@ -156,7 +157,7 @@ func (m *Method) Score(ctx context.Context, s posthoc.Samples, dst []float64) er
 	return nil
 }
 
-// headNet is a network of the final layer alone: its input is the features.
+// headNet is a network that consists of the final layer; its input is the features.
 type headNet struct {
 	classes, dim int
 	weight, bias *graph.Param
@@ -187,7 +188,7 @@ func (n *headNet) Build(b *graph.Builder, x *G.Node) error {
 	return b.Err()
 }
 
-// FeatureBatches streams samples for programs that start at the features.
+// FeatureBatches streams samples as batches of features, for programs that start at the features.
 func FeatureBatches(s posthoc.Samples) graph.Batches {
 	const size = 256
 	return func(yield func(graph.Batch, error) bool) {

@@ -12,7 +12,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// samples runs a network over a batch and returns what post-hoc methods work on.
+// samples runs a network on a batch and returns the samples for post-hoc methods.
 func samples(t testing.TB, net *tiny, b graph.Batch) posthoc.Samples {
 	t.Helper()
 	out := run(t, net, graph.Options{}, nettest.Stream(b))
@@ -27,7 +27,7 @@ func headOf(net *tiny) posthoc.Head {
 	return posthoc.Head{Classes: net.classes, FeatureDim: net.features, Weight: w, Bias: b}
 }
 
-// TestMethodIsTheDetector: fitted and scored from features it gives the bits that the detector gives from images.
+// TestMethodIsTheDetector: the method gives the same bits from features that a detector gives from images.
 func TestMethodIsTheDetector(t *testing.T) {
 	net := newTiny(4, 13, 3)
 	train, test := net.batch(600, 1), net.batch(300, 2) // more than one batch of features

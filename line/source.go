@@ -35,7 +35,7 @@ func (GradientActivation) measure(
 }
 
 // EstimatedContributions uses the Shapley values of any estimator as contributions: row k of C holds those of the
-// game whose value is the mean over the images labelled k. With the logit game and removal to zero every unbiased
+// game whose value is the mean over the images labelled k. With the logit game and removal to zero every
 // estimator converges to what [GradientActivation] computes. Other values and removals give other detectors.
 type EstimatedContributions struct {
 	// Estimator makes the values, package estimate has them; it must not be nil.

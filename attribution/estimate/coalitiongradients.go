@@ -116,7 +116,7 @@ type gradientSampler struct {
 	end      []float64 // mean of the gradients at ∅ and N [players]
 }
 
-// togglePeriod: one sample in so many measures the error of the trapezoid rule, unless all do.
+// togglePeriod: one sample in togglePeriod measures the error of the trapezoid rule, unless all do.
 const togglePeriod = 3
 
 // toggles reports whether sample k measures the error of the trapezoid rule. Samples alternate between the halves;

@@ -78,7 +78,7 @@ func (p *LINe) masked(h *Readout, c int) []float64 {
 	return out
 }
 
-// perClass tells whether the bounds of activations differ by class.
+// perClass reports whether the bounds of activations differ by class.
 func (p *LINe) perClass(h *Readout) bool { return len(p.Limits) > h.neurons }
 
 // clipped returns a copy of z clipped at the bounds. The class matters only where the bounds differ by class.

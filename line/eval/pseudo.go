@@ -44,7 +44,7 @@ func (p *pseudo) Classes() []string { return nil }
 // ID returns the kind and the ID of the original picture.
 func (p *pseudo) ID(i int) string { return p.kind + ":" + p.Dataset.ID(i) }
 
-// Close does nothing: whoever opened the original set closes it.
+// Close does nothing; the caller that opened the original set must close it.
 func (p *pseudo) Close() error { return nil }
 
 // Image returns changed picture i.
