@@ -21,7 +21,7 @@ type ScheduleConfig struct {
 	Warmup float64
 	Every  float64 // epochs between the steps of StepDecay, for which it must be above 0
 	Gamma  float64 // factor of each step of StepDecay, in (0, 1]; 0 stands for 0.1
-	// share of LearningRate at the end of Cosine, in [0, 1], and of OneCycle, where 0 stands for 1/250000
+	// Final is the share of LearningRate at the end of Cosine, in [0, 1], and of OneCycle, where 0 stands for 1/250000.
 	Final float64
 }
 

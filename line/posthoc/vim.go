@@ -34,7 +34,7 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 		return err
 	}
 	s.state.Origin, s.state.Basis = s.space.state.Origin, s.space.state.Basis
-	// ‖z - u‖, which rounding errors are relative to, and ‖P(z - u)‖
+	// far bounds the lengths that rounding errors are relative to; left is ‖P(z - u)‖.
 	far, left := make([]float64, id.N), make([]float64, id.N)
 	own := norm(s.state.Origin)
 	if size := norm(widen(head.Weight)); size > 0 {
