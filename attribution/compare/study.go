@@ -56,10 +56,12 @@ type Study struct {
 type Run struct {
 	// Subject is the game's name, Estimator that of [attribution.Estimator.Name].
 	Subject, Estimator string
-	Budget             float64
-	Seed               uint64 // one of Study.Seeds
-	Samples            int
-	Evaluations        int64
+	// Budget is what the estimate was given, in forward-equivalents.
+	Budget float64
+	Seed   uint64 // the study's
+	// Samples, Evaluations, Cost and Stopped are those of the [attribution.Estimate].
+	Samples     int
+	Evaluations int64
 	attribution.Cost
 	Stopped attribution.Stop
 	// Scores holds the metrics, NaN where one is not defined.

@@ -6,18 +6,18 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// Spread holds the mean over runs and their standard deviation, which is NaN for a single run.
+// Spread is the Mean over runs and their standard Deviation, which is NaN for a single run.
 type Spread struct{ Mean, Deviation float64 }
 
-// Cell summarises the runs with different seeds of one game, estimator and budget.
+// Cell summarises the seeds of one game, estimator and budget.
 type Cell struct {
 	// Game and Estimator are names, Budget is the most forward-equivalents for each training sample.
 	Game, Estimator string
 	Budget          float64
-	// Runs is the number of detectors. Where it is 0, Skipped says why, and all fields below are NaN or empty.
+	// Runs is the number of detectors. With none, Skipped says why and everything below is NaN or empty.
 	Runs    int
 	Skipped string
-	// Cost is the mean cost of a run.
+	// Cost is the mean over the runs.
 	attribution.Cost
 	// NeuronOverlap and WeightOverlap are those of the runs, see [Run].
 	NeuronOverlap, WeightOverlap Spread
@@ -25,15 +25,15 @@ type Cell struct {
 	Detections []CellDetection
 }
 
-// CellDetection summarises the rates on one set over the seeds, as fractions in [0, 1]. The differences, in [-1, 1],
-// are those to the detector with the paper's contributions: a positive DeltaFPR95 is worse, a positive DeltaAUROC
+// CellDetection summarises FPR95 and AUROC on one set over the seeds, as fractions in [0, 1]. The differences are those
+// to the detector of the paper's contributions, in [-1, 1]: a positive DeltaFPR95 is worse, a positive DeltaAUROC
 // better.
 type CellDetection struct {
 	Set                                  string // the set's name, or [Average]
 	FPR95, AUROC, DeltaFPR95, DeltaAUROC Spread
 }
 
-// Cells summarises the runs, in the order of the runs.
+// Cells summarises the runs, in their order.
 func (r *Result) Cells() []Cell {
 	var out []Cell
 	for from := 0; from < len(r.Runs); {
@@ -49,7 +49,7 @@ func (r *Result) Cells() []Cell {
 	return out
 }
 
-// summarise makes a cell from the runs with different seeds, or from a single skipped run.
+// summarise makes a cell of the runs of different seeds. Skipped runs come alone.
 func summarise(runs []Run) Cell {
 	c := Cell{Game: runs[0].Game, Estimator: runs[0].Estimator, Budget: runs[0].Budget, Skipped: runs[0].Skipped}
 	if c.Skipped == "" {
@@ -82,7 +82,7 @@ func summarise(runs []Run) Cell {
 	return c
 }
 
-// spread returns the mean and the sample standard deviation (divided by n-1).
+// spread is the mean and the sample standard deviation (n-1).
 func spread(x []float64) Spread {
 	mean, squares := 0.0, 0.0
 	for _, v := range x {

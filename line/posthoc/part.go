@@ -2,35 +2,34 @@ package posthoc
 
 import "context"
 
-// Shaper is the part of a detector that changes features, logits or head before the score is computed, as in ReAct,
-// ASH and DICE. In a composition each shaper is fitted to the samples as the network gives them, not as earlier
-// shapers leave them, unless an earlier shaper is a [FeatureReplacer].
+// Shaper is the part of a detector that changes features, logits or head before a score is taken: ReAct, ASH, DICE.
+// Shapers are fitted to samples as the network gives them, whatever shapers stand before them in a composition, unless
+// one of those is a [FeatureReplacer].
 type Shaper interface {
-	// Fit learns what Shape needs. It replaces what an earlier Fit learned, and keeps neither head nor id.
+	// Fit learns what Shape needs, replacing what an earlier Fit learned; head and id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Shape returns a function that changes a block in place. The function is for one goroutine and may own scratch
-	// memory.
+	// Shape returns a function that changes a block in place, for one goroutine: it may own scratch memory.
 	Shape() func(b *Block)
 }
 
-// FeatureReplacer is implemented by shapers that replace the features by others, for example by another pooling of
-// the feature map. In a composition they come first, in whatever order parts are named, and the other parts are
-// fitted to their result.
-type FeatureReplacer interface{ ReplacesFeatures() }
+// FeatureReplacer is implemented by shapers that replace the features by others, such as another pooling of the feature
+// map. In a composition they come first wherever they are named, and what follows is fitted to what they make.
+type FeatureReplacer interface {
+	// ReplacesFeatures only marks the type and does nothing.
+	ReplacesFeatures()
+}
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
-	// Fit learns what Score needs from samples as the shapers leave them. It replaces what an earlier Fit learned,
-	// and keeps neither head nor id.
+	// Fit learns what Score needs from samples as the shapers leave them, replacing what an earlier Fit learned; head
+	// and id are not kept.
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution. The
-	// function is for one goroutine and may own scratch memory. The score of a sample must not depend on the other
-	// samples.
+	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution, for one
+	// goroutine: it may own scratch memory. The score of a sample does not depend on the other samples.
 	Score() func(b *Block, dst []float64)
 }
 
-// Part is the part of a method that a composition uses: a shaper, a scorer, or both. A nil Score stands for the
-// energy at temperature 1; in a composition the scorer of another part takes its place.
+// Part is what a kind of method contributes to a composition: a shaper, a scorer, or both.
 type Part struct {
 	// Shape changes samples before the score; nil leaves them as they are.
 	Shape Shaper
@@ -39,17 +38,24 @@ type Part struct {
 	Score Scorer
 }
 
-// BlockSizer is implemented by scorers that need blocks of another size than the default 64 samples.
-type BlockSizer interface{ BlockSize() int }
+// BlockSizer is implemented by scorers that want blocks of another size than the usual 64 samples.
+type BlockSizer interface {
+	// BlockSize is the largest number of samples in a block, at least 1.
+	BlockSize() int
+}
 
 // Needing is implemented by shapers, scorers and methods that need more of each sample than features and logits.
-// Needs returns the names of these values in Samples.Extra.
-type Needing interface{ Needs() []string }
+type Needing interface {
+	// Needs lists names that Samples.Extra must hold for Fit and Score; an error names those that it lacks.
+	Needs() []string
+}
 
-// Stateful is implemented by shapers and scorers that learn. State returns a pointer to a struct whose exported
-// fields hold all that Fit learned. Their types are float64, int, []float64, []float32, []int32 and []int. State is
-// used to save fitted methods to files and to measure their size.
-type Stateful interface{ State() any }
+// Stateful is implemented by shapers and scorers that learn. It is how fitted methods are measured and kept in files.
+type Stateful interface {
+	// State returns a pointer to a struct whose exported fields, of types float64, int, []float64, []float32, []int32
+	// and []int, are all that Fit learned. [Restore] writes through it into a part that was never fitted.
+	State() any
+}
 
 // unfitted is embedded by parts that learn nothing.
 type unfitted struct{}
@@ -57,7 +63,7 @@ type unfitted struct{}
 // Fit does nothing.
 func (unfitted) Fit(context.Context, Head, Samples) error { return nil }
 
-// scoreEach is a scorer that scores each sample separately and learns nothing.
+// scoreEach is a score of each sample by itself that learns nothing.
 type scoreEach struct {
 	unfitted
 	score func(z, logits []float64) float64
@@ -71,7 +77,7 @@ func (s scoreEach) Score() func(*Block, []float64) {
 	}
 }
 
-// eachSample makes a scorer's function from a function of one sample.
+// eachSample makes the function of a scorer from one of single samples.
 func eachSample(score func(b *Block, i int) float64) func(*Block, []float64) {
 	return func(b *Block, dst []float64) {
 		for i := range b.N {

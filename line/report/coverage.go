@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Outcome says whether the network classifies a labelled sample correctly.
+// Outcome says whether the network classifies a labelled sample right.
 type Outcome int8
 
 // The outcomes of a classification.
@@ -16,13 +16,13 @@ const (
 	Right
 )
 
-// Coverage is a point of an accuracy-coverage curve; both are fractions.
+// Coverage is a point of an accuracy-coverage curve, both fractions: Coverage of all samples that are answered,
+// Accuracy among those.
 type Coverage struct{ Coverage, Accuracy float64 }
 
-// AccuracyCoverage returns the network's accuracy on the labelled samples with the highest scores, against the share
-// of labelled samples that these are. It has one point for each distinct score, from the highest down, the last with
-// all samples. Samples with equal scores are accepted together. It is an error if no sample is labelled, the lengths
-// differ, or a score is NaN.
+// AccuracyCoverage returns how accurate the network is on the labelled samples with the highest scores, by the share of
+// them that is accepted: one point for each distinct score, from the highest down, the last with all samples. Samples
+// of equal score are accepted together. It errors where no sample is labelled, the lengths differ, or a score is NaN.
 func AccuracyCoverage(scores []float64, outcomes []Outcome) ([]Coverage, error) {
 	if len(scores) != len(outcomes) {
 		return nil, fmt.Errorf("report: accuracy by coverage: expected an outcome for each of %d scores, got %d",

@@ -1,6 +1,7 @@
 package report
 
-// Average is the mean over OOD sets, in which each set has the same weight whatever its size.
+// Average holds means over OOD sets, each counted once whatever its size: FPR95, AUROC and FPR95OpenOOD of
+// [metrics.Metrics], as fractions.
 type Average struct{ FPR95, AUROC, FPR95OpenOOD float64 }
 
 // Group is the mean over the OOD sets of one group.
@@ -10,11 +11,11 @@ type Group struct {
 	Average
 }
 
-// Average returns the method's mean over its OOD sets, NaN where there are none.
+// Average returns the method's mean over its OOD sets, NaN without any.
 func (m Method) Average() Average { return averageOf(m.OOD) }
 
-// Groups returns the mean over each group of the method's OOD sets, in the order of each group's first set. Sets
-// without a group do not count.
+// Groups returns the mean over each group of the method's OOD sets, in the order in which they begin; sets without a
+// group are in none.
 func (m Method) Groups() []Group { return groupsOf(m.OOD) }
 
 // FullSpectrumAverage is Average with covariate-shifted ID sets counted as ID; NaN without such sets.
