@@ -6,7 +6,9 @@ import (
 	"strings"
 )
 
-// CIFAR returns the preprocessing of the LINe authors for CIFAR-10 and CIFAR-100 networks.
+// CIFAR returns the preprocessing of the LINe authors for CIFAR-10 and CIFAR-100 networks: 32×32 pixels, whatever the
+// picture has, and CIFAR-10's means and standard deviations. A network for another size has a [Preprocessing] of its
+// own.
 func CIFAR() Preprocessing {
 	return Preprocessing{
 		Resize: 32, Crop: 32,

@@ -111,10 +111,10 @@ func (r *run) values(ctx context.Context, members []int, s attribution.Coalition
 	}
 	if members != nil {
 		if err := r.sampled.MemberValues(ctx, members, s, dst); err != nil {
-			return fmt.Errorf("attribution: %w", err)
+			return sampling.FromGame(err)
 		}
 	} else if err := r.game.Values(ctx, s, dst); err != nil {
-		return fmt.Errorf("attribution: %w", err)
+		return sampling.FromGame(err)
 	}
 	r.count(members != nil, s.Len())
 	if i := mathx.FirstNotFinite(dst[:s.Len()]); i >= 0 {
@@ -175,7 +175,7 @@ func (r *run) fixedCost() float64 { return 2 * r.gameForwards }
 // gradients evaluates gradients of the whole game, which must be differentiable.
 func (r *run) gradients(ctx context.Context, g attribution.Differentiable, alpha, values, grads []float64) error {
 	if err := g.Gradients(ctx, alpha, values, grads); err != nil {
-		return fmt.Errorf("attribution: %w", err)
+		return sampling.FromGame(err)
 	}
 	r.evaluations.Add(int64(len(values)))
 	r.gameGrads.Add(int64(len(values)))

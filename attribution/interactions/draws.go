@@ -50,7 +50,7 @@ func (d *draws) ends(ctx context.Context) (empty, full float64, err error) {
 
 func (d *draws) values(ctx context.Context, g attribution.Game, s attribution.Coalitions, dst []float64) error {
 	if err := g.Values(ctx, s, dst); err != nil {
-		return fmt.Errorf("attribution: %w", err)
+		return sampling.FromGame(err)
 	}
 	d.evaluations.Add(int64(s.Len()))
 	if i := mathx.FirstNotFinite(dst); i >= 0 {

@@ -78,7 +78,7 @@ func enumerate(ctx context.Context, g attribution.Game, opt attribution.Options,
 		}
 		part := v[chunk*rows : (chunk+1)*rows]
 		if err := g.Values(ctx, batches[worker], part); err != nil {
-			return fmt.Errorf("attribution: %w", err)
+			return sampling.FromGame(err)
 		}
 		if i := mathx.FirstNotFinite(part); i >= 0 {
 			return fmt.Errorf("%w: coalition %b has %v", attribution.ErrNotFinite, chunk*rows+i, part[i])

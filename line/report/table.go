@@ -53,7 +53,7 @@ type TableOptions struct {
 	FullSpectrum bool
 }
 
-// Table is TableWith LINe's convention of FPR95.
+// Table is [Result.TableWith] for LINe's convention of FPR95: text without a newline at its end.
 func (r Result) Table(f Format, highlight bool) (string, error) {
 	return r.TableWith(TableOptions{Format: f, Highlight: highlight})
 }
