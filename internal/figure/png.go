@@ -21,7 +21,7 @@ func encodePNG(w io.Writer, img image.Image) error {
 	size := rgba.Bounds().Size()
 	header := binary.BigEndian.AppendUint32(nil, uint32(size.X))
 	header = binary.BigEndian.AppendUint32(header, uint32(size.Y))
-	header = append(header, 8, 2, 0, 0, 0) // 8 bits; red, green, blue; deflate, filters by row, not interlaced
+	header = append(header, 8, 2, 0, 0, 0) // bits a channel; RGB; deflate, filters by row, not interlaced
 	var data bytes.Buffer
 	z := zlib.NewWriter(&data)
 	row := make([]byte, 1+3*size.X) // the number of the row's filter, 0 for none, and its pixels
