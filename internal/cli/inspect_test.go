@@ -82,7 +82,8 @@ func TestGraph(t *testing.T) {
 	require.Contains(t, fails(t, "graph", "--net", worldNet, "--out", w.path("no/g.dot")), w.path("no/g.dot"))
 }
 
-// TestVersion: a test's binary does not know its modules; .ci/run asks the program itself for all of the line.
+// TestVersion runs in a test's binary, which does not know the versions of its modules. .ci/run checks the whole line
+// that the program itself prints.
 func TestVersion(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		require.Regexp(t, `^goline \S.*, go1\.\S+, \w+/\w+, kernels \w+, gorgonia .*\n(CUDA .*\n(  .*\n)*)?$`,

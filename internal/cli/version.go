@@ -75,7 +75,7 @@ func readVersion() versionInfo {
 	return v
 }
 
-// built takes what the program's file says of how it was built.
+// built sets the fields that the build information of the program's file holds.
 func (v *versionInfo) built(info *debug.BuildInfo) {
 	v.Version = info.Main.Version
 	for _, s := range info.Settings {

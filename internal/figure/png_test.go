@@ -11,14 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestEncodePNG: readers see the pixels that were drawn, wherever the image lies in a larger one.
+// TestEncodePNG: decoding gives the pixels that were drawn, wherever the image lies in a larger one.
 func TestEncodePNG(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := image.Pt(rapid.IntRange(1, 40).Draw(t, "width"), rapid.IntRange(1, 40).Draw(t, "height"))
 		at := image.Pt(rapid.IntRange(-3, 3).Draw(t, "left"), rapid.IntRange(-3, 3).Draw(t, "top"))
 		whole := image.NewRGBA(image.Rect(-5, -5, 50, 50))
 		img := whole.SubImage(image.Rectangle{Max: size}.Add(at)).(*image.RGBA)
-		alpha := rapid.SampledFrom([]uint8{255, 254}).Draw(t, "alpha") // transparent ones are left to image/png
+		alpha := rapid.SampledFrom([]uint8{255, 254}).Draw(t, "alpha") // image/png encodes those with 254
 		seed := rapid.IntRange(0, 1000).Draw(t, "seed")
 		for i := range size.X * size.Y {
 			img.SetRGBA(at.X+i%size.X, at.Y+i/size.X, color.RGBA{uint8(seed + i), uint8(seed * i), uint8(i / 7), alpha})
@@ -34,7 +34,7 @@ func TestEncodePNG(t *testing.T) {
 	})
 }
 
-// TestDrawingsAreSmall: what draws lines and areas makes smaller files than filters would.
+// TestDrawingsAreSmall: a drawing of lines and areas gives a file that is no larger than with filters.
 func TestDrawingsAreSmall(t *testing.T) {
 	img := image.NewRGBA(image.Rect(0, 0, 300, 200))
 	for y := range 200 {

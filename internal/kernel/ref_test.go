@@ -71,7 +71,7 @@ func refConv[T Float](g ConvGeom, x []float64, w []T) (y, mag []float64) {
 			for kh := range g.KH {
 				for kw := range g.KW {
 					weight := float64(w[((o*in+ci)*g.KH+kh)*g.KW+kw])
-					for yy := range oh { // innermost are rows, so that the sums of a row stay near
+					for yy := range oh { // row by row, so that the sums of a row stay in cache
 						iy := yy*g.SH + kh*g.DH - g.PH
 						if iy < 0 || iy >= g.H {
 							continue

@@ -225,8 +225,8 @@ func nameOf(i *ast.Ident) string {
 	return i.Name
 }
 
-// TestProgramsOfCommentsAreFormatted: the programs that package comments show are as gofmt writes them, which those are
-// not whose lines a tool for text has broken.
+// TestProgramsOfCommentsAreFormatted: the programs that package comments show are formatted as gofmt does it. A tool
+// that wraps text may have broken their lines.
 func TestProgramsOfCommentsAreFormatted(t *testing.T) {
 	packages := library(t)
 	for _, p := range programs(t) {
