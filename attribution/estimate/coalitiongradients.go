@@ -113,20 +113,25 @@ type gradientSampler struct {
 	run      *run
 	game     attribution.Differentiable
 	unbiased bool
+	bare     bool      // measures no errors of the trapezoid rule
 	end      []float64 // mean of the gradients at ∅ and N [players]
 }
 
 // togglePeriod: one sample in togglePeriod measures the error of the trapezoid rule, unless all do.
 const togglePeriod = 3
 
-// toggles reports whether sample k measures the error of the trapezoid rule. Samples alternate between the halves;
-// since the period is odd, measuring samples fall into both.
-func (s *gradientSampler) toggles(k int) bool { return s.unbiased || k%togglePeriod == togglePeriod-1 }
+// toggles reports whether sample k measures the error of the trapezoid rule. The period is odd, so that both halves do.
+func (s *gradientSampler) toggles(k int) bool {
+	return s.unbiased || !s.bare && k%togglePeriod == togglePeriod-1
+}
 
 // points is the mean number of gradients that a sample takes.
 func (s *gradientSampler) points() float64 {
-	if s.unbiased {
+	switch {
+	case s.unbiased:
 		return 6
+	case s.bare:
+		return 4
 	}
 	return 4 + 2./togglePeriod
 }
@@ -169,10 +174,20 @@ type gradientSample struct {
 // round takes samples and turns them into an estimate. When ctx ends, it uses the samples it has, and returns the
 // error of ctx as well.
 func (s *gradientSampler) round(ctx context.Context, round uint64, count int) (attribution.Estimate, error) {
+	samples, taken, err := s.draw(ctx, round, count)
+	var halves [2][]gradientSample
+	for _, k := range taken {
+		halves[k%2] = append(halves[k%2], samples[k])
+	}
+	return s.estimate(halves), err
+}
+
+// draw takes samples, and returns in ascending order which of them were taken before ctx ended.
+func (s *gradientSampler) draw(ctx context.Context, round uint64, count int) (samples []gradientSample, taken []int,
+	err error) {
 	r := s.run
-	samples := make([]gradientSample, count)
-	// Samples are evaluated in random order, so that those finished when ctx ends are a smaller sample of the same
-	// kind.
+	samples = make([]gradientSample, count)
+	// Evaluated in random order, any prefix is a smaller sample of the same kind.
 	order := make([]int, count)
 	var rng rand.PCG
 	sampling.SeedStream(&rng, r.opt.Seed, sampling.DomainGradient, round<<40)
@@ -192,11 +207,7 @@ func (s *gradientSampler) round(ctx context.Context, round uint64, count int) (a
 		return nil
 	}
 	done, err := sampling.InWaves(ctx, r.opt.Workers, 0, (count-1)/chunk+1, compute, merge)
-	var halves [2][]gradientSample
-	for _, k := range slices.Sorted(slices.Values(order[:min(done*chunk, count)])) {
-		halves[k%2] = append(halves[k%2], samples[k])
-	}
-	return s.estimate(halves), err
+	return samples, slices.Sorted(slices.Values(order[:min(done*chunk, count)])), err
 }
 
 // gradientWorker evaluates samples.

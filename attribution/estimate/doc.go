@@ -1,10 +1,10 @@
 // Package estimate holds the estimators of Shapley values, each an [attribution.Estimator] whose fields are its
 // settings:
 //
-//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients on the straight line from all
-//     players removed to all present; [Rescale], [Conductance]: related methods for games that offer more;
-//   - [CoalitionGradients]: from gradients at sampled coalitions, with the smallest errors of all where a game has
-//     gradients and is smooth;
+//   - [GradientActivation], [IntegratedGradients], [ExpectedGradients]: from gradients along a line; [Rescale],
+//     [Conductance]: their kin for games that know more than gradients;
+//   - [CoalitionGradients]: from gradients at sampled coalitions, the smallest errors of all where a game has
+//     gradients and is smooth; [ProxyAdjusted]: their polynomial as the control variate of sampled values;
 //   - [Permutation] (with antithetic and systematic variants), [Stratified], [Owen], [KernelSHAP], [LeverageSHAP],
 //     [SVARM]: from values of sampled coalitions; [OddRegression]: likewise, with the smallest errors of those that use
 //     values alone;

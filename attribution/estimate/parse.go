@@ -10,7 +10,7 @@ import (
 
 // Parse returns the estimator with that name, as its Name method returns it, for example permutation, antithetic,
 // permutation-rotated-4, stratified-optimal, owen-halved-5, kernelshap-paired, leverageshap, odd-regression,
-// svarm-stratified, integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased,
+// svarm-stratified, proxy-adjusted, integrated-gradients-trapezoid, expected-gradients, coalition-gradients-unbiased,
 // gradient-activation, deeplift-rescale, conductance, closed-form, exact, top-35, recommended.
 func Parse(name string) (attribution.Estimator, error) {
 	e := parse(name)
@@ -50,6 +50,8 @@ func parse(name string) attribution.Estimator {
 		return Exact{}
 	case strings.HasPrefix(words, "coalition-gradients"):
 		return CoalitionGradients{Unbiased: has("-unbiased")}
+	case words == "proxy-adjusted":
+		return ProxyAdjusted{}
 	case words == "recommended":
 		return Recommended{}
 	case words == "closed-form":

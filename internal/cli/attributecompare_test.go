@@ -77,7 +77,7 @@ func TestAttributeCompare(t *testing.T) {
 			assert.Positive(t, truth.Mean_square)
 			assert.Equal(t, c.truth == "antithetic", truth.Mean_squared_std_err > 0)
 		}
-		require.Len(t, f.Comparison.Cells, 18*2)
+		require.Len(t, f.Comparison.Cells, 19*2)
 		for _, cell := range f.Comparison.Cells {
 			require.Len(t, cell.Metrics, len(compare.Metrics()))
 			if cell.Runs == 0 {

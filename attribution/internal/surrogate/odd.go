@@ -40,6 +40,24 @@ func (o *Odd) coordinatesOf(s attribution.Coalition, dst []float64) {
 	}
 }
 
+// Value is the value at a coalition; that at its complement is its negative.
+func (o *Odd) Value(s attribution.Coalition) float64 {
+	x := make([]float64, o.coordinates)
+	o.coordinatesOf(s, x)
+	total := 0.0
+	for i, b := range o.linear {
+		if s.Has(i) {
+			total += b / 2
+		} else {
+			total -= b / 2
+		}
+	}
+	for t, term := range o.terms {
+		total += o.coefficients[t] * product(x, term, -1)
+	}
+	return total
+}
+
 // Gradient writes the gradient with respect to α at a coalition.
 //
 // Shapes: dst [players].

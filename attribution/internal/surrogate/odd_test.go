@@ -159,3 +159,14 @@ func TestFitWithLittleData(t *testing.T) {
 	}
 	assert.Equal(t, make([]float64, 3), Fit(Data{Players: 3}, Sizes{Cubic: 2}).Shapley())
 }
+
+// Values at coalitions are those of the definition, and change their sign at the complement.
+func TestOddValue(t *testing.T) {
+	o := randomOdd(6, 3, 2, 4)
+	for bits := range 1 << 6 {
+		alpha, s := presence(6, bits)
+		_, rest := presence(6, 1<<6-1-bits)
+		assert.InDelta(t, o.at(alpha), o.Value(s), 1e-9)
+		assert.InDelta(t, -o.Value(s), o.Value(rest), 1e-9)
+	}
+}

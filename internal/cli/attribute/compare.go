@@ -34,7 +34,7 @@ type compareCommand struct {
 
 // everyEstimator lists the estimators that the commands compare by default.
 var everyEstimator = []string{"recommended", "coalition-gradients", "coalition-gradients-unbiased",
-	"gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
+	"proxy-adjusted", "gradient-activation", "integrated-gradients", "expected-gradients", "permutation", "antithetic",
 	"stratified", "owen", "owen-halved", "kernelshap", "kernelshap-paired", "leverageshap", "odd-regression", "svarm",
 	"svarm-stratified", topKept}
 

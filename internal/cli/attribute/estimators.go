@@ -18,6 +18,7 @@ import (
 const estimatorHelp = `Estimators are named as in the tables:
   recommended: one of the others, chosen by game, players and budget before anything is estimated
   coalition-gradients[-unbiased]            the smallest errors on penultimate neurons
+  proxy-adjusted                            sampled values, with what gradients foretell taken off
   odd-regression                            the smallest errors of values alone, and on earlier layers
   deeplift-rescale                          conductance (images dimmed to black; penultimate neurons only)
   gradient-activation (gradient)            integrated-gradients[-trapezoid|-right-riemann] (integrated)
