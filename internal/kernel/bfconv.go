@@ -73,6 +73,50 @@ func (b *bfConv) prepare() {
 }
 
 func (b *bfConv) forward(dst, src, residual, scratch []float32) {
+	b.engine.run(b.io(dst, src, residual, scratch))
+	b.activate(dst)
+}
+
+// forwardTeam is forward by a team.
+func (b *bfConv) forwardTeam(t *Team, dst, src, residual, scratch []float32) {
+	e, ok := b.engine.(bfPartEngine)
+	if !ok || e.parts(t.Size()) < 2 {
+		b.forward(dst, src, residual, scratch)
+		return
+	}
+	w := &t.bf
+	*w = bfWork{engine: e, io: b.io(dst, src, residual, scratch), each: partLen(b.c.ScratchLen()),
+		parts: e.parts(t.Size())}
+	t.run(w, w.parts)
+	*w = bfWork{}
+	b.activate(dst)
+}
+
+// bfPartEngine is a bfEngine that can compute an image in parts at the same time, with the bits of the whole.
+type bfPartEngine interface {
+	bfEngine
+	// parts returns how many parts an image makes for so many goroutines.
+	parts(n int) int
+	// part computes part i of n. Each part has scratch of its own.
+	part(io bfIO, i, n int)
+}
+
+// bfWork is a convolution's work on one image by a team.
+type bfWork struct {
+	engine bfPartEngine
+	io     bfIO
+	each   int // elements of scratch of a part
+	parts  int
+}
+
+func (w *bfWork) do(part int) {
+	io := w.io
+	io.scratch = io.scratch[part*w.each:][:w.each]
+	w.engine.part(io, part, w.parts)
+}
+
+// io prepares the convolution and returns what an engine works on.
+func (b *bfConv) io(dst, src, residual, scratch []float32) bfIO {
 	b.prepare()
 	io := bfIO{
 		dst: dst, src: src, residual: residual, bias: b.c.bias, scale: b.scale, shift: b.shift,
@@ -81,7 +125,11 @@ func (b *bfConv) forward(dst, src, residual, scratch []float32) {
 	if b.c.post.Kind == ActReLU {
 		io.lowest = 0
 	}
-	b.engine.run(io)
+	return io
+}
+
+// activate applies what activation the engine leaves.
+func (b *bfConv) activate(dst []float32) {
 	if b.c.post.Kind != ActReLU && b.c.post.Kind != ActIdentity {
 		Activate(dst, dst, b.c.post)
 	}

@@ -86,17 +86,49 @@ var pairTable = func() (t [32]uint16) {
 }()
 
 // run computes one image.
-func (p *bfPlan) run(image bfIO) {
-	io := &image
+func (p *bfPlan) run(image bfIO) { p.runPart(&image, p.all()) }
+
+// all are the columns or, where there are planes, rows of outputs of an image.
+func (p *bfPlan) all() span {
+	if p.pointwise {
+		return span{0, p.g.H * p.g.W}
+	}
+	return span{0, p.g.OutH()}
+}
+
+func (p *bfPlan) parts(n int) int {
+	units := p.g.OutH()
+	if p.pointwise {
+		units = (p.g.H*p.g.W + bfPartColumns - 1) / bfPartColumns
+	}
+	// Products take an eighth of the time that they take in float32.
+	return worthParts(p.g.Groups*p.m*p.c*p.g.KH*p.g.KW*p.g.OutH()*p.g.OutW()/8, min(n, units))
+}
+
+// bfPartColumns is how many columns the shares of a panel are counted in: two tiles, so that both are full.
+const bfPartColumns = 32
+
+func (p *bfPlan) part(io bfIO, i, n int) {
+	step := 1
+	if p.pointwise {
+		step = bfPartColumns
+	}
+	if s := portion(p.all().hi, step, i, n); s.len() > 0 {
+		p.runPart(&io, s)
+	}
+}
+
+// runPart computes some columns or rows of outputs of one image.
+func (p *bfPlan) runPart(io *bfIO, part span) {
 	var buf [1024 + 16]float32
 	scratch, sums := alignVector(io.scratch), alignVector(buf[:])
 	for group := range p.g.Groups {
 		if p.pointwise {
-			p.runPanels(io, scratch, sums, group)
+			p.runPanels(io, scratch, sums, group, part)
 			continue
 		}
-		for y := 0; y < p.g.OutH(); y += p.strip {
-			rows := min(p.strip, p.g.OutH()-y)
+		for y := part.lo; y < part.hi; y += p.strip {
+			rows := min(p.strip, part.hi-y)
 			p.fill(io, scratch, group, y, rows)
 			p.compute(io, sums, group, bfColumns{b: ptr(scratch, 0), bRow: 4 * p.plane, bCol: 64, at: y * p.g.OutW(),
 				n: rows * p.g.OutW()})
@@ -123,10 +155,10 @@ func (p *bfPlan) join(io *bfIO, dst unsafe.Pointer, dstPair, dstVec, group, at, 
 	bfSingleAVX512(&a)
 }
 
-func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int) {
-	hw := p.g.H * p.g.W
-	for at := 0; at < hw; at += p.columns {
-		n := min(p.columns, hw-at)
+func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int,
+	part span) {
+	for at := part.lo; at < part.hi; at += p.columns {
+		n := min(p.columns, part.hi-at)
 		p.join(io, ptr(scratch, 0), 64, 64*p.pairs, group, at, n)
 		p.compute(io, sums, group, bfColumns{b: ptr(scratch, 0), bRow: 64, bCol: 64 * p.pairs, at: at, n: n})
 	}

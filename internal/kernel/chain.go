@@ -40,22 +40,15 @@ func (c *Chain[T]) ScratchLen() int {
 // residual is nil, residual[i*residualStride:] is added to it before the last activation. dst must not overlap src,
 // residual or scratch. The bits do not depend on n.
 func (c *Chain[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, residualStride int, scratch []T) {
-	first, last := c.convs[0].g, c.convs[len(c.convs)-1].g
 	if n < 1 {
 		return
-	}
-	dst, src = dst[:(n-1)*dstStride+last.OutLen()], src[:(n-1)*srcStride+first.InLen()]
-	if residual != nil {
-		residual = residual[:(n-1)*residualStride+last.OutLen()]
 	}
 	if c.fast != nil {
 		for _, conv := range c.convs {
 			conv.Prepare(false)
 		}
-		c.fast.run(chainIO{
-			dst: as32(dst), src: as32(src), residual: as32(residual), n: n,
-			dstStride: dstStride, srcStride: srcStride, residualStride: residualStride,
-		}, as32(scratch[:c.fast.scratchLen()]))
+		c.fast.run(c.io(dst, src, residual, n, dstStride, srcStride, residualStride),
+			as32(scratch[:c.fast.scratchLen()]))
 		return
 	}
 	for i := range n {
@@ -73,7 +66,42 @@ func (c *Chain[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride,
 	}
 }
 
-// chainIO holds the slices that a chain reads and writes.
+// TeamScratchLen returns how many elements of scratch ForwardTeam needs.
+func (c *Chain[T]) TeamScratchLen(t *Team) int {
+	if c.fast != nil && t.Size() > 1 {
+		return c.fast.teamScratchLen(t)
+	}
+	return c.ScratchLen()
+}
+
+// ForwardTeam is ForwardBatch by a team, which shares each image. The bits are those of ForwardBatch.
+func (c *Chain[T]) ForwardTeam(t *Team, dst, src, residual []T, n, dstStride, srcStride, residualStride int,
+	scratch []T) {
+	if c.fast == nil || t.Size() < 2 || n < 1 {
+		c.ForwardBatch(dst, src, residual, n, dstStride, srcStride, residualStride, scratch)
+		return
+	}
+	for _, conv := range c.convs {
+		conv.Prepare(false)
+	}
+	c.fast.runTeam(t, c.io(dst, src, residual, n, dstStride, srcStride, residualStride),
+		as32(scratch[:c.fast.teamScratchLen(t)]))
+}
+
+// io are the slices of n images, cut to what belongs to them.
+func (c *Chain[T]) io(dst, src, residual []T, n, dstStride, srcStride, residualStride int) chainIO {
+	first, last := c.convs[0].g, c.convs[len(c.convs)-1].g
+	dst, src = dst[:(n-1)*dstStride+last.OutLen()], src[:(n-1)*srcStride+first.InLen()]
+	if residual != nil {
+		residual = residual[:(n-1)*residualStride+last.OutLen()]
+	}
+	return chainIO{
+		dst: as32(dst), src: as32(src), residual: as32(residual), n: n,
+		dstStride: dstStride, srcStride: srcStride, residualStride: residualStride,
+	}
+}
+
+// chainIO are the slices of the images that a chain works on.
 type chainIO struct {
 	dst, src, residual                      []float32
 	n, dstStride, srcStride, residualStride int

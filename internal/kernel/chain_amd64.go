@@ -14,8 +14,8 @@ type chain32 struct {
 	stem            *chainStem  // first convolution of an image in place of expand, or nil
 	depth           chainDepth
 	g               ConvGeom // of the depthwise convolution
-	rows            int      // output rows of a strip
-	together        int      // number of images computed at once
+	rows, step      int      // of outputs in a strip, which are a multiple of step or all
+	together        int      // images
 	in              int      // channels of the input
 	ones, zeros     []float32
 	// The parts of scratch.
@@ -34,8 +34,10 @@ type chainDepth interface {
 	scratchLen() int
 }
 
-// depthwiseStrip is what a chainDepth works on. Nothing beyond the planes of src may be read where it is borrowed.
+// depthwiseStrip is what a chainDepth works on, for some channels. Nothing beyond the planes of src may be read where
+// it is borrowed.
 type depthwiseStrip struct {
+	channels               span
 	dst, src               []float32
 	dstChannel, srcChannel int
 	rows, height, top      int
@@ -115,6 +117,7 @@ func (c *chain32) cut(cache, step int) {
 		fit += step
 	}
 	strips := (g.OutH() + fit - 1) / fit
+	c.step = step
 	c.rows, c.together = min(g.OutH(), ((g.OutH()+strips-1)/strips+step-1)/step*step), 1
 	if g.OutH()*g.OutW() <= chainColumns && c.expand != nil && strips == 1 {
 		c.together = min(chainTogether, max(1, 2*cache/bytes(c.rows)))

@@ -11,4 +11,11 @@ func chainCache() int { return 0 }
 
 func (*chain32) scratchLen() int { panic("kernel: no vector code in this build") }
 
+// chainWork stands for a chain's work by a team.
+type chainWork struct{}
+
+func (*chain32) teamScratchLen(*Team) int { panic("kernel: no vector code in this build") }
+
+func (*chain32) runTeam(*Team, chainIO, []float32) { panic("kernel: no vector code in this build") }
+
 func (*chain32) run(chainIO, []float32) { panic("kernel: no vector code in this build") }

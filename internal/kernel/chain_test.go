@@ -73,6 +73,15 @@ func (c chainCase) check(t require.TestingT, cache int) {
 	}
 	scratch := guarded(&a, slices.Repeat([]float32{float32(math.NaN())}, chain.ScratchLen()))
 	chain.ForwardBatch(dst, src, residual, n, out, in, out, scratch)
+	for _, size := range []int{2, 3} {
+		team := NewTeam(size)
+		team.Start()
+		shared := guarded(&a, make([]float32, len(dst)))
+		work := guarded(&a, nans[float32](chain.TeamScratchLen(team)))
+		chain.ForwardTeam(team, shared, src, residual, n, out, in, out, work)
+		team.End()
+		requireBits(t, dst, shared, "%v by a team of %d, cache %d", c, size, cache)
+	}
 	for i := range n {
 		x := src[i*in:][:first.InLen()]
 		for j, conv := range convs {

@@ -41,10 +41,10 @@ func (d *chainThree) strip(s depthwiseStrip) {
 	if aside {
 		a.dstRow, a.dstChannel = 4*(g.OutW()+1), 4*s.rows*(g.OutW()+1)
 	}
-	for c := 0; c < g.C; c += d.blockC {
-		n, careful := min(d.blockC, g.C-c), 0
+	for c := s.channels.lo; c < s.channels.hi; c += d.blockC {
+		n, careful := min(d.blockC, s.channels.hi-c), 0
 		if s.borrowed {
-			careful = d.d.careful(c, n)
+			careful = d.d.careful(c, n, g.C)
 		}
 		for _, narrow := range []bool{false, true} {
 			strips := d.d.wide
@@ -80,7 +80,12 @@ func (d *chainThree) strip(s depthwiseStrip) {
 			})
 		}
 	}
-	d.post.activate(s.dst, g.C, s.dstChannel, s.rows*g.OutW())
+	s.activate(d.post, g)
+}
+
+// activate applies what the kernels leave of an activation.
+func (s *depthwiseStrip) activate(post chainPost, g ConvGeom) {
+	post.activate(s.dst[s.channels.lo*s.dstChannel:], s.channels.len(), s.dstChannel, s.rows*g.OutW())
 }
 
 // chainTaps is a 5x5 or 7x7 depthwise convolution in a chain.
@@ -114,8 +119,8 @@ func (d *chainTaps) strip(s depthwiseStrip) {
 		floor:      d.post.floor(), ceil: d.post.ceil, rows: s.rows, vectors: (g.OutW() + d.d.lanes - 1) / d.d.lanes,
 		offsets: unsafe.Pointer(&d.d.offsets[0]), count: g.KW,
 	}
-	for c := 0; c < g.C; c += d.d.blockC {
-		n := min(d.d.blockC, g.C-c)
+	for c := s.channels.lo; c < s.channels.hi; c += d.d.blockC {
+		n := min(d.d.blockC, s.channels.hi-c)
 		f.channels, f.src, f.scale, f.shift = n, s.src[c*s.srcChannel:], d.ones[c:], d.zeros[c:]
 		for _, v := range d.d.views {
 			v.dy += s.top
@@ -126,5 +131,5 @@ func (d *chainTaps) strip(s depthwiseStrip) {
 			ptr(d.bias, c)
 		d.d.kernel(&a)
 	}
-	d.post.activate(s.dst, g.C, s.dstChannel, s.rows*g.OutW())
+	s.activate(d.post, g)
 }

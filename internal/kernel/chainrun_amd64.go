@@ -11,24 +11,24 @@ func (c *chain32) run(io chainIO, scratch []float32) {
 		if n > 1 {
 			c.several(&io, scratch, i, n)
 		} else {
-			c.image(&io, scratch, i)
+			c.image(&io, scratch, i, span{0, c.g.OutH()}, c.rows)
 		}
 		i += n
 	}
 }
 
-// image computes one image, strip by strip.
-func (c *chain32) image(io *chainIO, scratch []float32, image int) {
+// image computes some rows of the outputs of one image, in strips of so many.
+func (c *chain32) image(io *chainIO, scratch []float32, image int, outputs span, strip int) {
 	g, plane := c.g, c.project.plan.oh*c.project.plan.ow
 	src, dst := io.src[image*io.srcStride:], io.dst[image*io.dstStride:]
 	deep, mid := scratch[c.deep.at:], scratch[c.mid.at:]
 	made, held := 0, 0 // rows [held, made) of the expanded map are in mid
-	for y0 := 0; y0 < g.OutH(); y0 += c.rows {
-		rows := min(c.rows, g.OutH()-y0)
+	for y0 := outputs.lo; y0 < outputs.hi; y0 += strip {
+		rows := min(strip, outputs.hi-y0)
 		from := min(max(0, y0*g.SH-g.PH), g.H)
 		to := min(max(from, (y0+rows-1)*g.SH-g.PH+g.KH), g.H)
 		s := depthwiseStrip{
-			dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from,
+			channels: span{0, g.C}, dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from,
 			scratch: scratch[c.depthAt:],
 		}
 		if c.expand == nil && c.stem == nil {
@@ -49,7 +49,7 @@ func (c *chain32) image(io *chainIO, scratch []float32, image int) {
 		if io.residual != nil {
 			residual = io.residual[image*io.residualStride+y0*g.OutW():]
 		}
-		c.project.multiply(c.level, dst[y0*g.OutW():], plane, deep, rows*g.OutW(), residual)
+		c.project.multiply(c.level, dst[y0*g.OutW():], plane, deep, c.project.all(rows*g.OutW()), residual)
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *chain32) expandRows(mid, src, x []float32, from, to, first int) {
 		floor: noFloor,
 		table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * g.H * g.W,
 	})
-	c.expand.multiply(c.level, mid[(from-first)*g.W:], c.mid.channel, x, n, nil)
+	c.expand.multiply(c.level, mid[(from-first)*g.W:], c.mid.channel, x, c.expand.all(n), nil)
 }
 
 // several computes n images at once, from the given one on, whose maps are not divided into strips.
@@ -92,10 +92,10 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 		table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * in,
 	}
 	copyRows(c.level, 1, &a)
-	c.expand.multiply(c.level, mid, c.mid.channel, x, n*in, nil)
+	c.expand.multiply(c.level, mid, c.mid.channel, x, c.expand.all(n*in), nil)
 	for i := range n {
 		c.depth.strip(depthwiseStrip{
-			dst: deep[i*out:], dstChannel: c.deep.channel, src: mid[i*in:], srcChannel: c.mid.channel,
+			channels: span{0, g.C}, dst: deep[i*out:], dstChannel: c.deep.channel, src: mid[i*in:], srcChannel: c.mid.channel,
 			rows: g.OutH(), height: g.H, top: -g.PH, scratch: scratch[c.depthAt:],
 		})
 	}
@@ -110,7 +110,7 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 		}
 	}
 	sum := scratch[c.out.at:]
-	c.project.multiply(c.level, sum, c.out.channel, deep, n*out, add)
+	c.project.multiply(c.level, sum, c.out.channel, deep, c.project.all(n*out), add)
 	for i := range n {
 		for ch := range m {
 			copy(io.dst[(image+i)*io.dstStride+ch*out:][:out], sum[ch*c.out.channel+i*out:])
@@ -120,10 +120,17 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 
 const chainPanel = 128 << 10 // bytes of inputs that stay in cache while all rows of weights are multiplied with them
 
-// multiply computes cols columns of all rows of dst, which are dstChannel elements apart. residual has the layout of
-// dst; nil means none.
-func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []float32, cols int, residual []float32) {
+// all are so many columns of all rows.
+func (p *chainPoint) all(cols int) planPart {
+	return planPart{span{0, len(p.plan.tiles)}, span{0, cols}}
+}
+
+// multiply computes some columns of some row tiles of dst, whose rows are dstChannel elements apart; residual, nil for
+// none, lies as dst does.
+func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []float32, part planPart,
+	residual []float32) {
 	q := p.plan
+	first, cols := q.rowsOf(span{0, part.tiles.lo}), part.at.hi
 	width := 2 * q.lanes
 	for c0 := 0; c0 < q.c; c0 += q.blockC {
 		n := min(q.blockC, q.c-c0)
@@ -140,10 +147,10 @@ func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []floa
 		}
 		block, from := q.weights[q.m*c0:][:q.m*n], src[c0*p.stride:]
 		group := width * max(1, chainPanel/(4*width*n))
-		for x0 := 0; x0 < cols; x0 += group {
+		for x0 := part.at.lo; x0 < cols; x0 += group {
 			end := min(cols, x0+group)
-			row := 0
-			for _, rows := range q.tiles {
+			row := first
+			for _, rows := range q.tiles[part.tiles.lo:part.tiles.hi] {
 				t.a = ptr(block, row*n)
 				if final {
 					t.bias = ptr(p.bias, row)
@@ -171,5 +178,7 @@ func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []floa
 			}
 		}
 	}
-	p.post.activate(dst, q.m, dstChannel, cols)
+	if p.post.act.Kind != ActIdentity {
+		p.post.activate(dst[first*dstChannel+part.at.lo:], q.rowsOf(part.tiles), dstChannel, part.at.len())
+	}
 }

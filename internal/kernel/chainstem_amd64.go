@@ -33,6 +33,6 @@ func (s *chainStem) run(dst []float32, apart int, src, scratch []float32, from, 
 	for y := from; y < to; y += p.strip {
 		rows := min(p.strip, to-y)
 		p.fill(&io, scratch, 0, p.c, y, rows)
-		p.runStrip(&io, scratch, p.weights, 0, 0, p.c, y, rows)
+		p.runStrip(&io, scratch, p.weights, 0, 0, p.c, y, rows, p.all().tiles)
 	}
 }

@@ -187,6 +187,17 @@ func (c *Conv[T]) ScratchLen() int {
 	return max(n, c.padded.len(c.g), c.g.OutLen()+c.g.H*c.g.W)
 }
 
+// TeamScratchLen returns how many elements of scratch ForwardTeam needs.
+func (c *Conv[T]) TeamScratchLen(t *Team) int {
+	return t.Size()*partLen(c.ScratchLen()) + slackElements
+}
+
+// slackElements are what aligning scratch may cost.
+const slackElements = 64
+
+// partLen is how many elements of scratch a part has that needs n: whole cache lines of float32.
+func partLen(n int) int { return (n + slackElements + 15) / 16 * 16 }
+
 func (c *Conv[T]) hasPre() bool { return c.preScale != nil || c.preReLU }
 
 // Forward computes one image: dst [O, OutH, OutW] from src [C, H, W]. residual [O, OutH, OutW], nil for none, is added
@@ -232,11 +243,32 @@ func (c *Conv[T]) ForwardBatch(dst, src, residual []T, n, dstStride, srcStride, 
 	}
 }
 
-// BackwardInput computes dx [C, H, W], the gradient with respect to the original input x. dy [O, OutH, OutW] is the
-// gradient with respect to the output y or, where Post is not a ReLU, with respect to Post's argument. x is read only
-// if there is a pre ReLU, y only if there is a post ReLU; otherwise they may be nil. The derivative of the ReLU at zero
-// is zero. With accumulate the gradient is added to dx. dresidual, unless it is nil, is set to the gradient with
-// respect to the residual.
+// ForwardTeam is ForwardBatch by a team, which shares each image. The bits are those of ForwardBatch.
+func (c *Conv[T]) ForwardTeam(t *Team, dst, src, residual []T, n, dstStride, srcStride, residualStride int,
+	scratch []T) {
+	if t.Size() < 2 || c.fast == nil && c.bf == nil {
+		c.ForwardBatch(dst, src, residual, n, dstStride, srcStride, residualStride, scratch)
+		return
+	}
+	scratch = scratch[:c.TeamScratchLen(t)]
+	for i := range n {
+		d, s, r := dst[i*dstStride:][:c.g.OutLen()], src[i*srcStride:][:c.g.InLen()], []T(nil)
+		if residual != nil {
+			r = residual[i*residualStride:][:len(d)]
+		}
+		if c.bf != nil {
+			c.bf.forwardTeam(t, as32(d), as32(s), as32(r), as32(scratch))
+		} else {
+			c.fast.forwardTeam(t, as32(d), as32(s), as32(r), as32(scratch))
+		}
+	}
+}
+
+// BackwardInput computes dx [C, H, W], the gradient with respect to the original input x, from dy [O, OutH, OutW], the
+// gradient with respect to the output y or, where Post is not a ReLU, to what it is given. x is read only where there
+// is a pre ReLU, y only where there is a post ReLU; either may be nil otherwise. The derivative of the ReLU at zero is
+// zero. With accumulate, dx += instead of dx =. dresidual, nil for none, is set to the gradient with respect to the
+// residual.
 func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
 	dx, dy = dx[:c.g.InLen()], dy[:c.g.OutLen()]
 	if c.preReLU {

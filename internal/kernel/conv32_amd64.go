@@ -87,21 +87,8 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 // forwardBatch computes n images, several together where the engine can.
 func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int,
 	scratch []float32) {
-	f.prepare(false)
-	io := planIO{
-		bias: f.c.bias, ceil: noCeiling, scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
-		dstStride: dstStride, srcStride: srcStride, residualStride: residualStride,
-	}
-	switch a := f.c.post; {
-	case a.Kind == ActReLU:
-		io.relu = true
-	case a.Kind == ActReLU6 && f.engine.ceils():
-		io.relu, io.ceil = true, 6
-	case a.Kind == ActClamp && a.A == 0 && a.B >= 0 && f.engine.ceils():
-		io.relu, io.ceil = true, float32(a.B)
-	default:
-		io.act = a
-	}
+	io := f.io(scratch)
+	io.dstStride, io.srcStride, io.residualStride = dstStride, srcStride, residualStride
 	several, most := severalEngine(nil), 1
 	if e, ok := f.engine.(severalEngine); ok {
 		several, most = e, e.together()
@@ -119,4 +106,51 @@ func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStr
 		f.engine.run(io)
 		i++
 	}
+}
+
+// convWork is a convolution's work on one image by a team.
+type convWork struct {
+	engine partEngine
+	io     planIO
+	each   int // elements of scratch of a part
+	parts  int
+}
+
+func (w *convWork) do(part int) {
+	io := w.io
+	io.scratch = io.scratch[part*w.each:][:w.each]
+	w.engine.part(io, part, w.parts)
+}
+
+// forwardTeam computes one image.
+func (f *conv32) forwardTeam(t *Team, dst, src, residual, scratch []float32) {
+	e, ok := f.engine.(partEngine)
+	if !ok || e.parts(t.Size()) < 2 {
+		f.forward(dst, src, residual, scratch)
+		return
+	}
+	w := &t.conv
+	*w = convWork{engine: e, io: f.io(alignVector(scratch)), each: partLen(f.scratch), parts: e.parts(t.Size())}
+	w.io.dst, w.io.src, w.io.residual = dst, src, residual
+	t.run(w, w.parts)
+	*w = convWork{}
+}
+
+// io prepares the convolution and returns what an engine needs beside the images.
+func (f *conv32) io(scratch []float32) planIO {
+	f.prepare(false)
+	io := planIO{
+		bias: f.c.bias, ceil: noCeiling, scale: f.scale, shift: f.shift, floor: f.floor, scratch: scratch,
+	}
+	switch a := f.c.post; {
+	case a.Kind == ActReLU:
+		io.relu = true
+	case a.Kind == ActReLU6 && f.engine.ceils():
+		io.relu, io.ceil = true, 6
+	case a.Kind == ActClamp && a.A == 0 && a.B >= 0 && f.engine.ceils():
+		io.relu, io.ceil = true, float32(a.B)
+	default:
+		io.act = a
+	}
+	return io
 }

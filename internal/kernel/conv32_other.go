@@ -22,6 +22,13 @@ func (*conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumul
 	panic("kernel: no vector code in this build")
 }
 
+// convWork stands for a convolution's work by a team.
+type convWork struct{}
+
+func (*conv32) forwardTeam(t *Team, dst, src, residual, scratch []float32) {
+	panic("kernel: no vector code in this build")
+}
+
 func (*conv32) prepare(bool) { panic("kernel: no vector code in this build") }
 
 func (*conv32) changed() { panic("kernel: no vector code in this build") }

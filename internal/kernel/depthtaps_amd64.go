@@ -81,10 +81,10 @@ func (d *depthTaps) scratchLen() int {
 }
 
 // run computes one image; see planIO.
-func (d *depthTaps) run(image planIO) { runDepth(image, d.g.OutLen(), d) }
+func (d *depthTaps) run(image planIO) { runDepth(image, d.g, d, span{0, d.g.C}) }
 
-// convolve is run without residual and without accumulation.
-func (d *depthTaps) convolve(image planIO) {
+// convolve is run without residual and accumulation, for some channels.
+func (d *depthTaps) convolve(image planIO, channels span) {
 	io := &image
 	g := d.g
 	out, cols := g.OutH()*g.OutW(), g.OutW()
@@ -99,13 +99,13 @@ func (d *depthTaps) convolve(image planIO) {
 	if io.relu {
 		a.floor = 0
 	}
-	for c := 0; c < g.C; c += d.blockC {
-		n := min(d.blockC, g.C-c)
+	for c := channels.lo; c < channels.hi; c += d.blockC {
+		n := min(d.blockC, channels.hi-c)
 		f.channels, f.src, f.scale, f.shift = n, io.src[c*g.H*g.W:], io.scale[c:], io.shift[c:]
 		for _, v := range d.views {
 			f.fill(scratch[v.at:], v, 0)
 		}
-		careful := carefulChannels(g.C, c, n, out, d.lanes)
+		careful := carefulChannels(channels.hi, c, n, out, d.lanes)
 		for from, part := range [...]int{n - careful, careful} {
 			if part == 0 {
 				continue

@@ -265,28 +265,31 @@ func (d *depthwise) aside() bool { return d.level == avx2 && firstDepthLane(d.g)
 func (d *depthwise) asideLen() int { return d.g.OutH() * (d.g.OutW() + 1) }
 
 // run computes one image; see planIO.
-func (d *depthwise) run(image planIO) { runDepth(image, d.g.OutLen(), d) }
+func (d *depthwise) run(image planIO) { runDepth(image, d.g, d, span{0, d.g.C}) }
 
-// runDepth runs a convolution of n outputs whose convolve supports neither a residual nor accumulation, and adds these.
-func runDepth(io planIO, n int, d interface{ convolve(planIO) }) {
-	own := io
+// runDepth runs some channels of a convolution that knows neither residuals nor accumulation.
+func runDepth(io planIO, g ConvGeom, d interface{ convolve(planIO, span) }, channels span) {
+	own, n := io, g.OutLen()
+	plane := g.OutH() * g.OutW()
+	lo, hi := channels.lo*plane, channels.hi*plane
 	switch {
 	case io.accumulate:
 		own.dst, own.scratch, own.accumulate = io.scratch[:n], io.scratch[n:], false
-		d.convolve(own)
-		AddTo(io.dst[:n], own.dst)
+		d.convolve(own, channels)
+		AddTo(io.dst[lo:hi], own.dst[lo:hi])
 	case io.residual != nil:
 		own.relu, own.act, own.ceil = false, Activation{}, noCeiling
-		d.convolve(own)
-		Add(io.dst[:n], io.dst[:n], io.residual[:n])
-		io.finish(n)
+		d.convolve(own, channels)
+		Add(io.dst[lo:hi], io.dst[lo:hi], io.residual[lo:hi])
+		io.dst = io.dst[lo:hi]
+		io.finish(hi - lo)
 	default:
-		d.convolve(io)
+		d.convolve(io, channels)
 	}
 }
 
-// convolve is run without residual and without accumulation.
-func (d *depthwise) convolve(image planIO) {
+// convolve is run without residual and accumulation, for some channels.
+func (d *depthwise) convolve(image planIO, channels span) {
 	io := &image
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
@@ -302,13 +305,13 @@ func (d *depthwise) convolve(image planIO) {
 		aside = io.scratch[d.scratchLen()-d.g.OutLen()-d.blockC*d.asideLen()-slackLanes:]
 		a.dstRow, a.dstChannel = 4*(g.OutW()+1), 4*d.asideLen()
 	}
-	for c := 0; c < g.C; c += d.blockC {
-		n := min(d.blockC, g.C-c)
+	for c := channels.lo; c < channels.hi; c += d.blockC {
+		n := min(d.blockC, channels.hi-c)
 		src := io.src[c*in:][:n*in]
 		if !d.plain {
 			src = d.pre(io, src, c)
 		}
-		careful := d.careful(c, n)
+		careful := d.careful(c, n, channels.hi)
 		for _, narrow := range []bool{false, true} {
 			strips := d.wide
 			if narrow {
@@ -333,18 +336,18 @@ func (d *depthwise) convolve(image planIO) {
 			}
 		}
 		if aside != nil {
-			d.bringBack(io, aside, c, n)
+			d.bringBack(io, aside, c, n, channels.hi)
 		}
 		io.activate(c*out, n*out)
 	}
 }
 
-// bringBack copies the outputs of n channels, from channel c on, from scratch, where convolve has written them, to dst.
-func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
+// bringBack copies the outputs of the n channels from c on from where convolve has put them aside.
+func (d *depthwise) bringBack(io *planIO, aside []float32, c, n, end int) {
 	g := d.g
 	rows, cols := g.OutH(), g.OutW()
 	out := rows * cols
-	careful := carefulChannels(g.C, c, n, out, 8)
+	careful := carefulChannels(end, c, n, out, 8)
 	if careful < n {
 		copyRows(avx2, 1, &rowsArgs{
 			dst: ptr(io.dst, c*out), dstStride: 4 * cols, src: ptr(aside, 1), srcStride: 4 * (cols + 1), rows: rows,
@@ -360,18 +363,18 @@ func (d *depthwise) bringBack(io *planIO, aside []float32, c, n int) {
 	}
 }
 
-// careful returns how many of the n channels from c on must not be read beyond their plane or, without mask registers,
-// written beyond it.
-func (d *depthwise) careful(c, n int) int {
+// careful returns how many of the n channels from c on must not be read, or written without mask registers, beyond a
+// plane, where the channels from end on belong to somebody else.
+func (d *depthwise) careful(c, n, end int) int {
 	g := d.g
 	in, out := g.H*g.W, g.OutH()*g.OutW()
 	switch {
 	case firstDepthLane(g) < 0 && !d.aside():
 		return n // the first lane lies in front of the row
 	case d.level == avx2:
-		return max(carefulChannels(g.C, c, n, out, 8), carefulChannels(g.C, c, n, in, 16+g.PW))
-	case g.SW == 2: // a vector of sixteen has at least nine outputs
-		return carefulChannels(g.C, c, n, in, 16+g.PW)
+		return max(carefulChannels(end, c, n, out, 8), carefulChannels(end, c, n, in, 16+g.PW))
+	case g.SW == 2: // no vector of sixteen outputs has less than nine
+		return carefulChannels(end, c, n, in, 16+g.PW)
 	}
 	return 0
 }

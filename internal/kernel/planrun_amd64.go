@@ -64,9 +64,23 @@ func (io *planIO) activateColumns(row, rows, pitch, from, to int) {
 
 func ptr(s []float32, i int) unsafe.Pointer { return unsafe.Pointer(&s[i]) }
 
+// planPart is the part of an image that a call computes: some row tiles of each group, and some columns of a panel or
+// rows of outputs.
+type planPart struct{ tiles, at span }
+
+// all is the whole image.
+func (p *plan) all() planPart {
+	if p.panel {
+		return planPart{span{0, len(p.tiles)}, span{0, p.oh * p.ow}}
+	}
+	return planPart{span{0, len(p.tiles)}, span{0, p.oh}}
+}
+
 // run computes one image.
-func (p *plan) run(image planIO) {
-	io := &image
+func (p *plan) run(image planIO) { p.runPart(&image, p.all()) }
+
+// runPart computes a part of one image.
+func (p *plan) runPart(io *planIO, part planPart) {
 	scratch := alignVector(io.scratch)
 	weights := 0
 	for group := range p.groups {
@@ -75,13 +89,13 @@ func (p *plan) run(image planIO) {
 			block := p.weights[weights:][:p.m*n*len(p.taps)]
 			weights += len(block)
 			if p.panel {
-				p.runPanels(io, scratch, block, group, c0, n)
+				p.runPanels(io, scratch, block, group, c0, n, part)
 				continue
 			}
-			for y0 := 0; y0 < p.oh; y0 += p.strip {
-				rows := min(p.strip, p.oh-y0)
+			for y0 := part.at.lo; y0 < part.at.hi; y0 += p.strip {
+				rows := min(p.strip, part.at.hi-y0)
 				p.fill(io, scratch, group*p.c+c0, n, y0, rows)
-				p.runStrip(io, scratch, block, group, c0, n, y0, rows)
+				p.runStrip(io, scratch, block, group, c0, n, y0, rows, part.tiles)
 			}
 		}
 	}
@@ -125,10 +139,7 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 	if cols < vecs*p.lanes {
 		t.mask = tileMask(p.level, cols)
 	}
-	row := group * p.m
-	for _, rows := range p.tiles[:first] {
-		row += rows
-	}
+	row := group*p.m + p.rowsOf(span{0, first})
 	weight := (row - group*p.m) * t.k
 	hw := p.apart(io)
 	for _, rows := range p.tiles[first:last] {
@@ -161,7 +172,16 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 	}
 }
 
-func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int) {
+// rowsOf returns how many rows some row tiles have.
+func (p *plan) rowsOf(tiles span) int {
+	n := 0
+	for _, rows := range p.tiles[tiles.lo:tiles.hi] {
+		n += rows
+	}
+	return n
+}
+
+func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int, part planPart) {
 	t := p.prepare(io, c0, n)
 	t.b1 = 4 * p.lanes
 	hw, width := p.oh*p.ow, 2*p.lanes
@@ -170,53 +190,60 @@ func (p *plan) runPanels(io *planIO, scratch, block []float32, group, c0, n int)
 	pa := panelArgs{stride: 4 * hw, k: n, scale: ptr(io.scale, first), shift: ptr(io.shift, first), floor: io.floor,
 		table: unsafe.Pointer(&laneTable)}
 	if p.columnsTogether == 1 {
-		p.runPanelPairs(io, &t, &pa, scratch, block, group, first, n, final)
+		p.runPanelPairs(io, &t, &pa, scratch, block, group, first, n, final, part)
 		return
 	}
-	for at := 0; at < hw; at += width * p.columnsTogether {
-		end := min(at+width*p.columnsTogether, hw)
+	for at := part.at.lo; at < part.at.hi; at += width * p.columnsTogether {
+		end := min(at+width*p.columnsTogether, part.at.hi)
 		for x, b := at, 0; x < end; x, b = x+width, b+width*n {
 			pa.dst, pa.src, pa.cols = ptr(scratch, b), ptr(io.src, first*hw+x), end-x
 			packPanel(p.level, &pa)
 		}
-		for tile := 0; tile < len(p.tiles); tile += p.tilesInRun {
-			last := min(tile+p.tilesInRun, len(p.tiles))
+		for tile := part.tiles.lo; tile < part.tiles.hi; tile += p.tilesInRun {
+			last := min(tile+p.tilesInRun, part.tiles.hi)
 			for x, b := at, 0; x < end; x, b = x+width, b+width*n {
 				t.b = ptr(scratch, b)
 				p.column(io, &t, block, group, tile, last, x, min(width, hw-x), final)
 			}
 		}
 		if final {
-			io.activateColumns(group*p.m, p.m, hw, at, end)
+			p.activate(io, group, part.tiles, at, end)
 		}
 	}
 }
 
-// activateTogether is the number of columns that are activated at once, while they are in cache.
+// activate applies what activation is left to columns [from, to) of some row tiles.
+func (p *plan) activate(io *planIO, group int, tiles span, from, to int) {
+	if io.act.Kind != ActIdentity {
+		io.activateColumns(group*p.m+p.rowsOf(span{0, tiles.lo}), p.rowsOf(tiles), p.apart(io), from, to)
+	}
+}
+
+// activateTogether is how many columns are activated at once, while they are in cache.
 const activateTogether = 256
 
 // runPanelPairs processes one column tile after the other. The first row tile of each also packs the panel of the next
 // column tile, which hides the latency of reading it.
 func (p *plan) runPanelPairs(io *planIO, t *tileArgs, pa *panelArgs, scratch, block []float32, group, first, n int,
-	final bool) {
-	hw, width := p.oh*p.ow, 2*p.lanes
+	final bool, part planPart) {
+	hw, width, last := p.oh*p.ow, 2*p.lanes, part.at.hi
 	t.packStride, t.packScale, t.packShift, t.packFloor = pa.stride, pa.scale, pa.shift, pa.floor
-	packed, active := false, 0
-	for x, b := 0, 0; x < hw; x, b = x+width, width*n-b {
+	packed, active := false, part.at.lo
+	for x, b := part.at.lo, 0; x < last; x, b = x+width, width*n-b {
 		if !packed {
 			pa.dst, pa.src, pa.cols = ptr(scratch, b), ptr(io.src, first*hw+x), hw-x
 			packPanel(p.level, pa)
 		}
 		t.b = ptr(scratch, b)
-		packed = x+2*width <= hw
+		packed = x+2*width <= last
 		if packed {
 			t.packSrc, t.packDst = ptr(io.src, first*hw+x+width), ptr(scratch, width*n-b)
 		} else {
 			t.packDst = nil
 		}
-		p.column(io, t, block, group, 0, len(p.tiles), x, min(width, hw-x), final)
-		if end := min(x+width, hw); final && (end == hw || end-active >= activateTogether) {
-			io.activateColumns(group*p.m, p.m, hw, active, end)
+		p.column(io, t, block, group, part.tiles.lo, part.tiles.hi, x, min(width, hw-x), final)
+		if end := min(x+width, last); final && (end == last || end-active >= activateTogether) {
+			p.activate(io, group, part.tiles, active, end)
 			active = end
 		}
 	}
@@ -235,7 +262,7 @@ func (p *plan) fill(io *planIO, scratch []float32, first, n, y0, rows int) {
 	}
 }
 
-func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, rows int) {
+func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, rows int, tiles span) {
 	t := p.prepare(io, c0, n)
 	final := c0+n == p.c
 	cols, width := rows*p.ow, 2*p.lanes
@@ -243,8 +270,8 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 	if p.gathered {
 		panel = alignVector(scratch[p.blockC*p.channel+2*p.pitch+slackLanes:])
 	}
-	for tile := 0; tile < len(p.tiles); tile += p.tilesInRun {
-		last := min(tile+p.tilesInRun, len(p.tiles))
+	for tile := tiles.lo; tile < tiles.hi; tile += p.tilesInRun {
+		last := min(tile+p.tilesInRun, tiles.hi)
 		for x := 0; x < cols; x += width {
 			at := p.viewOffset(x)
 			t.b, t.b1 = ptr(scratch, at), 4*p.lanes
@@ -266,7 +293,7 @@ func (p *plan) runStrip(io *planIO, scratch, block []float32, group, c0, n, y0, 
 	}
 	if final {
 		at := (y0 - io.from) * p.ow
-		io.activateColumns(group*p.m, p.m, p.apart(io), at, at+cols)
+		p.activate(io, group, tiles, at, at+cols)
 	}
 }
 

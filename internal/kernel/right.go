@@ -45,9 +45,42 @@ func (r *Right[T]) ScratchLen(m int) int {
 	return 0
 }
 
-// Mul computes dst [m, n] = a · b; with accumulate it adds the product to dst. a is [m, k] or, with transposed, [k, m].
-// The bits of an element depend only on its row of a, its column of b and, with accumulate, its old value. They do not
-// depend on the position of the row and the column, or on m and n.
+// TeamScratchLen returns how many elements of scratch MulTeam needs for m rows.
+func (r *Right[T]) TeamScratchLen(t *Team, m int) int {
+	return t.Size()*partLen(r.ScratchLen(m)) + slackElements
+}
+
+// MulTeam is Mul of a matrix that does not lie transposed by a team, with the same bits.
+func (r *Right[T]) MulTeam(t *Team, dst, a []T, m int, accumulate bool, scratch []T) {
+	if r.fast == nil || t.Size() < 2 || m*r.n*r.k == 0 {
+		r.Mul(dst, a, m, false, accumulate, scratch)
+		return
+	}
+	w := &t.right
+	*w = rightWork{r: r.fast, dst: as32(dst[:m*r.n]), a: as32(a[:m*r.k]), m: m, accumulate: accumulate,
+		scratch: as32(scratch), each: partLen(r.ScratchLen(m)), parts: t.Size()}
+	t.run(w, w.parts)
+	*w = rightWork{}
+}
+
+// rightWork is a product by a team.
+type rightWork struct {
+	r          *right32
+	dst, a     []float32
+	m          int
+	accumulate bool
+	scratch    []float32
+	each       int // elements of scratch of a part
+	parts      int
+}
+
+func (w *rightWork) do(part int) {
+	w.r.mulPart(w.dst, w.a, w.m, w.accumulate, w.scratch[part*w.each:][:w.each], part, w.parts)
+}
+
+// Mul computes dst [m, n] = a · b, or adds it to dst with accumulate. a is [m, k], or with transposed [k, m]. The bits
+// of an element depend on its row of a, its column of b and, with accumulate, what is there; not on where either lies
+// or on m and n.
 func (r *Right[T]) Mul(dst, a []T, m int, transposed, accumulate bool, scratch []T) {
 	dst, a = dst[:m*r.n], a[:m*r.k]
 	if m == 0 || r.n == 0 {

@@ -92,6 +92,18 @@ func (r *right32) rowsTogether(m int) int { return evenBlock(m, rightRows) }
 func (r *right32) scratchLen(m int) int { return r.rowsTogether(max(m, 1))*r.block + 2*slackLanes }
 
 func (r *right32) mul(dst, a []float32, m int, transposed, accumulate bool, scratch []float32) {
+	r.columnsOf(span{0, r.n}, dst, a, m, transposed, accumulate, scratch)
+}
+
+// mulPart computes part of the columns.
+func (r *right32) mulPart(dst, a []float32, m int, accumulate bool, scratch []float32, part, parts int) {
+	if s := portion(r.n, r.width(), part, parts); s.len() > 0 {
+		r.columnsOf(s, dst, a, m, false, accumulate, scratch)
+	}
+}
+
+// columnsOf computes some columns, from and, but for the last, to the start of a panel.
+func (r *right32) columnsOf(columns span, dst, a []float32, m int, transposed, accumulate bool, scratch []float32) {
 	scratch = alignVector(scratch)
 	together := r.rowsTogether(m)
 	t := tileArgs{b1: 4 * r.lanes, ldc: 4 * r.n, off: unsafe.Pointer(&r.offsets[0])}
@@ -113,7 +125,7 @@ func (r *right32) mul(dst, a []float32, m int, transposed, accumulate bool, scra
 			if accumulate || k0 > 0 {
 				t.flags = tileResume
 			}
-			r.panels(&t, dst[m0*r.n:], scratch, r.data[k0*r.columns():], tiles)
+			r.panels(&t, dst[m0*r.n:], scratch, r.data[k0*r.columns():], tiles, columns)
 		}
 	}
 }
@@ -122,10 +134,10 @@ func (r *right32) mul(dst, a []float32, m int, transposed, accumulate bool, scra
 // time than memory does, and the processor's own prefetching ends at each page.
 const rightAhead = 1536
 
-// panels adds the products of one block of terms to some rows of dst, one panel after the other.
-func (r *right32) panels(t *tileArgs, dst, left, panels []float32, tiles rowTiles) {
+// panels adds one block of the terms to some rows of dst, one panel after the other.
+func (r *right32) panels(t *tileArgs, dst, left, panels []float32, tiles rowTiles, columns span) {
 	width := r.width()
-	for j := 0; j < r.n; j += width {
+	for j := columns.lo; j < columns.hi; j += width {
 		cols, vecs := min(width, r.n-j), 2
 		if cols <= r.lanes {
 			vecs = 1

@@ -11,6 +11,10 @@ func (*right32) pack(b []float32, transposed bool) { panic("kernel: no vector co
 
 func (*right32) scratchLen(m int) int { panic("kernel: no vector code in this build") }
 
+func (*right32) mulPart(dst, a []float32, m int, accumulate bool, scratch []float32, part, parts int) {
+	panic("kernel: no vector code in this build")
+}
+
 func (*right32) mul(dst, a []float32, m int, transposed, accumulate bool, scratch []float32) {
 	panic("kernel: no vector code in this build")
 }

@@ -37,23 +37,29 @@ func (e *whole) scratchLen() int { return e.g.O }
 func (e *whole) ceils() bool { return true }
 
 // run computes one image; see planIO.
-func (e *whole) run(image planIO) {
-	io := &image
-	n, dst := e.g.InLen(), io.dst[:e.g.O]
+func (e *whole) run(image planIO) { e.rows(&image, span{0, e.g.O}) }
+
+// rows computes some outputs.
+func (e *whole) rows(io *planIO, rows span) {
+	n, dst := e.g.InLen(), io.dst[rows.lo:rows.hi]
+	if len(dst) == 0 {
+		return
+	}
 	if !io.accumulate {
 		clear(dst)
 	}
 	off := [1]int32{}
-	dots(e.level, e.g.O, off[:], dotsArgs{a: ptr(e.weights, 0), lda: 4 * n, n: n, b: ptr(io.src[:n], 0), c: ptr(dst, 0),
-		ldc: 4, parts: 1})
+	dots(e.level, len(dst), off[:], dotsArgs{a: ptr(e.weights, rows.lo*n), lda: 4 * n, n: n, b: ptr(io.src[:n], 0),
+		c: ptr(dst, 0), ldc: 4, parts: 1})
 	if io.accumulate {
 		return
 	}
-	for i, b := range io.bias[:e.g.O] {
+	for i, b := range io.bias[rows.lo:rows.hi] {
 		dst[i] += b
 	}
 	if io.residual != nil {
-		AddTo(dst, io.residual[:e.g.O])
+		AddTo(dst, io.residual[rows.lo:rows.hi])
 	}
+	io.dst = dst
 	io.finish(len(dst))
 }

@@ -72,11 +72,17 @@ func (p *winogradFour) together() int { return p.most }
 
 // several computes n images, whose tiles lie side by side; see planIO.
 func (p *winogradFour) several(image planIO, n int) {
+	p.compute(image, n, span{0, p.tileH}, span{0, len(p.rows)})
+}
+
+// compute does some rows of tiles, and of their outputs those of some row tiles.
+func (p *winogradFour) compute(image planIO, n int, strips, outputs span) {
+	channels := span{p.channelsOf(outputs.lo), p.channelsOf(outputs.hi)}
 	scratch := alignVector(image.scratch)
 	slots, stage := scratch[:(fourPlaces+1)*p.slot], scratch[(fourPlaces+1)*p.slot:]
 	oh, ow := p.g.OutH(), p.g.OutW()
-	for ty := 0; ty < p.tileH; ty += p.strip {
-		rows := min(p.strip, p.tileH-ty)
+	for ty := strips.lo; ty < strips.hi; ty += p.strip {
+		rows := min(p.strip, strips.hi-ty)
 		apart := fourTiles(rows * p.tileW)
 		for i := range n {
 			io := image.at(i)
@@ -84,14 +90,14 @@ func (p *winogradFour) several(image planIO, n int) {
 				p.transform(&io, slots[p.slot:], stage, c, min(p.inputs, p.g.C-c), ty, rows, i*apart)
 			}
 		}
-		p.multiply(slots, (n-1)*apart+rows*p.tileW)
+		p.multiply(slots, (n-1)*apart+rows*p.tileW, outputs)
 		for i := range n {
 			io := image.at(i)
-			for m := 0; m < p.g.O; m += p.outputs {
-				p.write(&io, slots, stage, m, min(p.outputs, p.g.O-m), ty, rows, i*apart)
+			for m := channels.lo; m < channels.hi; m += p.outputs {
+				p.write(&io, slots, stage, m, min(p.outputs, channels.hi-m), ty, rows, i*apart)
 			}
 			if io.act.Kind != ActIdentity {
-				io.activateColumns(0, p.g.O, oh*ow, 4*ty*ow, min(4*(ty+rows), oh)*ow)
+				io.activateColumns(channels.lo, channels.len(), oh*ow, 4*ty*ow, min(4*(ty+rows), oh)*ow)
 			}
 		}
 	}
@@ -130,15 +136,24 @@ func (p *winogradFour) transform(io *planIO, v, stage []float32, c, n, ty, rows,
 	}
 }
 
-// multiply computes the matrix products for the given number of tiles. The products of a place overwrite the inputs of
-// the place before it.
-func (p *winogradFour) multiply(slots []float32, tiles int) {
+// channelsOf returns how many outputs there are in the first row tiles.
+func (p *winogradFour) channelsOf(tiles int) int {
+	n := 0
+	for _, rows := range p.rows[:tiles] {
+		n += rows
+	}
+	return n
+}
+
+// multiply does the matrix products of some outputs for so many tiles. Those of a place go where the inputs of the place before it
+// were.
+func (p *winogradFour) multiply(slots []float32, tiles int, outputs span) {
+	first := p.channelsOf(outputs.lo)
 	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 2 * p.width, ldc: 4 * p.width}
-	weights := 0
 	for place := range fourPlaces {
-		row := 0
-		for run := 0; run < len(p.rows); run += p.inRun {
-			rows := p.rows[run:min(run+p.inRun, len(p.rows))]
+		row, weights := first, (place*p.g.O+first)*p.g.C
+		for run := outputs.lo; run < outputs.hi; run += p.inRun {
+			rows := p.rows[run:min(run+p.inRun, outputs.hi)]
 			height := 0
 			for at := 0; at < tiles; at += p.width {
 				vecs := 2

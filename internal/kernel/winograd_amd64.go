@@ -194,17 +194,24 @@ func (p *winograd) scratchLen() int {
 
 // run computes one image; see planIO. It applies a pre operation only if plain was false in newWinograd.
 func (p *winograd) run(image planIO) {
-	io := &image
+	all := p.tileH
+	if p.direct {
+		all = p.tileH * p.tileW / p.lanes
+	}
+	p.runPart(&image, span{0, all})
+}
+
+// runPart computes a part of one image: some rows of tiles or, where it is read and written directly, some vectors.
+func (p *winograd) runPart(io *planIO, part span) {
 	if io.accumulate {
 		own := *io
 		own.residual = io.dst
 		io = &own
 	}
 	if p.direct {
-		p.runDirect(io)
-		io.activate(0, p.g.OutLen())
+		p.runDirect(io, part)
 	} else {
-		p.runStrips(io)
+		p.runStrips(io, part)
 	}
 }
 
@@ -256,8 +263,8 @@ func (p *winograd) multiply(v, m []float32, vecs int) {
 	}
 }
 
-// runDirect reads and writes the image itself, in vectors of tiles sixteen or thirty-two pixels wide.
-func (p *winograd) runDirect(io *planIO) {
+// runDirect reads and writes the image itself, each vector sixteen or thirty-two pixels wide.
+func (p *winograd) runDirect(io *planIO, part span) {
 	scratch := alignVector(io.scratch)
 	v, m := scratch[:winoPlaces*p.place], scratch[winoPlaces*p.place:][:winoPlaces*p.product]
 	plane, rowBytes := 4*p.g.H*p.g.W, 4*p.g.W
@@ -272,9 +279,8 @@ func (p *winograd) runDirect(io *planIO) {
 	if io.relu {
 		out.floor = 0
 	}
-	all := p.tileH * p.tileW / p.lanes // number of vectors of tiles
-	for first := 0; first < all; first += 2 {
-		vecs := min(2, all-first)
+	for first := part.lo; first < part.hi; first += 2 {
+		vecs := min(2, part.hi-first)
 		for i := range vecs {
 			tile := (first + i) * p.lanes
 			y, x := 2*(tile/p.tileW), 2*(tile%p.tileW)
@@ -297,6 +303,25 @@ func (p *winograd) runDirect(io *planIO) {
 			default:
 				winoOut8AVX512(&out)
 			}
+		}
+	}
+	if io.act.Kind != ActIdentity {
+		p.activateDirect(io, part)
+	}
+}
+
+// activateDirect applies what activation is left to the outputs of some vectors of tiles. Rows of tiles that another
+// part has begun are cut where that part's columns begin.
+func (p *winograd) activateDirect(io *planIO, part span) {
+	w := p.g.W
+	for v := part.lo; v < part.hi; v++ {
+		for tile := v * p.lanes; tile < (v+1)*p.lanes; {
+			row, col := tile/p.tileW, tile%p.tileW
+			n := min(p.tileW-col, (v+1)*p.lanes-tile)
+			for y := 2 * row; y < 2*row+2; y++ {
+				io.activateColumns(0, p.g.O, p.g.H*w, y*w+2*col, y*w+2*(col+n))
+			}
+			tile += n
 		}
 	}
 }

@@ -45,8 +45,8 @@ type weaveArgs struct {
 	_          int // the kernel's own
 }
 
-// runStrips computes an image in strips of tiles, which are numbered row by row.
-func (p *winograd) runStrips(io *planIO) {
+// runStrips works on strips of tiles, numbered row by row.
+func (p *winograd) runStrips(io *planIO, part span) {
 	scratch := alignVector(io.scratch)
 	cut := func(n int) []float32 {
 		s := scratch[:n]
@@ -54,8 +54,8 @@ func (p *winograd) runStrips(io *planIO) {
 		return s
 	}
 	v, m, planes, views := cut(winoPlaces*p.place), cut(winoPlaces*p.product), cut(4*p.g.O*p.plane), scratch
-	for ty := 0; ty < p.tileH; ty += p.strip {
-		rows := min(p.strip, p.tileH-ty)
+	for ty := part.lo; ty < part.hi; ty += p.strip {
+		rows := min(p.strip, part.hi-ty)
 		p.fillViews(io, views, ty, rows)
 		tiles := rows * p.tileW
 		for at := 0; at < tiles; at += 2 * p.lanes {

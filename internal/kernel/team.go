@@ -1,0 +1,192 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Team is goroutines that work on one image together: an operation falls into parts, of which its caller and the helpers
+// each take the next one that nobody has. It hands out the work of one operation at a time. A nil Team is its caller
+// alone.
+//
+// Helpers wait for work by looking for it, since the next operation of a network comes within microseconds, and go to
+// sleep when none came for some time. The caller never waits for a helper to wake: it takes what parts are left itself.
+type Team struct {
+	size int
+	// state is the round in the upper half, then the parts of its work and how many of them are taken, sixteen bits each.
+	state atomic.Uint64
+	_     [56]byte // of a cache line of their own, since helpers read it all the time
+	done  atomic.Int32
+	fault atomic.Pointer[any] // what a helper's part panicked with
+	work  divided
+
+	leaving atomic.Bool
+	asleep  atomic.Int32
+	wake    chan struct{}
+	helpers sync.WaitGroup
+
+	conv  convWork
+	bf    bfWork
+	chain chainWork
+	right rightWork
+}
+
+// divided is work that falls into parts, which may be done in any order and at the same time.
+type divided interface{ do(part int) }
+
+const (
+	maxTeam     = 64      // goroutines
+	teamSpins   = 1 << 12 // looks for work, of some tens of nanoseconds each, before a helper sleeps
+	teamYields  = 1 << 7  // looks after which a waiting goroutine lets others run
+	teamNothing = 16      // steps of a look
+)
+
+// NewTeam returns a team of so many goroutines, its caller among them; nil for fewer than two.
+func NewTeam(size int) *Team {
+	if size < 2 {
+		return nil
+	}
+	t := &Team{size: min(size, maxTeam)}
+	t.wake = make(chan struct{}, t.size)
+	return t
+}
+
+// Size is how many goroutines work together, 1 for a nil Team.
+func (t *Team) Size() int {
+	if t == nil {
+		return 1
+	}
+	return t.size
+}
+
+// Start begins the helpers' work; without them the caller does all of it. End must follow before the next Start.
+func (t *Team) Start() {
+	if t == nil {
+		return
+	}
+	t.leaving.Store(false)
+	for range t.size - 1 {
+		t.helpers.Add(1)
+		go t.help()
+	}
+}
+
+// End returns when no helper is left.
+func (t *Team) End() {
+	if t == nil {
+		return
+	}
+	t.leaving.Store(true)
+	t.rouse(t.size)
+	t.helpers.Wait()
+	for len(t.wake) > 0 { // of helpers that had woken already
+		<-t.wake
+	}
+}
+
+// run does the parts of some work and returns when all are done.
+func (t *Team) run(w divided, parts int) {
+	if t == nil || parts < 2 {
+		for i := range parts {
+			w.do(i)
+		}
+		return
+	}
+	t.work = w
+	t.done.Store(0)
+	round := t.state.Load()>>32 + 1
+	t.state.Store(round<<32 | uint64(parts)<<16)
+	t.rouse(parts - 1)
+	for t.one() {
+	}
+	for i := 1; t.done.Load() < int32(parts); i++ {
+		linger(i)
+	}
+	t.work = nil
+	if p := t.fault.Swap(nil); p != nil {
+		panic(*p)
+	}
+}
+
+// one does the next part that nobody has taken and reports whether there was one.
+func (t *Team) one() bool {
+	for {
+		s := t.state.Load()
+		part := s & 0xffff
+		if part >= s>>16&0xffff {
+			return false
+		}
+		if t.state.CompareAndSwap(s, s+1) { // the round of s goes on until this part is done
+			t.do(int(part))
+			return true
+		}
+	}
+}
+
+// do does a part. A panic is kept for the caller, since on a helper it would end the process.
+func (t *Team) do(part int) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.fault.CompareAndSwap(nil, &p)
+		}
+		t.done.Add(1)
+	}()
+	t.work.do(part)
+}
+
+// rouse wakes at most n helpers that sleep.
+func (t *Team) rouse(n int) {
+	for range min(n, int(t.asleep.Load())) {
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// help does parts until the team ends.
+func (t *Team) help() {
+	defer t.helpers.Done()
+	for idle := 1; !t.leaving.Load(); idle++ {
+		if t.one() {
+			idle = 0
+			continue
+		}
+		if idle < teamSpins {
+			linger(idle)
+			continue
+		}
+		idle = 0
+		t.asleep.Add(1)
+		if s := t.state.Load(); !t.leaving.Load() && s&0xffff >= s>>16&0xffff { // nothing came meanwhile
+			<-t.wake
+		}
+		t.asleep.Add(-1)
+	}
+}
+
+// linger passes a moment of waiting, the i-th.
+func linger(i int) {
+	if i%teamYields == 0 {
+		runtime.Gosched()
+		return
+	}
+	for range teamNothing {
+		idleStep()
+	}
+}
+
+//go:noinline
+func idleStep() {}
+
+// span is a range [lo, hi).
+type span struct{ lo, hi int }
+
+// portion returns part i of n nearly equal ones of a range of total units, in steps of step.
+func portion(total, step, i, n int) span {
+	steps := (total + step - 1) / step
+	return span{min(i*steps/n*step, total), min((i+1)*steps/n*step, total)}
+}
+
+func (s span) len() int { return s.hi - s.lo }
