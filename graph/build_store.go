@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"gorgonia.org/tensor"
@@ -16,10 +18,28 @@ type store struct {
 	mu      sync.Mutex
 	convs   map[convKey]any
 	rights  map[rightKey]any
+	todo    []func() // packing that is left
 }
 
 func newStore() *store {
 	return &store{tensors: map[fixedKey]*tensor.Dense{}, convs: map[convKey]any{}, rights: map[rightKey]any{}}
+}
+
+// pack does what packing is left, on all processors: most of the time that compiling a program for one image takes.
+func (s *store) pack() {
+	var (
+		group sync.WaitGroup
+		next  atomic.Int64
+	)
+	for range min(runtime.GOMAXPROCS(0), len(s.todo)) {
+		group.Go(func() {
+			for i := next.Add(1); i <= int64(len(s.todo)); i = next.Add(1) {
+				s.todo[i-1]()
+			}
+		})
+	}
+	group.Wait()
+	s.todo = nil
 }
 
 // tensor returns the tensor of that key, made on first use.
@@ -74,15 +94,13 @@ type rightKey struct {
 	transposed bool
 }
 
-// sharedRight returns the packed form of a matrix that does not change, made on first use.
+// sharedRight returns the packed form of a matrix that does not change, made on first use, or which the store's pack is
+// to make.
 func sharedRight[T kernel.Float](s *store, b []T, k, n int, transposed bool) *kernel.Right[T] {
-	pack := func() *kernel.Right[T] {
+	if s == nil {
 		r := kernel.NewRight[T](k, n)
 		r.Pack(b, transposed)
 		return r
-	}
-	if s == nil {
-		return pack()
 	}
 	key := rightKey{unsafe.Pointer(unsafe.SliceData(b)), k, n, int(unsafe.Sizeof(*new(T))), transposed}
 	s.mu.Lock()
@@ -90,7 +108,8 @@ func sharedRight[T kernel.Float](s *store, b []T, k, n int, transposed bool) *ke
 	if r, ok := s.rights[key]; ok {
 		return r.(*kernel.Right[T])
 	}
-	r := pack()
+	r := kernel.NewRight[T](k, n)
+	s.todo = append(s.todo, func() { r.Pack(b, transposed) })
 	s.rights[key] = r
 	return r
 }

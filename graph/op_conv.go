@@ -182,6 +182,7 @@ type packer[T kernel.Float] struct {
 	at    convArgs
 	skip  int  // number of the operation's inputs in front of those of the convolution
 	back  bool // the packed form is for the gradient
+	team  *kernel.Team
 	conv  *kernel.Conv[T]
 }
 
@@ -208,9 +209,14 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	}
 	switch {
 	case k.parts.frozen:
-		if k.conv, err = sharedConv(k.parts.cache, spec); err == nil {
-			k.conv.Prepare(k.back)
+		if k.conv, err = sharedConv(k.parts.cache, spec); err != nil {
+			break
 		}
+		if k.parts.cache == nil {
+			k.conv.Prepare(k.back)
+			break
+		}
+		k.parts.cache.todo = append(k.parts.cache.todo, func() { k.conv.Prepare(k.back) })
 	case k.conv != nil:
 		err = k.conv.Update(spec)
 	default:
@@ -227,7 +233,7 @@ func (k *packer[T]) work() []T {
 	if k.parts.scratch == nil {
 		k.parts.scratch = &scratch{}
 	}
-	return take[T](k.parts.scratch, k.conv.ScratchLen())
+	return take[T](k.parts.scratch, k.conv.TeamScratchLen(k.team))
 }
 
 // packCall packs the convolution from the inputs of one execution.
@@ -273,8 +279,8 @@ func (f *convFn[T]) run(c *call[T]) error {
 	if r := f.at.residual; r >= 0 {
 		residual = c.in[r]
 	}
-	conv.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride,
-		f.work())
+	conv.ForwardTeam(f.team, c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride,
+		residual.stride, f.work())
 	return nil
 }
 

@@ -47,7 +47,8 @@ type linearFn[T kernel.Float] struct {
 	back    bool
 	right   *kernel.Right[T]
 	frozen  bool
-	bias    []T // set by freeze
+	bias    []T // if frozen
+	team    *kernel.Team
 }
 
 // wide tells whether a layer of these sizes runs as a product of packed matrices. The choice must not depend on the
@@ -110,7 +111,7 @@ func (f *linearFn[T]) run(c *call[T]) error {
 	for i := 0; bias != nil && i < len(y); i += f.out {
 		copy(y[i:], bias)
 	}
-	f.right.Mul(y, x, rows, false, bias != nil, c.workspace(f.right.ScratchLen(rows)))
+	f.right.MulTeam(f.team, y, x, rows, bias != nil, c.workspace(f.right.TeamScratchLen(f.team, rows)))
 	return nil
 }
 

@@ -53,9 +53,9 @@ func (t *chainTail) runAll(c *call[float32]) error {
 		residual = c.in[r]
 	}
 	chain := t.link.chain
-	work := take[float32](t.parts.scratch, chain.ScratchLen())
-	chain.ForwardBatch(c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride, residual.stride,
-		work)
+	work := take[float32](t.parts.scratch, chain.TeamScratchLen(t.team))
+	chain.ForwardTeam(t.team, c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride,
+		residual.stride, work)
 	return nil
 }
 

@@ -56,6 +56,11 @@ type Options struct {
 	// weights; 0 means GOMAXPROCS, or 2 on a card, where one copies while the other computes. Results do not depend on
 	// it.
 	Workers int
+	// Threads is how many goroutines share the operations of one copy: more than one answer a single image sooner, where
+	// more Workers compute more images a second; 0 means 1. Results do not depend on it. What they share is a sample's
+	// convolutions and products of matrices in float32 and bfloat16, where the processor has vector code; all else, and
+	// everything on a card, runs on one, as does a batch that begins while another copy computes.
+	Threads int
 	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
 	Fetch []string
 	// From names the tapped node that batches are fed to; "" means the model's input. What comes before it is not run.
@@ -97,6 +102,9 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.Threads == 0 {
+		o.Threads = 1
+	}
 	if o.Fetch == nil {
 		o.Fetch = m.Outputs()
 	}
@@ -115,6 +123,8 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		return o, fmt.Errorf("expected a batch of at least 0 samples, got %d", o.Batch)
 	case o.Workers < 0:
 		return o, fmt.Errorf("expected at least 0 workers, got %d", o.Workers)
+	case o.Threads < 0:
+		return o, fmt.Errorf("expected at least 0 threads, got %d", o.Threads)
 	case len(o.Fetch) == 0:
 		return o, fmt.Errorf("expected a node to fetch, got none")
 	case o.BroadcastInput && (o.From == "" || o.Hooks[o.From] == nil):

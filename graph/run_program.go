@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync/atomic"
 
 	"gorgonia.org/tensor"
 )
@@ -16,6 +17,7 @@ type Program struct {
 	replicas []*replica
 	free     chan *replica
 	card     *accelerator // nil on the processor
+	busy     atomic.Int32 // replicas that run
 }
 
 // Compile builds the model's graph once per replica and compiles it for the nodes to be fetched. The parameters must be
@@ -47,6 +49,7 @@ func Compile(m Model, o Options) (*Program, error) {
 			_ = p.card.close()
 			return nil, fmt.Errorf("graph: %w", err)
 		}
+		r.busy = &p.busy
 		p.replicas = append(p.replicas, r)
 		p.free <- r
 	}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/internal/invariant"
+	"github.com/line-ood/goline/internal/kernel"
 )
 
 // building lets one goroutine at a time use Gorgonia's global registries.
@@ -22,6 +24,8 @@ type replica struct {
 	nodes   G.Nodes // the fetched nodes
 	order   G.Nodes // all nodes that run, inputs first
 	place   *placement
+	team    *kernel.Team  // nil for one goroutine
+	busy    *atomic.Int32 // replicas of the program that run
 }
 
 // fetch is the destination of the rows of one fetched node.
@@ -160,6 +164,7 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 	if err := r.takeParams(); err != nil {
 		return nil, err
 	}
+	shared.pack()
 	return r, r.compile(o, sinks)
 }
 
@@ -252,6 +257,12 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 			return err
 		}
 	}
+	if r.crew(o.Threads); r.team != nil && r.place == nil {
+		if l := newLoop(r.order); l != nil {
+			r.vm = l
+			return nil
+		}
+	}
 	r.vm = G.NewTapeMachine(r.b.g, opts...)
 	return nil
 }
@@ -259,6 +270,11 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 // run computes samples lo to hi of the batch, at most as many as the graph takes, into the same rows of the outputs.
 func (r *replica) run(batch Batch, lo, hi int, out *Outputs) error {
 	n := hi - lo
+	defer r.busy.Add(-1)
+	if r.busy.Add(1) == 1 { // other samples under way keep the processors busy
+		r.team.Start() // helpers wake while the inputs are copied
+		defer r.team.End()
+	}
 	if err := r.feed(r.b.input, batch.X, batch.N, lo, n); err != nil {
 		return err
 	}

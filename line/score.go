@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
 
 	"gorgonia.org/tensor"
 
@@ -31,8 +32,9 @@ func (d *Detector) Compile(o graph.Options) (*graph.Program, error) {
 // reads the stream once. A stream without images is an error that wraps [ErrNoImages]. For other options, or further
 // values such as the gradient of the score, see [Detector.Compile]; for pictures see [Detector.ScoreImages].
 //
-// The first call compiles a program, which the detector keeps and simultaneous calls share. Streams that begin with a
-// batch of one image use another program, which is faster for single images; the bits are the same.
+// The first call compiles a program, which the detector keeps, and calls at the same time share it. Streams that begin
+// with a batch of one image get another one, which takes images one by one and is the faster for them: all
+// processors share an image that comes alone. The bits are the same.
 func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, error) {
 	next, stop := iter.Pull2(images)
 	defer stop()
@@ -63,7 +65,9 @@ func (d *Detector) Score(ctx context.Context, images graph.Batches) (*Scores, er
 // program returns the kept program for streams whose first batch has n images.
 func (d *Detector) program(ctx context.Context, n int) (*graph.Program, error) {
 	if n == 1 {
-		return d.single.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{Batch: 1}) })
+		return d.single.get(ctx, func() (*graph.Program, error) {
+			return d.Compile(graph.Options{Batch: 1, Threads: runtime.GOMAXPROCS(0)})
+		})
 	}
 	return d.many.get(ctx, func() (*graph.Program, error) { return d.Compile(graph.Options{}) })
 }

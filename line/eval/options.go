@@ -14,7 +14,8 @@ import (
 // Options says how pictures run through a network. The zero value is a good choice. Of all fields only
 // Graph.Precision changes results.
 type Options struct {
-	// Graph says how the network is compiled; only Batch, Workers, Device and Precision matter.
+	// Graph says how the network is compiled; only Batch, Workers, Threads, Device and Precision
+	// matter.
 	Graph graph.Options
 	// Progress, if not nil, is called with the number of pictures of a stage that are done. Calls come from several
 	// goroutines, but one at a time.
@@ -25,8 +26,8 @@ type Options struct {
 }
 
 func (o Options) graph() graph.Options {
-	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Device: o.Graph.Device,
-		Precision: o.Graph.Precision}
+	return graph.Options{Batch: o.Graph.Batch, Workers: o.Graph.Workers, Threads: o.Graph.Threads,
+		Device: o.Graph.Device, Precision: o.Graph.Precision}
 }
 
 func (o Options) workers() int {
