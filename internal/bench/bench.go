@@ -26,6 +26,7 @@ type Result struct {
 	Device         string    `json:"device"`
 	Precision      string    `json:"precision"`
 	Workers        int       `json:"workers"`
+	Threads        int       `json:"threads"` // of each worker
 	Batch          int       `json:"batch"`
 	Images         int       `json:"images"`
 	ImagesPerSec   float64   `json:"images_per_second"` // median of the runs
@@ -37,6 +38,7 @@ type Result struct {
 	BytesPerImage  float64   `json:"allocated_bytes_per_image"`
 	AllocsPerImage float64   `json:"allocations_per_image"`
 	HeapMiB        float64   `json:"heap_mib"`
+	Latency        *Latency  `json:"latency,omitempty"`
 	Ops            []Op      `json:"ops"`
 }
 
@@ -52,7 +54,18 @@ type Op struct {
 // Run runs a network over the given number of synthetic images: once to warm up, and then runs times for the
 // measurement.
 func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, seed uint64) (Result, error) {
-	r, err := measure(ctx, net, o, images, runs, seed)
+	return run(ctx, net, o, images, runs, false, seed)
+}
+
+// RunSingly is Run with each image handed over when the one before is done. It tells how long they take.
+func RunSingly(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int,
+	seed uint64) (Result, error) {
+	return run(ctx, net, o, images, runs, true, seed)
+}
+
+func run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, singly bool,
+	seed uint64) (Result, error) {
+	r, err := measure(ctx, net, o, images, runs, singly, seed)
 	if err != nil {
 		return r, err
 	}
@@ -61,8 +74,9 @@ func Run(ctx context.Context, net nets.Classifier, o graph.Options, images, runs
 	return r, err
 }
 
-// measure is Run without the times of the kinds of operations, whose clocks cost a little time themselves.
-func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, seed uint64) (Result, error) {
+// measure is Run without the kinds of operations, whose clocks cost a little.
+func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, runs int, singly bool,
+	seed uint64) (Result, error) {
 	prog, err := graph.Compile(net, o)
 	if err != nil {
 		return Result{}, err
@@ -70,7 +84,7 @@ func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, 
 	o = prog.Options()
 	r := Result{
 		Net: net.Name(), Kernels: kernel.Level(), Precision: string(o.Precision), Device: string(o.Device),
-		Workers: o.Workers, Batch: o.Batch,
+		Workers: o.Workers, Threads: o.Threads, Batch: o.Batch,
 		Images: images, GFLOPPerImage: float64(prog.FLOPs()) / 1e9,
 	}
 	defer prog.Close()
@@ -78,21 +92,34 @@ func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, 
 		r.Kernels += " and " + kernel.BFloat16Level()
 	}
 	if o.Device == graph.CPU {
-		r.PeakGFLOPS = peak(o.Workers)
+		r.PeakGFLOPS = peak(o.Workers * o.Threads)
 	}
-	if err := runSynthetic(ctx, prog, images, seed); err != nil {
+	var times []time.Duration
+	once := func() error { return runSynthetic(ctx, prog, images, seed) }
+	if singly {
+		once = func() error {
+			some, err := timeSingly(ctx, prog, images, seed)
+			times = append(times, some...)
+			return err
+		}
+	}
+	if err := once(); err != nil {
 		return r, err
 	}
+	times = times[:0]
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range runs {
 		start := time.Now()
-		if err := runSynthetic(ctx, prog, images, seed); err != nil {
+		if err := once(); err != nil {
 			return r, err
 		}
 		r.Runs = append(r.Runs, float64(images)/time.Since(start).Seconds())
 	}
 	runtime.ReadMemStats(&after)
+	if singly {
+		r.Latency = newLatency(times)
+	}
 	total := float64(images * runs)
 	r.BytesPerImage = float64(after.TotalAlloc-before.TotalAlloc) / total
 	r.AllocsPerImage = float64(after.Mallocs-before.Mallocs) / total
@@ -121,19 +148,10 @@ func peak(workers int) float64 {
 
 // runSynthetic streams images to the program that take no time to make.
 func runSynthetic(ctx context.Context, prog *graph.Program, images int, seed uint64) error {
-	size := 1
-	for _, s := range prog.InputShape() {
-		size *= s
-	}
-	const batch = 64
-	rng := rand.New(rand.NewPCG(seed, 2))
-	x := make([]float32, batch*size)
-	for i := range x {
-		x[i] = float32(rng.NormFloat64())
-	}
+	x, size := synthetic(prog, seed)
 	stream := func(yield func(graph.Batch, error) bool) {
-		for left := images; left > 0; left -= batch {
-			n := min(batch, left)
+		for left := images; left > 0; left -= syntheticImages {
+			n := min(syntheticImages, left)
 			if !yield(graph.Batch{X: x[:n*size], N: n}, nil) {
 				return
 			}
@@ -145,6 +163,22 @@ func runSynthetic(ctx context.Context, prog *graph.Program, images int, seed uin
 		}
 	}
 	return nil
+}
+
+const syntheticImages = 64
+
+// synthetic returns so many images of noise and the size of one.
+func synthetic(prog *graph.Program, seed uint64) (x []float32, size int) {
+	size = 1
+	for _, s := range prog.InputShape() {
+		size *= s
+	}
+	rng := rand.New(rand.NewPCG(seed, 2))
+	x = make([]float32, syntheticImages*size)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x, size
 }
 
 func profile(ctx context.Context, net nets.Classifier, o graph.Options, images int, seed uint64) ([]Op, error) {
@@ -191,12 +225,18 @@ func (r Result) Print(w io.Writer) error {
 	if r.Device != string(graph.CPU) {
 		kernels, peak = "device "+r.Device, ""
 	}
-	_, err := fmt.Fprintf(w, `%s in %s, %s, %d workers, %d images at once each
+	workers := fmt.Sprintf("%d workers, %d images at once each", r.Workers, r.Batch)
+	if l := r.Latency; l != nil {
+		workers = fmt.Sprintf("one image at a time, shared by %d threads", r.Threads)
+		peak = fmt.Sprintf("latency         p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, at most %.3f ms, of %d images\n",
+			l.P50, l.P90, l.P99, l.Max, l.Images) + peak
+	}
+	_, err := fmt.Fprintf(w, `%s in %s, %s, %s
 images/s        %.1f (median of %d runs of %d images)
 GFLOP/s         %.1f at %.3f GFLOP an image
 %sallocated       %.0f bytes and %.2f objects an image, heap %.1f MiB
 %s
-`, r.Net, r.Precision, kernels, r.Workers, r.Batch, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
+`, r.Net, r.Precision, kernels, workers, r.ImagesPerSec, len(r.Runs), r.Images, r.GFLOPS, r.GFLOPPerImage,
 		peak, r.BytesPerImage, r.AllocsPerImage, r.HeapMiB, t.Render())
 	return err
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,8 @@ func Comparable(before, after Result) error {
 		return fmt.Errorf("the result to compare with has no runs, expected a file of goline bench --json")
 	case before.Net != after.Net:
 		return fmt.Errorf("the result to compare with is of network %s, expected %s", before.Net, after.Net)
+	case (before.Latency == nil) != (after.Latency == nil):
+		return errors.New("expected both results with --latency or both without: images one at a time are another rate")
 	}
 	return nil
 }
@@ -36,6 +39,10 @@ func PrintChange(w io.Writer, before, after Result) error {
 	row("images/s", "%.1f", before.ImagesPerSec, after.ImagesPerSec)
 	row("slowest run", "%.1f", slices.Min(before.Runs), slices.Min(after.Runs))
 	row("fastest run", "%.1f", slices.Max(before.Runs), slices.Max(after.Runs))
+	if before.Latency != nil && after.Latency != nil {
+		row("p50, ms", "%.3f", before.Latency.P50, after.Latency.P50)
+		row("p99, ms", "%.3f", before.Latency.P99, after.Latency.P99)
+	}
 	row("share of peak, %", "%.1f", before.PeakShare, after.PeakShare)
 	row("bytes an image", "%.0f", before.BytesPerImage, after.BytesPerImage)
 	row("objects an image", "%.2f", before.AllocsPerImage, after.AllocsPerImage)

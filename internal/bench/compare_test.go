@@ -30,4 +30,14 @@ func TestPrintChange(t *testing.T) {
 	}
 	require.ErrorContains(t, bench.Comparable(before, bench.Result{Net: "b"}), "of network a, expected b")
 	require.ErrorContains(t, bench.Comparable(bench.Result{Net: "a"}, before), "no runs")
+	singly := before
+	singly.Latency = &bench.Latency{Images: 3, P50: 1, P99: 2}
+	require.ErrorContains(t, bench.Comparable(before, singly), "--latency")
+	require.ErrorContains(t, bench.Comparable(singly, before), "--latency")
+	slower := singly
+	slower.Latency = &bench.Latency{Images: 3, P50: 1.5, P99: 2}
+	require.NoError(t, bench.Comparable(singly, slower))
+	var out strings.Builder
+	require.NoError(t, bench.PrintChange(&out, singly, slower))
+	require.Regexp(t, `p50, ms +│ 1\.000 +│ 1\.500 +│ \+50\.0 %`, out.String())
 }

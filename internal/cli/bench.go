@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/bench"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/fsfile"
@@ -18,6 +20,7 @@ import (
 const (
 	maxBenchImages = 1_000_000_000
 	maxBenchRuns   = 10_000
+	maxTimedImages = 100_000_000
 )
 
 func newBench() *cobra.Command {
@@ -27,12 +30,14 @@ func newBench() *cobra.Command {
 		images, runs int
 		jsonOut      string
 		compare      string
+		latency      bool
 	)
 	cmd := &cobra.Command{
 		Use:   "bench --net NAME [--weights FILE]",
 		Short: "Measure how fast features come: images/s, share of the processor's peak, memory, profile",
 		Long: `Run the network over synthetic images several times and print images per second (median), the share of the measured peak
-of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random. With --compare, print what changed since an earlier run.`,
+of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random. With --latency, images come one at a time, all workers share each, and how long they take is printed.
+With --compare, print what changed since an earlier run.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -40,6 +45,11 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 				return command.Usagef("--images %d: expected 1 to %d", images, maxBenchImages)
 			case runs < 1 || runs > maxBenchRuns:
 				return command.Usagef("--runs %d: expected 1 to %d", runs, maxBenchRuns)
+			case latency && c.Batch > 1:
+				return command.Usagef("--latency runs one image at a time: expected no --batch, got %d", c.Batch)
+			case latency && images > maxTimedImages/runs:
+				return command.Usagef("--latency keeps the time of each image: expected at most %d in all runs, got %d times %d",
+					maxTimedImages, runs, images)
 			}
 			inputs := append(net.Inputs(), command.InputFile("--compare", compare))
 			if err := command.CheckOutputs(command.Outputs("--json", jsonOut), inputs...); err != nil {
@@ -56,7 +66,15 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 			if err != nil {
 				return err
 			}
-			r, err := bench.Run(cmd.Context(), n, c.GraphOptions(), images, runs, c.Seed)
+			o, run := c.GraphOptions(), bench.Run
+			if latency {
+				run = bench.RunSingly
+				o = graph.Options{Batch: 1, Workers: 1, Threads: o.Workers, Device: o.Device, Precision: o.Precision}
+				if o.Threads == 0 {
+					o.Threads = runtime.GOMAXPROCS(0)
+				}
+			}
+			r, err := run(cmd.Context(), n, o, images, runs, c.Seed)
 			if err != nil {
 				return err
 			}
@@ -78,6 +96,7 @@ of fused multiply-adds, what is allocated per image, and where the time goes by 
 	net.Register(cmd)
 	cmd.Flags().IntVar(&images, "images", 1000, "images in each run")
 	cmd.Flags().IntVar(&runs, "runs", 5, "runs, after one to warm up")
+	cmd.Flags().BoolVar(&latency, "latency", false, "one image at a time, shared by all workers: p50 and p99")
 	cmd.Flags().StringVar(&jsonOut, "json", "", "JSON file to write")
 	cmd.Flags().StringVar(&compare, "compare", "", "JSON `FILE` of an earlier run to compare with")
 	return cmd

@@ -30,6 +30,25 @@ func TestBenchCompares(t *testing.T) {
 	require.Contains(t, out, "densenet-bc-10-4 in bf16")
 	require.Regexp(t, `precision +│ f32 +│ bf16`, out)
 
+	one := filepath.Join(t.TempDir(), "one.json")
+	code, out, stderr = runGoline(append(args, "--latency", "--workers", "2", "--json", one)...)
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `one image at a time, shared by 2 threads\n(.*\n)*latency +p50 [0-9.]+ ms.*, of 8 images`, out)
+	data, err = os.ReadFile(one)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &r))
+	require.Equal(t, 2, r.Threads)
+	require.Equal(t, 1, r.Workers)
+	require.Equal(t, 8, r.Latency.Images)
+	require.Positive(t, r.Latency.P50)
+	require.LessOrEqual(t, r.Latency.P50, r.Latency.P99)
+	require.LessOrEqual(t, r.Latency.P99, r.Latency.Max)
+	for _, wrong := range [][]string{{"--batch", "2"}, {"--images", "1000000000"}} {
+		code, _, stderr = runGoline(append(append(args, "--latency"), wrong...)...)
+		require.Equal(t, 2, code)
+		require.Contains(t, stderr, "--latency")
+	}
+
 	code, _, stderr = runGoline("bench", "--net", "densenet-bc-16-4", "--images", "1", "--runs", "1", "--compare", file)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "is of network densenet-bc-10-4, expected densenet-bc-16-4")
