@@ -36,6 +36,7 @@ type model struct {
 	prepares     nets.Preprocessing
 	many, single *graph.Program
 	preparers    sync.Pool // of *dataset.Preprocessor
+	batches      sync.Pool // of *[]float32, the input of a batch
 	stats        *modelMetrics
 	users        sync.WaitGroup // requests that use the model
 }
@@ -92,10 +93,8 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 	if 2*len(batch) <= prog.Options().Batch { // running the large program costs a full batch, even where it is not full
 		prog = m.single
 	}
-	x := make([]float32, 0, len(batch)*m.size)
-	for _, j := range batch {
-		x = append(x, j.x...)
-	}
+	x, done := m.join(batch)
+	defer done()
 	answers := make([]Answer, 0, len(batch))
 	stream := func(yield func(graph.Batch, error) bool) { yield(graph.Batch{X: x, N: len(batch)}, nil) }
 	for out, err := range prog.Run(ctx, stream) {
@@ -126,9 +125,23 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 	return answers, nil
 }
 
-// important returns at most n neurons with the largest contributions to the logit of a class, among those that LINe
-// keeps for that class. A contribution is gradient × activation, on a linear last layer the product of weight and
-// feature.
+// join returns the input of a batch, in memory that is used again when the caller is done.
+func (m *model) join(batch []job) (x []float32, done func()) {
+	buf, _ := m.batches.Get().(*[]float32)
+	if buf == nil {
+		made := make([]float32, 0, m.many.Options().Batch*m.size)
+		buf = &made
+	}
+	x = (*buf)[:0]
+	for _, j := range batch {
+		x = append(x, j.x...)
+	}
+	*buf = x
+	return x, func() { m.batches.Put(buf) }
+}
+
+// important returns the neurons that contribute most to the logit of a class, n at most, of those that LINe keeps for
+// it: gradient × activation, which on a linear last layer is the product of weight and feature.
 func (m *model) important(features []float32, class, n int) []Neuron {
 	weight, _ := m.Detector.Network().Head()
 	if weight == nil {

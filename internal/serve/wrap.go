@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -71,16 +72,22 @@ func (s *Server) wrap(api string, h handler) http.Handler {
 		took := time.Since(start)
 		s.metrics.requests.WithLabelValues(api, strconv.Itoa(status)).Inc()
 		s.metrics.seconds.WithLabelValues(api).Observe(took.Seconds())
-		log := s.config.Log.With("id", id, "method", r.Method, "path", r.URL.Path, "status", status, "seconds",
-			took.Seconds())
+		level := slog.LevelDebug
 		switch {
 		case status >= http.StatusInternalServerError && err != nil:
-			log.Error("request", "error", err)
+			level = slog.LevelError
 		case err != nil:
-			log.Info("request", "error", err)
-		default:
-			log.Debug("request")
+			level = slog.LevelInfo
 		}
+		if !s.config.Log.Enabled(ctx, level) { // most requests of most servers
+			return
+		}
+		attributes := []slog.Attr{slog.String("id", id), slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.Int("status", status), slog.Float64("seconds", took.Seconds())}
+		if err != nil {
+			attributes = append(attributes, slog.Any("error", err))
+		}
+		s.config.Log.LogAttrs(ctx, level, "request", attributes...)
 	})
 }
 
