@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -213,7 +214,39 @@ func TestKilledWorker(t *testing.T) {
 	require.Contains(t, beams(t, 1, other...), "is of another job")
 }
 
-// TestUsage: options that no job can have are usage errors.
+// TestAttempts: a job that fails is tried again as often as told, takes what it had finished, and gives the same bytes.
+func TestAttempts(t *testing.T) {
+	w := newWorld(t, 60)
+	data := w.list(t, "late.txt", nil)
+	goline(t, "fit", "--net", w.net[1], "--weights", w.net[3], "--data", data, "--out", w.path("det.npz"))
+	goline(t, "score", "--detector", w.path("det.npz"), "--data", data, "--out", w.path("want.csv"))
+	late, away := w.path("p 40.png"), w.path("away")
+	require.NoError(t, os.Rename(late, away))
+	score := []string{"--job", "score", "--detector", w.path("det.npz"), "--data", data, "--out", w.path("s"),
+		"--pieces", "6", "--bundles", "1", "--attempts"}
+	report := beams(t, 1, append(score, "2")...)
+	require.Equal(t, 2, strings.Count(report, "goline-beam: "), report)
+
+	cmd, output := process(t, append(score, "100")...)
+	cmd.Stderr = nil
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20)
+	for back := false; lines.Scan(); {
+		if !back && strings.Contains(lines.Text(), "goline-beam: ") {
+			back = true
+			require.NoError(t, os.Rename(away, late))
+		}
+	}
+	require.NoError(t, cmd.Wait(), output)
+	require.NotEqual(t, "0", number(t, output.String(), "taken as they were"))
+	w.merge(t, "s/*.csv", "got.csv")
+	require.Equal(t, contents(t, w.path("want.csv")), contents(t, w.path("got.csv")))
+}
+
+// TestUsage: what no job can have is an error of usage.
 func TestUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		"expected one of features, fit, score": {"--data", "x", "--out", "y"},
