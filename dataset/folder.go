@@ -17,6 +17,7 @@ import (
 
 	"github.com/line-ood/goline/dataset/internal/picture"
 	"github.com/line-ood/goline/internal/fsfile"
+	"github.com/line-ood/goline/internal/objects"
 )
 
 // pictures is a set of picture files.
@@ -43,14 +44,14 @@ func (p *pictures) ID(i int) string {
 
 // listID is the ID of a listed file; prefix comes before relative paths.
 func listID(prefix, file string) string {
-	if path.IsAbs(file) {
+	if path.IsAbs(file) || objects.IsURL(file) {
 		return text(file)
 	}
 	return text(path.Join(prefix, file))
 }
 
 func (p *pictures) file(i int) string {
-	if p.tree.native && filepath.IsAbs(p.files[i]) {
+	if p.tree.native && filepath.IsAbs(p.files[i]) || p.tree.isURL(p.files[i]) {
 		return p.files[i]
 	}
 	return p.tree.below(p.root, p.files[i])

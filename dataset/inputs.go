@@ -1,12 +1,14 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/line-ood/goline/dataset/internal/picture"
+	"github.com/line-ood/goline/internal/objects"
 )
 
 // Files lists the regular files that [Open] reads for a DATA argument, in the order of reading. Patterns are
@@ -140,25 +142,28 @@ func optional(info fs.FileInfo, err error) (fs.FileInfo, error) {
 	switch {
 	case err == nil:
 		return info, nil
-	case os.IsNotExist(err):
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	}
 	return nil, err
 }
 
-// is reports whether the place is the file with that name.
+// sameObject tells whether both describe one file or folder.
+func sameObject(a, b fs.FileInfo) bool { return os.SameFile(a, b) || objects.Same(a, b) }
+
+// is tells whether the place is the file of that name.
 func (p place) is(name string) bool {
 	if p.file == nil {
 		return false
 	}
 	info, err := p.tree.stat(name)
-	return err == nil && os.SameFile(info, p.file)
+	return err == nil && sameObject(info, p.file)
 }
 
 // in reports whether the place is directly in the folder with that name.
 func (p place) in(name string) bool {
 	info, err := p.tree.stat(name)
-	return err == nil && os.SameFile(info, p.folder)
+	return err == nil && sameObject(info, p.folder)
 }
 
 // among reports whether the place is one of a source's files, or one that its patterns would match.

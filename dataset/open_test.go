@@ -37,7 +37,7 @@ func TestSplitSpec(t *testing.T) {
 		"cifar10:":      `expected a path behind "cifar10:"`,
 		"cifar:x":       `unknown format "cifar": expected one of cifar10, cifar100, folder, idx, list, npy, npz, tar`,
 		"CIFAR10:x":     `unknown format "CIFAR10"`,
-		"https://x.org": `unknown format "https"`,
+		"https://x.org": `unknown scheme "https": expected s3, gs, azblob, file or mem`,
 	} {
 		_, err := Open(spec)
 		require.ErrorContains(t, err, want)

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/line-ood/goline/internal/objects"
 )
 
 // formats lists the prefixes of DATA arguments.
@@ -28,6 +30,9 @@ type source struct {
 func (t tree) splitSpec(spec string) (format, path string, err error) {
 	if spec == "" {
 		return "", "", errors.New("expected an argument, got none")
+	}
+	if t.isURL(spec) {
+		return "", spec, nil
 	}
 	prefix, rest, found := strings.Cut(spec, ":")
 	// A single letter is a drive, and a prefix with a path separator is part of a path.
@@ -188,4 +193,10 @@ func (t tree) labelSources(sources []source, pattern string) {
 	}
 }
 
-func isPattern(path string) bool { return strings.ContainsAny(path, `*?[`) }
+// isPattern tells whether a path is a pattern. The parameters of a store in a URL are none.
+func isPattern(path string) bool {
+	if objects.IsURL(path) {
+		_, path = objects.Split(path)
+	}
+	return strings.ContainsAny(path, `*?[`)
+}

@@ -10,10 +10,11 @@ import (
 	"strings"
 
 	"github.com/line-ood/goline/internal/fsfile"
+	"github.com/line-ood/goline/internal/objects"
 )
 
-// tree is the file system of the paths of a DATA argument: an fs.FS, whose paths have slashes, or the operating
-// system's.
+// tree is where the paths of a DATA argument lead: an fs.FS, whose paths have slashes, or the operating system's files,
+// and objects of stores by their URLs.
 type tree struct {
 	fs.FS
 	native bool            // paths are in the operating system's form
@@ -30,6 +31,9 @@ func (t tree) err() error {
 
 // disk returns the operating system's file system.
 func disk() tree { return tree{FS: fsfile.Disk(), native: true} }
+
+// isURL tells whether a path is the URL of an object.
+func (t tree) isURL(name string) bool { return t.native && objects.IsURL(name) }
 
 func (t tree) stat(name string) (fs.FileInfo, error) { return fs.Stat(t.FS, name) }
 
@@ -50,6 +54,9 @@ func (t tree) glob(pattern string) ([]string, error) {
 
 // below returns the path of rel, which has slashes, below a folder.
 func (t tree) below(folder, rel string) string {
+	if t.isURL(folder) {
+		return objects.Join(folder, rel)
+	}
 	if t.native {
 		return filepath.Join(folder, filepath.FromSlash(rel))
 	}
@@ -57,6 +64,9 @@ func (t tree) below(folder, rel string) string {
 }
 
 func (t tree) split(name string) (folder, base string) {
+	if t.isURL(name) {
+		return objects.Parent(name)
+	}
 	if t.native {
 		return filepath.Dir(name), filepath.Base(name)
 	}
@@ -65,7 +75,7 @@ func (t tree) split(name string) (folder, base string) {
 
 // relative returns name relative to folder, with slashes, or name itself where it is not in the folder.
 func (t tree) relative(folder, name string) string {
-	if t.native {
+	if t.native && !t.isURL(name) {
 		if rel, err := filepath.Rel(folder, name); err == nil {
 			name = rel
 		}

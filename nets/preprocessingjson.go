@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -54,7 +53,7 @@ const maxPreprocessingFile = 1 << 20
 
 // readSmall reads a regular file of at most that size.
 func readSmall(path string) ([]byte, error) {
-	switch info, err := os.Stat(path); {
+	switch info, err := fs.Stat(fsfile.Disk(), path); {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():

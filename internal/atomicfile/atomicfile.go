@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/line-ood/goline/internal/objects"
 )
 
 const (
@@ -23,7 +25,8 @@ const (
 	nameAttempts = 100
 )
 
-// Write creates or replaces the file at path with the bytes that write puts into its (buffered) writer.
+// Write creates or replaces the file at path with what write puts into its writer, buffered. A path that is the URL of
+// an object of a store makes or replaces that, as a whole too.
 //
 // The bytes go to a temporary file in the same folder, which is flushed to disk and then renamed over path. When write
 // returns an error (a cancelled context, say), when it panics, or when the disk fails, the temporary file is removed
@@ -35,6 +38,15 @@ const (
 // A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor,
 // because the descriptor may be open for appending to a file.
 func Write(path string, write func(io.Writer) error) error {
+	if objects.IsURL(path) {
+		return objects.Write(path, func(w io.Writer) error {
+			b := bufio.NewWriterSize(w, bufferSize)
+			if err := write(b); err != nil {
+				return err
+			}
+			return b.Flush()
+		})
+	}
 	if fd := descriptor(path); fd >= 0 {
 		return wrap(path, writeDescriptor(fd, write))
 	}

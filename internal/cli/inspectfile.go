@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +21,7 @@ import (
 
 // inspectFile recognises the kind of a file and adds its facts.
 func inspectFile(f *facts, path string, net command.Network) error {
-	info, err := os.Stat(path)
+	info, err := fs.Stat(fsfile.Disk(), path)
 	switch {
 	case err != nil || info.IsDir(): // not a file: a DATA argument may be a pattern, or name a format
 		return inspectData(f, path)

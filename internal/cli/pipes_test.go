@@ -51,6 +51,7 @@ func (w world) runnable(t *testing.T) map[string][]string {
 		"inspect": w.net(),
 		"graph":   join(w.net(), []string{"--out", w.path("o.dot")}),
 		"merge":   {w.path("shard.npz"), "--out", w.path("o.npz")},
+		"list":    {"--data", "mem://bucket", "--out", w.path("o.txt")}, // fails: stores are another program's
 		"attribute values": join(w.net(), small, []string{"--budget", "20", "--csv", w.path("o.csv"), "--figure",
 			w.path("o.svg")}),
 		"attribute compare": join(w.net(), small, []string{"--budgets", "20", "--estimators", "permutation",
@@ -74,7 +75,7 @@ func TestNoFlagWaitsForAPipe(t *testing.T) {
 	}
 	w := newWorld(t)
 	bases := w.runnable(t)
-	for _, ending := range []string{"", ".npz", ".onnx", ".csv", ".dot", ".json", ".html", ".parquet", ".svg"} {
+	for _, ending := range []string{"", ".npz", ".onnx", ".csv", ".dot", ".txt", ".json", ".html", ".parquet", ".svg"} {
 		ostest.Mkfifo(t, w.path("pipe"+ending))
 	}
 	const patient = 20 * time.Second

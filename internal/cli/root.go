@@ -13,6 +13,7 @@ import (
 	"github.com/line-ood/goline/internal/cli/attribute"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/kernel"
+	"github.com/line-ood/goline/internal/objects"
 )
 
 // Exit statuses.
@@ -46,13 +47,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	var usage command.UsageError
+	var scheme *objects.SchemeError
 	switch {
 	case err == nil:
 		return exitDone
 	case command.Interrupted(ctx, err):
 		fmt.Fprintln(stderr, "goline: interrupted")
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &scheme):
 		fmt.Fprintf(stderr, "goline: %s\nsee: %s --help\n", oneLine(err), cmd.CommandPath())
 		return exitUsage
 	default:
@@ -91,7 +93,9 @@ func newRoot() *cobra.Command {
 		Long: `goline finds out-of-distribution inputs of an image classifier by LINe (Ahn, Park and Kim, CVPR 2023).
 
 A DATA argument is [format:]path with one of the formats cifar10, cifar100, folder, idx, list, npy, npz, tar; without a
-prefix the format is told from the content. A path may be a pattern such as 'data_batch_*.bin'.
+prefix the format is told from the content. A path may be a pattern such as 'data_batch_*.bin'. In a goline that is built
+with object stores (cd cloud && go build ./cmd/goline) DATA and all files that are read or written may be URLs such as
+s3://bucket/folder/file, gs://, azblob:// and file://.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fails leaves no half-written file.`,
 		SilenceUsage:  true,
@@ -103,8 +107,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return command.UsageError{Err: err} })
-	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newServe(), newEval(),
-		attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(),
+	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newList(), newServe(),
+		newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(),
 		newVersion(), newMan())
 	suggest(root)
 	return root

@@ -15,6 +15,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/internal/objects"
 	"github.com/line-ood/goline/nets"
 	"github.com/line-ood/goline/nets/weights"
 	"github.com/line-ood/goline/train"
@@ -159,6 +160,10 @@ func (t *trainFlags) check(progress string) error {
 	}
 	if t.config.Checkpoint == "" {
 		t.config.Checkpoint = stem + ".checkpoint.npz"
+	}
+	if objects.IsURL(t.config.Checkpoint) {
+		return command.Usagef("--checkpoint %s: expected a file of this machine, got the URL of a store",
+			t.config.Checkpoint)
 	}
 	t.config.Resume = t.resume
 	outputs := command.Outputs("--out", t.out, "--curves", t.curves+".csv", "--curves", t.curves+".png", "--checkpoint",

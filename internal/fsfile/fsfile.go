@@ -10,14 +10,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/line-ood/goline/internal/objects"
 )
 
-// Disk returns the operating system's files as an fs.FS that accepts any of its paths, not only those of fs.ValidPath.
+// Disk returns the operating system's files by any of its paths, not only by those that fs.ValidPath admits, and
+// objects of stores by their URLs.
 func Disk() fs.FS { return disk{} }
 
 type disk struct{}
 
 func (disk) Open(name string) (fs.File, error) {
+	if objects.IsURL(name) {
+		f, err := objects.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err // not a nil *os.File
@@ -25,13 +35,44 @@ func (disk) Open(name string) (fs.File, error) {
 	return f, nil
 }
 
-func (disk) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
-func (disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
-func (disk) Glob(pattern string) ([]string, error)      { return filepath.Glob(pattern) }
+func (disk) Stat(name string) (fs.FileInfo, error) {
+	if objects.IsURL(name) {
+		return objects.Stat(name)
+	}
+	return os.Stat(name)
+}
 
-// OpenRegular opens a regular file of the disk. It checks the kind of file before it opens it, because opening a pipe
-// waits for a writer, and no signal interrupts that.
-func OpenRegular(path string) (*os.File, error) {
+func (disk) ReadDir(name string) ([]fs.DirEntry, error) {
+	if objects.IsURL(name) {
+		return objects.ReadDir(name)
+	}
+	return os.ReadDir(name)
+}
+
+func (disk) Glob(pattern string) ([]string, error) {
+	if objects.IsURL(pattern) {
+		return objects.Glob(pattern)
+	}
+	return filepath.Glob(pattern)
+}
+
+// Regular is an open plain file.
+type Regular interface {
+	fs.File
+	io.ReaderAt
+	io.Seeker
+}
+
+// OpenRegular opens a plain file of the disk, or an object of a store by its URL. It looks before it opens: opening a
+// pipe waits for a writer, and no signal ends that.
+func OpenRegular(path string) (Regular, error) {
+	if objects.IsURL(path) {
+		f, err := objects.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -39,13 +80,30 @@ func OpenRegular(path string) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrNotRegular}
 	}
-	return os.Open(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Folder returns the files beside a file, and nothing above them: of the disk, or of a store. The caller closes it.
+func Folder(path string) (fs.FS, func() error, error) {
+	if objects.IsURL(path) {
+		folder, _ := objects.Parent(path)
+		return objects.Folder(folder), func() error { return nil }, nil
+	}
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, nil, err
+	}
+	return root.FS(), root.Close, nil
 }
 
 // ErrNotRegular is the cause of errors about folders, pipes and devices where a regular file is expected.
 var ErrNotRegular = errors.New("not a regular file")
 
-// ReadRegular returns the content of a regular file of the disk.
+// ReadRegular returns the content of a plain file of the disk, or of an object of a store.
 func ReadRegular(path string) ([]byte, error) {
 	f, err := OpenRegular(path)
 	if err != nil {

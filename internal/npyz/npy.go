@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/fsfile"
@@ -65,8 +64,8 @@ func atEnd(r io.Reader) error {
 	}
 }
 
-// regularSize returns the size of a regular file. Folders and devices are an error.
-func regularSize(f *os.File) (int64, error) {
+// regularSize returns the size of a plain file and refuses folders and devices.
+func regularSize(f fs.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err

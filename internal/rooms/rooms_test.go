@@ -19,11 +19,12 @@ const module = "github.com/line-ood/goline/"
 // floors lists the rooms (packages by their path's prefix) from the bottom up. A package may import packages of its own
 // room and of lower floors. Of several prefixes the longest counts.
 var floors = [][]string{
+	{"internal/objects"},
 	{"internal/kernel", "internal/quantile", "internal/atomicfile", "internal/fsfile", "internal/mathx",
 		"internal/splitmix", "attribution/internal/numfmt",
 		"internal/figure", "internal/damage", "internal/invariant", "internal/ostest", "internal/sharedtest",
 		"internal/peertest", "internal/racetest", "internal/rooms", "testdata/demo"},
-	{"internal/npyz", "internal/linalg", "internal/parquetfile", "internal/cuda"},
+	{"internal/npyz", "internal/listing", "internal/linalg", "internal/parquetfile", "internal/cuda"},
 	{"graph"},
 	{"graph/graphtest", "nets/weights"},
 	{"nets"},

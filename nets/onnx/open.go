@@ -3,7 +3,6 @@ package onnx
 import (
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -29,12 +28,12 @@ func Open(path string, o Options) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
-	root, err := os.OpenRoot(filepath.Dir(path))
+	folder, done, err := fsfile.Folder(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", path, err)
 	}
-	defer root.Close()
-	n, err := read(data, root.FS(), filepath.Base(path), o)
+	defer done()
+	n, err := read(data, folder, filepath.Base(path), o)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %s: %w", path, err)
 	}

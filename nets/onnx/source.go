@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	pb "github.com/advancedclimatesystems/gonnx/onnx"
 	"google.golang.org/protobuf/proto"
@@ -46,12 +44,12 @@ func fromPath(path string, data []byte) func() ([]byte, error) {
 		if sha256.Sum256(data) != sum {
 			return nil, fmt.Errorf("%s has changed since it was read", path)
 		}
-		root, err := os.OpenRoot(filepath.Dir(path))
+		folder, done, err := fsfile.Folder(path)
 		if err != nil {
 			return nil, err
 		}
-		defer root.Close()
-		return whole(data, root.FS())
+		defer done()
+		return whole(data, folder)
 	}
 }
 

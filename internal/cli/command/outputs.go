@@ -11,6 +11,7 @@ import (
 
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
+	"github.com/line-ood/goline/internal/objects"
 )
 
 // Output is a flag that names a file to write, "" for none.
@@ -28,18 +29,32 @@ func Outputs(pairs ...string) []Output {
 // Input is a flag and the files that it makes the command read.
 type Input struct {
 	flag  string
+	at    string // path, or DATA
 	files func() ([]string, error)
 }
 
-// InputFile returns the input of a flag that names one file, "" for none.
+// canMeet tells whether an output can be one of the input's files at all. What lies in a store is not listed to find
+// out that no file of this machine is in it.
+func (in Input) canMeet(o Output) bool {
+	if !strings.Contains(in.at, "://") || strings.Contains(in.at, "file://") {
+		return true
+	}
+	if path := local(o.path); objects.IsURL(path) {
+		bucket, _ := objects.Split(path)
+		return strings.Contains(in.at, bucket)
+	}
+	return false
+}
+
+// InputFile is a flag that names one file, "" for none.
 func InputFile(flag, path string) Input {
-	return Input{flag, func() ([]string, error) { return []string{path}, nil }}
+	return Input{flag, path, func() ([]string, error) { return []string{path}, nil }}
 }
 
 // InputData returns the input of a flag with a DATA argument: every file that the argument resolves to. An argument
 // that cannot be resolved is no error here; opening it reports the error.
 func InputData(flag, spec string) Input {
-	return Input{flag, func() ([]string, error) {
+	return Input{flag, spec, func() ([]string, error) {
 		if spec == "" {
 			return nil, nil
 		}
@@ -54,7 +69,7 @@ func InputData(flag, spec string) Input {
 // InputFolder returns the input of a flag, such as --features-dir, that names a folder whose files may be read; "" for
 // none.
 func InputFolder(flag, dir string) Input {
-	return Input{flag, func() ([]string, error) {
+	return Input{flag, dir, func() ([]string, error) {
 		if dir == "" {
 			return nil, nil
 		}
@@ -80,6 +95,9 @@ func CheckOutputs(outputs []Output, inputs ...Input) error {
 		}
 	}
 	for _, in := range inputs {
+		if !slices.ContainsFunc(outputs, in.canMeet) {
+			continue
+		}
 		files, err := in.files()
 		if err != nil {
 			return fmt.Errorf("%s: %w", in.flag, err)
@@ -102,6 +120,9 @@ func CheckOutputs(outputs []Output, inputs ...Input) error {
 
 // sameFile tells whether two paths name the same existing regular file.
 func sameFile(a, b string) bool {
+	if a, b = local(a), local(b); objects.IsURL(a) || objects.IsURL(b) {
+		return objects.IsURL(a) && objects.IsURL(b) && objects.SameURL(a, b)
+	}
 	x, err := os.Stat(a)
 	if err != nil || !x.Mode().IsRegular() {
 		return false
@@ -110,11 +131,22 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// sameTarget tells whether writing to two paths would write one file, which need not exist yet.
+// local returns the path of a file of this machine that is given as a URL, and other paths as they are.
+func local(path string) string {
+	if p, ok := objects.Local(path); ok {
+		return p
+	}
+	return path
+}
+
+// sameTarget tells whether what is written to both paths would end in one file, which need not exist yet.
 func sameTarget(a, b string) bool { return sameFile(a, b) || target(a) == target(b) }
 
 // target returns the path that symbolic links lead to, which need not exist yet.
 func target(path string) string {
+	if path = local(path); objects.IsURL(path) {
+		return objects.Join(path, "")
+	}
 	for range 40 { // as many links as Linux follows
 		link, err := os.Readlink(path)
 		if err != nil {
@@ -136,6 +168,9 @@ func target(path string) string {
 
 // writable fails unless a file at that path can be created or replaced.
 func writable(path string) error {
+	if objects.IsURL(path) {
+		return objects.CheckWrite(path)
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
@@ -175,6 +210,9 @@ func reason(err error) error {
 
 // MakeFolder creates the folder of a flag if it does not exist, and fails unless files can be created in it.
 func MakeFolder(flag, dir string) error {
+	if objects.IsURL(dir) {
+		return Usagef("%s %s: expected a folder of this machine, got the URL of a store", flag, dir)
+	}
 	err := os.MkdirAll(dir, 0o777)
 	if err == nil {
 		err = writableFolder(dir)
