@@ -42,8 +42,9 @@ func writeWeights(t *testing.T, path string, net nets.Classifier) {
 	require.NoError(t, npyz.WriteNpz(path, npyz.Stored, arrays...))
 }
 
-// randomMoment returns a channel that fires after a random time, with afterWrite counted from the next write to the
-// file, so that it works on machines of any speed.
+// randomMoment returns a channel that fires at a random time: while a child starts or takes its first steps or, with
+// afterWrite, up to thirty milliseconds after the next write to the file, so that it works on machines of any speed.
+// With longer delays most of the run would end between the kills.
 func randomMoment(r *rand.Rand, afterWrite bool, path string) <-chan time.Time {
 	if !afterWrite {
 		return time.After(time.Duration(20+r.IntN(130)) * time.Millisecond)

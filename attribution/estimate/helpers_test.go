@@ -129,6 +129,7 @@ func meanSquaredError(x, y []float64) float64 {
 }
 
 // covered is the share of the players whose interval holds the true value; differences by rounding are tolerated.
+// Neighbours mostly have the same degrees of freedom. The quantile of Student's t, which takes long, is then reused.
 func covered(truth []float64, e *attribution.Estimate, level float64) float64 {
 	held, multiple := 0, 0.0
 	for i, v := range truth {
