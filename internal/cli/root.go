@@ -108,7 +108,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. A command that fa
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return command.UsageError{Err: err} })
 	root.AddCommand(newFeatures(), newFit(), newCalibrate(), newExport(), newScore(), newMerge(), newList(), newServe(),
-		newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(), newMethods(),
+		newEval(), attribute.New(), newInspect(), newGraph(), newBench(), newTrain(), newDemo(), newNetworks(),
+		newMethods(),
 		newVersion(), newMan())
 	suggest(root)
 	return root

@@ -6,15 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// Team is goroutines that work on one image together: an operation falls into parts, of which its caller and the helpers
-// each take the next one that nobody has. It hands out the work of one operation at a time. A nil Team is its caller
-// alone.
+// Team is goroutines that work on one image together: an operation falls into parts, of which its caller and the
+// helpers each take the next one that nobody has. It hands out the work of one operation at a time. A nil Team is its
+// caller alone.
 //
 // Helpers wait for work by looking for it, since the next operation of a network comes within microseconds, and go to
 // sleep when none came for some time. The caller never waits for a helper to wake: it takes what parts are left itself.
 type Team struct {
 	size int
-	// state is the round in the upper half, then the parts of its work and how many of them are taken, sixteen bits each.
+	// state is the round in the upper half, then the parts of its work and how many of them are taken, sixteen bits
+	// each.
 	state atomic.Uint64
 	_     [56]byte // of a cache line of their own, since helpers read it all the time
 	done  atomic.Int32

@@ -145,8 +145,8 @@ func (p *winogradFour) channelsOf(tiles int) int {
 	return n
 }
 
-// multiply does the matrix products of some outputs for so many tiles. Those of a place go where the inputs of the place before it
-// were.
+// multiply does the matrix products of some outputs for so many tiles. Those of a place go where the inputs of the
+// place before it were.
 func (p *winogradFour) multiply(slots []float32, tiles int, outputs span) {
 	first := p.channelsOf(outputs.lo)
 	t := tileArgs{k: p.g.C, off: unsafe.Pointer(&p.offsets[0]), b1: 2 * p.width, ldc: 4 * p.width}
