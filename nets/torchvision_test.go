@@ -24,8 +24,16 @@ import (
 
 // fillByFormula sets the parameters to those of the reference networks. With u = sin(0.618 i + crc32(name) mod 1000)
 // for flat index i, running means are 0.1 u, running variances 1 + 0.5 u², biases 0.05 u, other vectors 1 + 0.1 u, and
-// all other parameters √(2/fan in)·√2·u. They are computed in float64 and then rounded.
+// all other parameters √(2/fan in)·√2·u. They are computed in float64 and then rounded. One sine in 256 is computed by
+// package math, the others by the formula for the sine of a sum, corrected for the rounding of the argument, in a
+// fraction of the time. Where float32 might round such a sum differently, the sine is computed, too: comparisons in
+// float64 see single bits of weights.
 func fillByFormula(params []*graph.Param) {
+	const step, block, tiny = 0.618, 256, 4e-15
+	var sin, cos [block]float64
+	for k := range block {
+		sin[k], cos[k] = math.Sincos(step * float64(k))
+	}
 	for _, p := range params {
 		if strings.HasSuffix(p.Name, "relative_position_index") {
 			continue
@@ -49,8 +57,18 @@ func fillByFormula(params []*graph.Param) {
 			of = func(u float64) float64 { return 1 + 0.1*u }
 		}
 		values := p.Float32s()
-		for i := range values {
-			values[i] = float32(of(math.Sin(0.618*float64(i) + phase)))
+		for at := 0; at < len(values); at += block {
+			first := step*float64(at) + phase
+			s, c := math.Sincos(first)
+			for k := range values[at:min(at+block, len(values))] {
+				x := step*float64(at+k) + phase
+				u := s*cos[k] + c*sin[k] + (x-first-step*float64(k))*(c*cos[k]-s*sin[k])
+				v := float32(of(u - tiny))
+				if v != float32(of(u+tiny)) {
+					v = float32(of(math.Sin(x)))
+				}
+				values[at+k] = v
+			}
 		}
 	}
 }
