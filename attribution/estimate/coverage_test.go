@@ -30,13 +30,14 @@ func runSeeds(t *testing.T, e attribution.Estimator, g attribution.Game, truth [
 	opt attribution.Options) trials {
 	t.Helper()
 	out := trials{estimates: sampling.NewMoments(len(truth)), variance: make([]float64, len(truth))}
+	known := quantiles{}
 	for seed := range seeds {
 		opt.Seed, opt.Workers = uint64(seed), 1
 		est, err := e.Estimate(background, g, opt)
 		require.NoError(t, err, e.Name())
 		require.NotNil(t, est.DF, e.Name())
 		out.estimates.Add(est.Values)
-		out.covered += covered(truth, &est, 0.95) / seeds
+		out.covered += covered(truth, &est, 0.95, known) / seeds
 		for i, s := range est.StdErr {
 			out.variance[i] += s * s / seeds
 		}

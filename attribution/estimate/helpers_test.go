@@ -128,16 +128,26 @@ func meanSquaredError(x, y []float64) float64 {
 	return total / float64(len(x))
 }
 
+// quantiles maps degrees of freedom to what an interval's half length is of the standard error, at one level.
+type quantiles map[float64]float64
+
 // covered is the share of the players whose interval holds the true value; differences by rounding are tolerated.
-// Neighbours mostly have the same degrees of freedom. The quantile of Student's t, which takes long, is then reused.
-func covered(truth []float64, e *attribution.Estimate, level float64) float64 {
-	held, multiple := 0, 0.0
+// Computing the quantile of Student's t takes longer than many estimates, so that it is kept for equal degrees of
+// freedom.
+func covered(truth []float64, e *attribution.Estimate, level float64, known quantiles) float64 {
+	held := 0
 	for i, v := range truth {
+		multiple := 0.0
+		if e.DF != nil && !e.TooFew() {
+			multiple = known[e.DF[i]]
+		}
 		half := multiple * e.StdErr[i]
-		if i == 0 || e.DF == nil || e.DF[i] != e.DF[i-1] || !(multiple > 0) {
+		if !(multiple > 0) {
 			lo, hi := e.Interval(i, level)
 			half = (hi - lo) / 2
-			multiple = half / e.StdErr[i]
+			if e.DF != nil {
+				known[e.DF[i]] = half / e.StdErr[i]
+			}
 		}
 		if math.Abs(v-e.Values[i]) <= half+1e-12 {
 			held++
