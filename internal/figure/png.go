@@ -10,9 +10,9 @@ import (
 	"io"
 )
 
-// encodePNG writes an image as PNG. It compresses the rows of an opaque image unfiltered. Package image/png, which
-// writes all other images, first chooses a filter for each row. That suits photographs; but drawings, which are mostly
-// areas of one colour, become larger, and choosing takes more time than everything else.
+// encodePNG writes an image as PNG, the rows of an opaque drawing compressed as they are. Package image/png first
+// chooses a filter for each row, which suits photographs, but makes drawings, mostly areas of one colour, larger and
+// takes more time than all the rest.
 func encodePNG(w io.Writer, img image.Image) error {
 	rgba, ok := img.(*image.RGBA)
 	if !ok || img.Bounds().Empty() || !rgba.Opaque() {
@@ -21,8 +21,7 @@ func encodePNG(w io.Writer, img image.Image) error {
 	size := rgba.Bounds().Size()
 	header := binary.BigEndian.AppendUint32(nil, uint32(size.X))
 	header = binary.BigEndian.AppendUint32(header, uint32(size.Y))
-	// Eight bits for each channel; red, green and blue; deflate; filters by row; not interlaced.
-	header = append(header, 8, 2, 0, 0, 0)
+	header = append(header, 8, 2, 0, 0, 0) // bits a channel; RGB; deflate, filters by row, not interlaced
 	var data bytes.Buffer
 	z := zlib.NewWriter(&data)
 	row := make([]byte, 1+3*size.X) // the row's filter, 0 for none, then its pixels
