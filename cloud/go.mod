@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/line-ood/goline v0.0.0
+	github.com/stretchr/testify v1.12.1
 	gocloud.dev v0.49.0
 )
 

@@ -125,7 +125,7 @@ func Local(url string) (path string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	return filepath.FromSlash(strings.TrimPrefix(drive, "/") + "/" + key), true
+	return filepath.Clean(filepath.FromSlash(strings.TrimPrefix(drive, "/") + "/" + key)), true
 }
 
 // Check fails for a URL whose store this program does not know, with a [SchemeError], and for one that cannot be
@@ -138,6 +138,9 @@ func Check(url string) error {
 // open returns the store of a URL, and the key in it.
 func open(url string) (Store, string, error) {
 	bucket, key := Split(url)
+	if strings.Contains("/"+key, "/../") { // no store knows it, and a path means another object by it
+		_, key = Split(Join(url, ""))
+	}
 	stores.Lock()
 	defer stores.Unlock()
 	if s := stores.open[bucket]; s != nil {
