@@ -229,3 +229,96 @@ func TestSVARMWarmUpIsUnbiased(t *testing.T) {
 		}
 	}
 }
+
+// From the number of samples on that an estimate names, intervals cover 93 to 97 % on games of fourteen players: two of a
+// network, one of random pairs and triples. Some have no such number; they take 30 units.
+func TestIntervalsCoverFromTheirLeastSamplesOn(t *testing.T) {
+	racetest.OneGoroutine(t)
+	net := randomNetwork(4, 14, 3)
+	for i := range net.z {
+		net.z[i] += 0.4
+	}
+	played := map[string]attribution.Game{"pairs and triples": triples(14)}
+	for _, v := range []attribution.Value{attribution.LogSumExp, attribution.Probability} {
+		played[v.String()] = tabulated(t, net.game(t, games.PenultimateOptions{Value: v}))
+	}
+	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{}, Owen{Halved: true},
+		Stratified{}, Stratified{Optimal: true}, KernelSHAP{}, KernelSHAP{Paired: true},
+		KernelSHAP{Unbiased: true, Paired: true}, LeverageSHAP{}, OddRegression{}, SVARM{}, SVARM{Stratified: true}} {
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			first, err := e.Estimate(background, played["pairs and triples"], attribution.Options{Samples: leastUnits})
+			require.NoError(t, err)
+			o := attribution.Options{Samples: first.LeastSamples, Workers: 1}
+			if o.Samples == 0 {
+				o.Samples = leastUnits
+			}
+			runs, held := 60, 0.0
+			if _, slow := e.(OddRegression); slow {
+				if runs = 10; testing.Short() {
+					t.Skip("seconds of regressions")
+				}
+			}
+			for _, g := range played {
+				truth := exactly(t, g)
+				for o.Seed = range uint64(runs) {
+					est, err := e.Estimate(background, g, o)
+					require.NoError(t, err)
+					require.False(t, est.TooFew())
+					held += covered(truth, &est, 0.95) / float64(runs*len(played))
+				}
+			}
+			t.Logf("coverage %.3f from %d samples on", held, o.Samples)
+			assert.Greater(t, held, 0.93)
+			assert.Less(t, held, 0.97)
+		})
+	}
+}
+
+// tabulated is a table of a game's values.
+func tabulated(t *testing.T, g attribution.Game) attribution.Game {
+	n := g.Players()
+	all := attribution.NewCoalitions(n, 1<<n)
+	for s := range 1 << n {
+		for i := range n {
+			if s>>i&1 != 0 {
+				all.Row(s).Add(i)
+			}
+		}
+	}
+	values := make([]float64, 1<<n)
+	require.NoError(t, g.Values(background, all, values))
+	table, err := games.NewTable(values)
+	require.NoError(t, err)
+	return table
+}
+
+// triples is a table of random effects of single players, pairs and triples.
+func triples(n int) attribution.Game {
+	random, values := randomValues(9, 3), make([]float64, 1<<n)
+	for s := range values {
+		at := 0
+		effect := func(size float64, players ...int) {
+			product := size * random[at%len(random)]
+			at++
+			for _, p := range players {
+				product *= float64(s>>p&1) - 0.4
+			}
+			values[s] += product
+		}
+		for i := range n {
+			effect(1, i)
+			for j := range i {
+				effect(0.5, i, j)
+				for k := range j {
+					effect(0.3, i, j, k)
+				}
+			}
+		}
+	}
+	table, err := games.NewTable(values)
+	if err != nil {
+		panic(err)
+	}
+	return table
+}

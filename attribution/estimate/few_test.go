@@ -27,7 +27,8 @@ func TestTooFewSamplesHaveNoIntervals(t *testing.T) {
 	for _, c := range []struct {
 		e     attribution.Estimator
 		least int
-	}{{Permutation{}, leastUnits}, {CoalitionGradients{Unbiased: true}, leastGradientSamples}} {
+	}{{Permutation{}, leastUnits}, {CoalitionGradients{Unbiased: true}, leastGradientSamples},
+		{LeverageSHAP{}, 19 + leastFree}, {KernelSHAP{}, 20 * leastPerPlayer}, {ProxyAdjusted{}, leastUnits}} {
 		few, err := c.e.Estimate(background, g, attribution.Options{Samples: c.least - 1})
 		require.NoError(t, err)
 		assert.True(t, few.TooFew())
@@ -39,4 +40,7 @@ func TestTooFewSamplesHaveNoIntervals(t *testing.T) {
 		lo, hi = enough.Interval(0, 0.95)
 		assert.Less(t, lo, hi)
 	}
+	ranked, err := TopK{K: 3}.Estimate(background, g, attribution.Options{Samples: 1000})
+	require.NoError(t, err)
+	assert.True(t, ranked.TooFew(), "sampling stops where estimates are large")
 }

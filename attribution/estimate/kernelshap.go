@@ -39,8 +39,8 @@ func (k KernelSHAP) Name() string {
 }
 
 // Estimate implements [attribution.Estimator]. A sample is a coalition or with Paired a pair of them. The standard
-// error of the regression is that of its sandwich covariance over samples; of the unbiased form, that of a mean of
-// samples.
+// error of the regression is that of its sandwich covariance over samples, with intervals from ten samples a player on;
+// of the unbiased form, that of a mean of samples.
 func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	return sample(ctx, k.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
@@ -239,9 +239,21 @@ func (r *run) regress(ctx context.Context, source *kernelSource, perSample float
 // leastRows is the number of rows that a regression on n players needs: a quarter more than its n-1 unknowns.
 func leastRows(n int) int { return n - 1 + (n-1+3)/4 }
 
+const (
+	// leastFree is the number of rows beyond the unknowns of a regression from which its residuals tell its variance
+	// where every row has about the same leverage.
+	leastFree = 60
+	// leastPerPlayer is the number of rows for each player from which they do so where rows are drawn by the kernel, and
+	// those of the middle sizes, few and with the largest residuals, have many times the leverage of the others.
+	leastPerPlayer = 10
+)
+
 // solution solves the regression. On an error the estimate has only the number of samples.
 func (r *run) solution(ctx context.Context, q *sampling.Regression) (attribution.Estimate, error) {
-	e := attribution.Estimate{Samples: q.Rows.Len()}
+	e := attribution.Estimate{Samples: q.Rows.Len(), LeastSamples: q.MinRows() + leastFree}
+	if q.Weight == nil {
+		e.LeastSamples = max(e.LeastSamples, leastPerPlayer*r.n)
+	}
 	beta, variance, err := q.Solve(ctx, r.opt.Workers)
 	if err != nil {
 		return e, err

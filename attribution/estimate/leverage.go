@@ -24,11 +24,11 @@ type LeverageSHAP struct{}
 // Name returns "leverageshap".
 func (LeverageSHAP) Name() string { return "leverageshap" }
 
-// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions. It needs a quarter more pairs than
-// the n-1 unknowns, or all pairs: with hardly more pairs than unknowns a regression follows the noise, and its errors
-// are many times as large as the values. The standard error is that of the sandwich covariance with a
-// finite-population correction for each size. With a target standard error the samples come in independent rounds,
-// whose estimates are averaged with their numbers of samples as weights.
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least a quarter more than the n-1
+// unknowns are needed, or all pairs: with hardly more pairs than unknowns a regression follows the noise and errs by
+// many times the values. The standard error is that of the sandwich covariance with a finite-population correction for
+// each size; there are intervals from 60 pairs beyond the unknowns on. With a target standard error the samples come in
+// independent rounds whose estimates are pooled by their numbers of samples.
 func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	r, err := newRun(l.Name(), g, opt)

@@ -38,12 +38,11 @@ const (
 	mostPairs = 5120
 )
 
-// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; at least 16 are needed. The standard
-// error is that of the posterior, which is right as far as the game is like those that the prior describes. With
-// fewer than one and a half times as many pairs as players there are no intervals. Besides the time of the values a
-// run takes time in proportion to the cube of the pairs, up to 5,120 pairs, where that is a few seconds. With a
-// target standard error the samples come in independent rounds, whose estimates are averaged with their numbers of
-// samples as weights.
+// Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; 16 at least. The standard error is the
+// posterior's, as large as errors at values that are left out say; below one and a half times as many pairs as players,
+// and below 400, it gives no intervals. A run takes time in proportion to the cube of the pairs up to 5,120, a few
+// seconds then, beside that of the values. With a target standard error the samples come in independent rounds whose
+// estimates are pooled by their numbers of samples.
 func (o OddRegression) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	e, _, err := o.timed(ctx, g, opt)
@@ -74,6 +73,13 @@ func (OddRegression) ownSeconds(ctx context.Context, g attribution.Game, pairs, 
 
 // mostSamples is the number of different pairs.
 func (OddRegression) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
+
+// leastOddPairs is the number of pairs from which the likelihood tells the scales well enough for intervals: below it
+// they follow the values too closely, and the errors at rows that are left out are too small.
+func leastOddPairs(players int) int { return max(3*players/2, fewestOddPairs) }
+
+// fewestOddPairs is that number for few players.
+const fewestOddPairs = 400
 
 // oddSolution conditions the process on the pairs. On an error the estimate has only the number of samples.
 func (r *run) oddSolution(ctx context.Context, q *sampling.Regression) (attribution.Estimate, error) {
@@ -121,8 +127,8 @@ func (r *run) conditioned(ctx context.Context, q *sampling.Regression, most int)
 			return e, err
 		}
 	}
-	share := (r.full - r.empty - sumOf(values)) / float64(r.n) // the residual, which is rounding
-	e.Values, e.StdErr, e.DF, e.LeastSamples = values, variance, make([]float64, r.n), 3*r.n/2
+	share := (r.full - r.empty - sumOf(values)) / float64(r.n) // rounding
+	e.Values, e.StdErr, e.DF, e.LeastSamples = values, variance, make([]float64, r.n), leastOddPairs(r.n)
 	for i, v := range variance {
 		values[i] += share
 		e.StdErr[i], e.DF[i] = math.Sqrt(v), float64(pairs-1)

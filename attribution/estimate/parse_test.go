@@ -11,7 +11,8 @@ func TestParseEstimatorReadsNames(t *testing.T) {
 	all := append(everyEstimator(), ClosedForm{}, IntegratedGradients{Rule: RightRiemann},
 		Owen{Halved: true, Trapezoid: true, Levels: 7},
 		Stratified{Strata: 12}, Permutation{Rotations: 4, Antithetic: true},
-		CoalitionGradients{}, CoalitionGradients{Unbiased: true}, Recommended{}, Rescale{}, Conductance{})
+		CoalitionGradients{}, CoalitionGradients{Unbiased: true}, ProxyAdjusted{}, Recommended{}, Rescale{},
+		Conductance{})
 	names := map[string]bool{}
 	for _, e := range all {
 		got, err := Parse(e.Name())

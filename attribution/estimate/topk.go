@@ -24,8 +24,8 @@ import (
 // inequality the level is such that all intervals hold at once with probability Confidence. A player is also decided
 // when its standard error is at most Options.TargetStdErr, which is the tolerance for players that tie at the border.
 //
-// Only the ranking is promised. Whether sampling goes on for a player depends on its estimate, so that the estimates
-// of players far from the border come from few samples and are biased away from the border.
+// Only the ranking is promised. Sampling stops for a player because of what its estimate says, so that estimates of
+// players far from the border rest on few samples and are biased away from the border: there are no intervals.
 type TopK struct {
 	// K is the number of players kept, from 1 to n. See [KeptByPercentile].
 	K int
@@ -225,7 +225,7 @@ func (s *topKState) undecided() []int {
 // ranking returns the ranking by the samples taken so far.
 func (s *topKState) ranking(units int) Ranking {
 	n := len(s.stats)
-	out := Ranking{Estimate: attribution.Estimate{Samples: units}}
+	out := Ranking{Estimate: attribution.Estimate{Samples: units, LeastSamples: math.MaxInt}}
 	if units == 0 {
 		return out
 	}

@@ -38,9 +38,10 @@ func (q *Regression) weightOf(r int) float64 {
 	return q.Weight[r]
 }
 
-// Solve returns the coefficients [players] and the diagonal of their sandwich covariance [players], in which each
-// residual is divided by 1 minus its leverage (HC3 of MacKinnon and White 1985). The covariance is NaN unless there
-// are more rows than free coefficients.
+// Solve returns the coefficients and the diagonal of their sandwich covariance, each squared residual divided by 1 minus
+// its leverage (HC2 of MacKinnon and White 1985), which makes up for what the fit has taken from it; squaring the
+// divisor as the jackknife does (HC3) would make variances too large by 1/(1-p/m) with m rows for p coefficients, three
+// times at m = 1.5 p. The covariance is NaN with no more rows than coefficients.
 func (q *Regression) Solve(ctx context.Context, workers int) (beta, variance []float64, err error) {
 	m := q.Rows.Len()
 	if m < q.MinRows() {
@@ -160,7 +161,7 @@ func (q *Regression) centre(gram *mat.SymDense) (ridge float64) {
 	return ridge
 }
 
-// sandwich returns the diagonal of Σ_r s_r s_rᵀ, s_r = G⁻¹ w z̃_r e_r / (1 - h_r).
+// sandwich returns the diagonal of Σ_r s_r s_rᵀ, s_r = G⁻¹ w z̃_r e_r / √(1 - h_r).
 func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, inverse *mat.SymDense,
 	ridge float64) ([]float64, error) {
 	n, m := q.N, q.Rows.Len()
@@ -211,8 +212,8 @@ func (q *Regression) sandwich(ctx context.Context, workers int, beta []float64, 
 				leverage += s.t[i]
 			}
 			w := q.weightOf(r)
-			residual := w * (q.Target[r] - fitted) / max(1-w*leverage, 1e-9)
-			factor := residual * residual
+			residual := w * (q.Target[r] - fitted)
+			factor := residual * residual / max(1-w*leverage, 1e-9)
 			if q.Unsampled != nil {
 				factor *= q.Unsampled[r]
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// naiveRegression solves the KKT system of min Σ w (z̃ᵀβ - y)² with Σ β = 0, and its HC3 covariance by explicit
+// naiveRegression solves the KKT system of min Σ w (z̃ᵀβ - y)² with Σ β = 0, and its HC2 covariance by explicit
 // matrices.
 func naiveRegression(q *Regression) (beta, variance []float64) {
 	n, m := q.N, q.Rows.Len()
@@ -59,8 +59,8 @@ func naiveRegression(q *Regression) (beta, variance []float64) {
 			leverage += z.At(r, i) * t[i]
 		}
 		w := q.weightOf(r)
-		// a row of leverage 1 is fitted exactly, so that its residual would be divided as 0/0
-		e := w * (q.Target[r] - fitted) / max(1-w*leverage, 1e-9)
+		// a row of leverage 1 is fitted exactly: 0/0 but for rounding
+		e := w * (q.Target[r] - fitted) / math.Sqrt(max(1-w*leverage, 1e-9))
 		for i := range n {
 			f := 1.0
 			if q.Unsampled != nil {

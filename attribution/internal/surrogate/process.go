@@ -51,10 +51,37 @@ func NewProcess(ctx context.Context, rows []attribution.Coalition, y []float64, 
 		return nil, err
 	}
 	p.factor.Solve(p.alpha)
-	for r, v := range data.y {
-		p.scale += v * p.alpha[r] / float64(len(data.y))
+	p.scale, err = p.leftOut(ctx, workers)
+	return p, err
+}
+
+// leftOutRows is the most rows that the scale of all variances is measured at.
+const leftOutRows = 256
+
+// leftOut returns the factor of all variances under which errors at rows that are left out are as large as they say, on
+// average over rows spread evenly, the grand coalition aside. The likelihood's own factor, y·K⁻¹y over the rows, would be
+// the same for a game that the prior describes, and is too large for one that is smoother, too small for a rougher one.
+// The error at row r is α_r/K⁻¹_rr, its variance 1/K⁻¹_rr (Rasmussen and Williams 2006, equation 5.12).
+func (p *Process) leftOut(ctx context.Context, workers int) (float64, error) {
+	m := len(p.alpha)
+	count := min(m-1, leftOutRows)
+	units := make([]float64, count*m)
+	for k := range count {
+		units[k*m+k*(m-1)/count] = 1
 	}
-	return p, nil
+	if err := p.factor.Forward(ctx, units, count, workers); err != nil {
+		return 0, err
+	}
+	scale := 0.0
+	for k := range count {
+		own := 0.0 // K⁻¹_rr
+		for _, v := range units[k*m:][:m] {
+			own += float64(v * v)
+		}
+		a := p.alpha[k*(m-1)/count]
+		scale += a * a / own / float64(count)
+	}
+	return scale, nil
 }
 
 // processData holds the rows that a process is conditioned on, the grand coalition last.
