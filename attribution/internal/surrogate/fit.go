@@ -29,9 +29,12 @@ const (
 	// perUnknown is the number of equations needed for each unknown coefficient; with fewer the fit follows the
 	// noise.
 	perUnknown = 2
-	// pairsPerUnknown is the number of different pairs of complementary coalitions that the players must have for
-	// each unknown coefficient. A polynomial that could interpolate the whole game would leave nothing but the errors
-	// of two fits, one for each half of the samples, and these errors are not independent.
+	// perQuintic is that number where terms of five factors in more than fewQuintic coordinates are among the unknowns:
+	// they vary most where coalitions are rare, and follow noise first.
+	perQuintic, fewQuintic = 4, 2
+	// pairsPerUnknown is the number of different pairs of coalitions that the players must have for each unknown
+	// coefficient: a surrogate that could interpolate the whole game would leave nothing but the errors of two fits,
+	// which the halves that are fitted to each other share.
 	pairsPerUnknown = 16
 	// shrinkage pulls coefficients of the terms of three and five factors to zero, in units of their sums of squares.
 	shrinkage = 1e-3
@@ -49,18 +52,22 @@ func Fit(d Data, most Sizes) *Odd {
 	o.fitLinear(d)
 	basis, r := directions(d, o.linear, min(max(most.Cubic, most.Quintic), len(d.Coalitions)-1))
 	distinct := 1 << (min(d.Players, 30) - 1) // pairs of a coalition and its complement
-	fits := func(r, terms int) bool {
-		return perUnknown*terms <= len(d.Coalitions)*r && pairsPerUnknown*terms <= distinct
+	fits := func(r, quintic int) bool {
+		terms, equations := r+count(r, 3)+count(quintic, 5), perUnknown
+		if quintic > fewQuintic {
+			equations = perQuintic
+		}
+		return equations*terms <= len(d.Coalitions)*r && pairsPerUnknown*terms <= distinct
 	}
 	cubic := min(r, most.Cubic)
-	for cubic > 0 && !fits(cubic, cubic+count(cubic, 3)) {
+	for cubic > 0 && !fits(cubic, 0) {
 		cubic--
 	}
 	if cubic == 0 {
 		return o
 	}
 	quintic := min(cubic, most.Quintic)
-	for quintic > 0 && !fits(cubic, cubic+count(cubic, 3)+count(quintic, 5)) {
+	for quintic > 0 && !fits(cubic, quintic) {
 		quintic--
 	}
 	o.coordinates = cubic
