@@ -5,19 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/line-ood/goline/attribution"
+	"github.com/line-ood/goline/attribution/internal/sampling"
 )
 
 // Predict forecasts a run of the estimator under the options. Deterministic estimators are forecast from their known
-// cost and the time of a few values. For the others two short pilot runs separate the fixed cost from that of a
-// sample: one of pilotSamples samples (0 for 64, more where the estimator needs more), and one of twice as many.
-// Standard errors are taken to fall with the square root of the number of samples. With opt.TargetStdErr the forecast
-// says what reaching the target takes, within opt.Samples or opt.Budget; otherwise it says what using up these two
-// takes. It does not foresee when [TopK] will be decided. [Recommended] is forecast as the estimator that it chooses.
-// Seconds are in proportion to the cost, except for [OddRegression]: its own work grows with up to the cube of the
-// pairs, and is forecast by timing parts of it.
+// cost and the time of a few values. For the others two short pilot runs, of pilotSamples samples (0 for 64, more where
+// the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
+// with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
+// opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
+// [Recommended] is forecast as the estimator that it chooses. Seconds grow with the work of the game, but for the
+// regressions ([KernelSHAP], [LeverageSHAP], [OddRegression]), whose own work is forecast by timing parts of it: that of
+// solving for the players, which does not grow with the samples, or up to the cube of the pairs.
 func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options,
 	pilotSamples int) (attribution.Forecast, error) {
 	r, err := newRun(e.Name(), g, opt)
@@ -196,4 +198,47 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 	}
 	f.Samples, f.Pilot = max(values, gradients), r.spent()
 	return f, nil
+}
+
+// regressionSeconds forecasts the solution of a regression with so many rows by timing two smaller ones, made up by
+// draw: a part takes time in proportion to the rows, another is the same for all.
+func regressionSeconds(ctx context.Context, rows, players, workers int,
+	draw func(q *sampling.Regression, rows int)) (float64, error) {
+	few := min(rows, leastRows(players)+players)
+	many := min(rows, 2*few)
+	one := func(rows int) (float64, error) {
+		q := &sampling.Regression{N: players}
+		draw(q, rows)
+		q.Target = make([]float64, rows)
+		var rng rand.PCG
+		sampling.SeedStream(&rng, 1, sampling.DomainStrata, uint64(rows))
+		for r := range q.Target {
+			q.Target[r] = sampling.Unit(&rng)
+		}
+		best := math.Inf(1)
+		for range 2 { // the first may find caches and memory cold
+			start := time.Now()
+			if _, _, err := q.Solve(ctx, workers); err != nil {
+				return 0, err
+			}
+			best = min(best, time.Since(start).Seconds())
+		}
+		return best, nil
+	}
+	base, err := one(few)
+	if errors.Is(err, attribution.ErrBudget) { // so few players that made-up rows may not tell them apart take no time
+		return 0, nil
+	}
+	if err != nil || rows <= few {
+		return base, err
+	}
+	more, err := one(many)
+	return linearly(float64(few), base, float64(many), more, float64(rows)), err
+}
+
+// linearly is the value at x of the line through two points that does not fall and is no steeper than in proportion to
+// the second: a disturbed measurement would say either.
+func linearly(x0, y0, x1, y1, x float64) float64 {
+	slope := min(max(y1-y0, 0)/(x1-x0), y1/x1)
+	return y1 + slope*(x-x1)
 }

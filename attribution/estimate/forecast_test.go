@@ -93,7 +93,31 @@ func (cubic) ownSeconds(_ context.Context, _ attribution.Game, samples, _ int) (
 	return float64(samples * samples * samples), nil
 }
 
-var _ ownTimed = OddRegression{}
+var (
+	_ ownTimed = OddRegression{}
+	_ ownTimed = LeverageSHAP{}
+	_ ownTimed = KernelSHAP{}
+)
+
+// The seconds of a regression are told from those of the game, and grow with the rows from what they are for few.
+func TestForecastOfRegressions(t *testing.T) {
+	g := randomNetwork(3, 30, 1).game(t, games.PenultimateOptions{Value: attribution.Probability})
+	for _, e := range []ownTimed{LeverageSHAP{}, KernelSHAP{}, KernelSHAP{Paired: true}} {
+		est, own, err := e.timed(background, g, attribution.Options{Samples: 400, Workers: 1})
+		require.NoError(t, err)
+		assert.Positive(t, own)
+		assert.Less(t, own, est.Seconds)
+		seconds, err := e.ownSeconds(background, g, 400, 1)
+		require.NoError(t, err)
+		assert.Positive(t, seconds)
+	}
+	_, own, err := KernelSHAP{Unbiased: true}.timed(background, g, attribution.Options{Samples: 400})
+	require.NoError(t, err)
+	assert.Zero(t, own)
+	assert.Equal(t, 30.0, linearly(2, 10, 4, 14, 12), "a part that is the same for all")
+	assert.Equal(t, 42.0, linearly(2, 1, 4, 14, 12), "no steeper than in proportion")
+	assert.Equal(t, 14.0, linearly(2, 20, 4, 14, 12), "not falling")
+}
 
 // An estimator's own seconds are forecast separately, and those of the game grow with the cost. Here all seconds of
 // the pilot are the estimator's own.

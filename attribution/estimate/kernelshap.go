@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/internal/sampling"
@@ -43,7 +44,15 @@ func (k KernelSHAP) Name() string {
 // of the unbiased form, that of a mean of samples.
 func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	return sample(ctx, k.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
+	e, _, err := k.timed(ctx, g, opt)
+	return e, err
+}
+
+// timed implements [ownTimed].
+func (k KernelSHAP) timed(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (e attribution.Estimate, own float64, err error) {
+	e, err = sample(ctx, k.Name(), g, opt, func(r *run) (attribution.Estimate, error) {
+		defer func() { own = r.solving }()
 		source := &kernelSource{run: r, paired: k.Paired, sizes: kernelSizes(r.n)}
 		values := source.valuesPerSample()
 		perSample := float64(values) * r.valueCost()
@@ -60,6 +69,23 @@ func (k KernelSHAP) Estimate(ctx context.Context, g attribution.Game,
 		a.newWorker = func() unitWorker { return &kernelWorker{source: source, scale: 1 / (0.5 - both)} }
 		a.transform = func(values, _ []float64) { r.addShare(values) }
 		return r.average(ctx, a, r.fixedCost())
+	})
+	return e, own, err
+}
+
+// ownSeconds implements [ownTimed].
+func (k KernelSHAP) ownSeconds(ctx context.Context, g attribution.Game, samples, workers int) (float64, error) {
+	if k.Unbiased {
+		return 0, nil
+	}
+	sizes := kernelSizes(g.Players())
+	return regressionSeconds(ctx, samples, g.Players(), workers, func(q *sampling.Regression, rows int) {
+		var rng rand.PCG
+		q.Rows = attribution.NewCoalitions(q.N, rows)
+		for r := range rows {
+			sampling.SeedStream(&rng, 1, sampling.DomainUnit, uint64(r))
+			sampling.Subset(&rng, q.Rows.Row(r), q.N, sizes.Draw(&rng))
+		}
 	})
 }
 
@@ -250,6 +276,8 @@ const (
 
 // solution solves the regression. On an error the estimate has only the number of samples.
 func (r *run) solution(ctx context.Context, q *sampling.Regression) (attribution.Estimate, error) {
+	start := time.Now()
+	defer func() { r.solving += time.Since(start).Seconds() }()
 	e := attribution.Estimate{Samples: q.Rows.Len(), LeastSamples: q.MinRows() + leastFree}
 	if q.Weight == nil {
 		e.LeastSamples = max(e.LeastSamples, leastPerPlayer*r.n)

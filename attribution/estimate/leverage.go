@@ -31,11 +31,26 @@ func (LeverageSHAP) Name() string { return "leverageshap" }
 // independent rounds whose estimates are pooled by their numbers of samples.
 func (l LeverageSHAP) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
+	e, _, err := l.timed(ctx, g, opt)
+	return e, err
+}
+
+// timed implements [ownTimed].
+func (l LeverageSHAP) timed(ctx context.Context, g attribution.Game,
+	opt attribution.Options) (attribution.Estimate, float64, error) {
 	r, err := newRun(l.Name(), g, opt)
 	if err != nil {
-		return attribution.Estimate{}, err
+		return attribution.Estimate{}, 0, err
 	}
-	return r.leverage(ctx, leastRows(r.n), r.solution)
+	e, err := r.leverage(ctx, leastRows(r.n), r.solution)
+	return e, r.solving, err
+}
+
+// ownSeconds implements [ownTimed].
+func (LeverageSHAP) ownSeconds(ctx context.Context, g attribution.Game, pairs, workers int) (float64, error) {
+	return regressionSeconds(ctx, pairs, g.Players(), workers, func(q *sampling.Regression, rows int) {
+		drawLeverage(q, 1, 0, rows)
+	})
 }
 
 // leverage draws pairs of coalitions by leverage scores, least of them or more, and calls solve to estimate from

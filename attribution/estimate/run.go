@@ -24,6 +24,8 @@ type run struct {
 	empty, full     float64
 	emptyOf, fullOf []float64 // [members], when members are drawn
 
+	solving float64 // seconds spent on regressions
+
 	evaluations   atomic.Int64 // all coalition values and gradient points
 	memberValues  atomic.Int64 // values of one drawn member
 	gameValues    atomic.Int64 // values of the whole game
