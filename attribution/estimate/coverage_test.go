@@ -230,8 +230,8 @@ func TestSVARMWarmUpIsUnbiased(t *testing.T) {
 	}
 }
 
-// From the number of samples on that an estimate names, intervals cover 93 to 97 % on games of fourteen players: two of a
-// network, one of random pairs and triples. Some have no such number; they take 30 units.
+// From the number of samples on that an estimate names, intervals cover 93 to 97 % on games of fourteen players: two of
+// a network, one of random pairs and triples. Some have no such number; they take 30 units.
 func TestIntervalsCoverFromTheirLeastSamplesOn(t *testing.T) {
 	racetest.OneGoroutine(t)
 	net := randomNetwork(4, 14, 3)

@@ -18,8 +18,8 @@ import (
 // with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
 // opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
 // [Recommended] is forecast as the estimator that it chooses. Seconds grow with the work of the game, but for the
-// regressions ([KernelSHAP], [LeverageSHAP], [OddRegression]), whose own work is forecast by timing parts of it: that of
-// solving for the players, which does not grow with the samples, or up to the cube of the pairs.
+// regressions ([KernelSHAP], [LeverageSHAP], [OddRegression]), whose own work is forecast by timing parts of it: that
+// of solving for the players, which does not grow with the samples, or up to the cube of the pairs.
 func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, opt attribution.Options,
 	pilotSamples int) (attribution.Forecast, error) {
 	r, err := newRun(e.Name(), g, opt)

@@ -269,8 +269,8 @@ const (
 	// leastFree is the number of rows beyond the unknowns of a regression from which its residuals tell its variance
 	// where every row has about the same leverage.
 	leastFree = 60
-	// leastPerPlayer is the number of rows for each player from which they do so where rows are drawn by the kernel, and
-	// those of the middle sizes, few and with the largest residuals, have many times the leverage of the others.
+	// leastPerPlayer is the number of rows for each player from which they do so where rows are drawn by the kernel,
+	// and those of the middle sizes, few and with the largest residuals, have many times the leverage of the others.
 	leastPerPlayer = 10
 )
 

@@ -38,8 +38,8 @@ func (q *Regression) weightOf(r int) float64 {
 	return q.Weight[r]
 }
 
-// Solve returns the coefficients and the diagonal of their sandwich covariance, each squared residual divided by 1 minus
-// its leverage (HC2 of MacKinnon and White 1985), which makes up for what the fit has taken from it; squaring the
+// Solve returns the coefficients and the diagonal of their sandwich covariance, each squared residual divided by 1
+// minus its leverage (HC2 of MacKinnon and White 1985), which makes up for what the fit has taken from it; squaring the
 // divisor as the jackknife does (HC3) would make variances too large by 1/(1-p/m) with m rows for p coefficients, three
 // times at m = 1.5 p. The covariance is NaN with no more rows than coefficients.
 func (q *Regression) Solve(ctx context.Context, workers int) (beta, variance []float64, err error) {

@@ -59,9 +59,9 @@ func NewProcess(ctx context.Context, rows []attribution.Coalition, y []float64, 
 const leftOutRows = 256
 
 // leftOut returns the factor of all variances under which errors at rows that are left out are as large as they say, on
-// average over rows spread evenly, the grand coalition aside. The likelihood's own factor, y·K⁻¹y over the rows, would be
-// the same for a game that the prior describes, and is too large for one that is smoother, too small for a rougher one.
-// The error at row r is α_r/K⁻¹_rr, its variance 1/K⁻¹_rr (Rasmussen and Williams 2006, equation 5.12).
+// average over rows spread evenly, the grand coalition aside. The likelihood's own factor, y·K⁻¹y over the rows, would
+// be the same for a game that the prior describes, and is too large for one that is smoother, too small for a rougher
+// one. The error at row r is α_r/K⁻¹_rr, its variance 1/K⁻¹_rr (Rasmussen and Williams 2006, equation 5.12).
 func (p *Process) leftOut(ctx context.Context, workers int) (float64, error) {
 	m := len(p.alpha)
 	count := min(m-1, leftOutRows)
