@@ -253,7 +253,7 @@ func TestIntervalsCoverFromTheirLeastSamplesOn(t *testing.T) {
 			if o.Samples == 0 {
 				o.Samples = leastUnits
 			}
-			runs, held := 60, 0.0
+			runs, held, known := 60, 0.0, quantiles{}
 			if _, slow := e.(OddRegression); slow {
 				if runs = 10; testing.Short() {
 					t.Skip("seconds of regressions")
@@ -265,7 +265,7 @@ func TestIntervalsCoverFromTheirLeastSamplesOn(t *testing.T) {
 					est, err := e.Estimate(background, g, o)
 					require.NoError(t, err)
 					require.False(t, est.TooFew())
-					held += covered(truth, &est, 0.95) / float64(runs*len(played))
+					held += covered(truth, &est, 0.95, known) / float64(runs*len(played))
 				}
 			}
 			t.Logf("coverage %.3f from %d samples on", held, o.Samples)
