@@ -327,7 +327,8 @@ func TestTemperatureFollowsScale(t *testing.T) {
 		for i := range double.test.Logits {
 			double.test.Logits[i] *= 2
 		}
-		if likeliestTemperature(p.fit) == 1 {
+		// Where the likelihood is flat at 1/T = 0, rounding decides whether there is a temperature, which is then huge.
+		if likeliest := likeliestTemperature(p.fit); likeliest == 1 || likeliest > 1e6 {
 			t.Skip("no best temperature")
 		}
 		m := newMethod(t, "tempscale", posthoc.Options{})

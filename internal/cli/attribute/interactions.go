@@ -134,7 +134,7 @@ func (c *interactionsCommand) run(ctx context.Context) error {
 			break
 		}
 	}
-	if stopped != nil && !command.Interrupted(ctx, stopped) {
+	if stopped != nil && (len(r.found) == 0 || !command.Interrupted(ctx, stopped)) {
 		return stopped
 	}
 	r.partial = stopped != nil

@@ -106,7 +106,7 @@ func (v *valuesCommand) run(ctx context.Context) error {
 		return err
 	}
 	found, stopped := v.estimate(ctx, subjects)
-	if stopped != nil && !command.Interrupted(ctx, stopped) {
+	if stopped != nil && (len(found) == 0 || !command.Interrupted(ctx, stopped)) {
 		return stopped
 	}
 	r := valuesReport{stage: s, options: v.estimatorOptions, found: found, partial: stopped != nil}
