@@ -12,11 +12,11 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// Gallery is a row of pictures with a line under each, the score for example.
+// Gallery is a row of pictures with text under each, for example a score.
 type Gallery struct {
-	// Title stands above the pictures; "" for none.
+	// Title is shown above the pictures; "" for none.
 	Title string
-	// Width is the largest side of a picture on the page in CSS pixels; 0 means 96.
+	// Width is the largest side of a picture on the page, in CSS pixels; 0 stands for 96.
 	Width int
 	// Pictures stand side by side, in this order.
 	Pictures []Picture
@@ -24,13 +24,13 @@ type Gallery struct {
 
 // Picture is a picture of a gallery.
 type Picture struct {
-	// Image is the picture, a dataset.Image for example.
+	// Image is the picture, for example a dataset.Image.
 	Image image.Image
-	// Score is written under it with two decimals; nil for none.
+	// Score is shown under the picture with two decimals; nil for none.
 	Score *float64
-	// Note is what else is said of the picture, the class that the network sees for example; "" for nothing.
+	// Note is further text under the picture, for example the predicted class; "" for none.
 	Note string
-	// OOD marks a picture that a detector calls out-of-distribution, in words and by its frame.
+	// OOD marks the picture as out-of-distribution, by words and by its frame.
 	OOD bool
 }
 
@@ -39,7 +39,7 @@ func (g *Gallery) Add(img image.Image, score float64, note string) {
 	g.Pictures = append(g.Pictures, Picture{Image: img, Score: &score, Note: note})
 }
 
-// GalleryOf shows the pictures that a method finds most and least in-distribution, as eval.Extremes returns them, in
+// GalleryOf shows the pictures with the highest and the lowest scores of a method, as eval.Extremes returns them, in
 // two rows.
 func GalleryOf(p report.Pictures) HTML {
 	var out strings.Builder
@@ -51,7 +51,7 @@ func GalleryOf(p report.Pictures) HTML {
 		for _, picture := range part.pictures {
 			img, err := png.Decode(bytes.NewReader(picture.PNG))
 			if err != nil {
-				img = image.NewGray(image.Rect(0, 0, 1, 1)) // the report's own PNG: an empty square where it is none
+				img = image.NewGray(image.Rect(0, 0, 1, 1)) // a PNG that cannot be decoded becomes an empty square
 			}
 			g.Add(img, picture.Score, picture.Prediction)
 		}
@@ -101,7 +101,7 @@ func (g *Gallery) view() (bundle, error) {
 		nil
 }
 
-// words are the lines under a picture.
+// words returns the lines under a picture.
 func (p Picture) words() (lines []string) {
 	if p.Score != nil {
 		lines = append(lines, fmt.Sprintf("%.2f", *p.Score))

@@ -16,89 +16,90 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Config says how to train. Epochs and Schedule.LearningRate must be set; zero values of the rest mean what the
-// comments say.
+// Config says how to train. Epochs and Schedule.LearningRate must be set. For other fields the zero value has the
+// meaning that their comments state.
 type Config struct {
-	// Epochs is how often each image is visited, at least 1.
+	// Epochs is the number of times that each image is visited, at least 1.
 	Epochs int
-	// Batch is the number of images of a step; 0 means 128, or all where there are fewer. Images that do not fill a
-	// last batch are left out of an epoch.
+	// Batch is the number of images in a step; 0 stands for 128, or for all images where there are fewer. Images that
+	// do not fill the last batch of an epoch are left out of it.
 	Batch int
-	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]); it must
-	// divide Batch. 0 means 32 where that divides Batch, and Batch otherwise.
+	// Shard is the number of images that share the statistics of batch norm (see [graph.TrainingOptions]). It must
+	// divide Batch. 0 stands for 32 where that divides Batch, otherwise for Batch.
 	Shard int
-	// Workers is the number of shards that run side by side; 0 means GOMAXPROCS. It has no influence on the result.
+	// Workers is the number of shards that are computed at a time; 0 stands for GOMAXPROCS. The result does not
+	// depend on it.
 	Workers int `json:"-"`
-	// MaxMemory is how many bytes pictures that are being decoded take together; 0 means [dataset.DecodeMemory]. It has
-	// no influence on the result.
+	// MaxMemory bounds the memory, in bytes, of all pictures that are being decoded; 0 stands for
+	// [dataset.DecodeMemory]. The result does not depend on it.
 	MaxMemory int64 `json:"-"`
-	// Device is where gradients and validation are computed, the processor unless told otherwise. Weights differ
-	// between devices by rounding.
+	// Device computes gradients and validation; the zero value is the processor. Weights differ between devices by
+	// rounding.
 	Device graph.Device `json:"-"`
 	// Seed is the seed of the order of the images, of augmentation and of dropout.
 	Seed uint64
 
-	Optimizer      OptimizerConfig // SGD without momentum unless told otherwise
-	Schedule       ScheduleConfig  // a constant rate unless told otherwise
-	Augmentation   Augmentation    // none unless told otherwise
-	LabelSmoothing float64         // share of each target that is spread over all classes, in [0, 1)
-	ClipNorm       float64         // bound of the norm of the gradients; 0 means none
-	// EMADecay is the decay per step of an exponential moving average of the weights, in [0, 1), which is then what is
-	// validated and returned; 0 means none.
+	Optimizer      OptimizerConfig // SGD without momentum by default
+	Schedule       ScheduleConfig  // a constant learning rate by default
+	Augmentation   Augmentation    // none by default
+	LabelSmoothing float64         // share of each target that is distributed over all classes, in [0, 1)
+	ClipNorm       float64         // largest norm of the gradients, to which larger ones are scaled; 0 for no limit
+	// EMADecay is the decay per step of an exponential moving average of the weights, in [0, 1). With it the averages
+	// are validated and returned; 0 for none.
 	EMADecay float64 `json:"AverageDecay"`
 
-	// Checkpoint is the file that the state of the run is kept in; "" means none.
+	// Checkpoint is the file in which the state of the run is kept; "" for none.
 	Checkpoint string `json:"-"`
-	// CheckpointEvery is the number of steps between two checkpoints; 0 means one at the end of each epoch. In any case
-	// a checkpoint is written at the end of the run.
+	// CheckpointEvery is the number of steps between two checkpoints; 0 writes one at the end of each epoch. A
+	// checkpoint is always written at the end of the run.
 	CheckpointEvery int `json:"-"`
-	// Resume goes on from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
+	// Resume continues from the checkpoint if there is one. Without it an existing checkpoint is overwritten.
 	Resume bool `json:"-"`
-	// StopAt ends the run after so many steps, with the schedule unfinished; 0 means at its end.
+	// StopAt ends the run after that many steps, before the schedule ends; 0 runs to the end of the schedule.
 	StopAt int `json:"-"`
 	// Progress, if not nil, is called after every step and after every validation, on the goroutine of Run.
 	Progress func(Progress) `json:"-"`
 }
 
-// Progress is how far a run is.
+// Progress describes how far a run has come.
 type Progress struct {
 	Epoch, Epochs  int           // the current epoch, counted from 1
-	Step, Steps    int           // steps done, of the whole run
-	Loss, Accuracy float64       // on the training images of this epoch so far, as varied; accuracy in [0, 1]
+	Step, Steps    int           // steps done, and steps of the whole run
+	Loss, Accuracy float64       // on the varied training images of this epoch so far; accuracy in [0, 1]
 	LearningRate   float64       // in the last step
 	ImagesPerSec   float64       // images a second since the epoch began, or since the run was resumed in it
-	Remaining      time.Duration // at this speed, validation not counted
-	FinishedEpoch  *Epoch        // the epoch that was just validated, otherwise nil
+	Remaining      time.Duration // estimated, without validation
+	FinishedEpoch  *Epoch        // the epoch that has just been validated, otherwise nil
 }
 
 // Epoch is one row of the learning curves. Losses are mean cross-entropies, accuracies are in [0, 1].
 type Epoch struct {
 	Epoch         int     // counted from 1
 	LearningRate  float64 `json:"Rate"` // in the last step
-	Loss          float64 // on the training images, as varied
-	Accuracy      float64 // on the training images, as varied
+	Loss          float64 // on the varied training images
+	Accuracy      float64 // on the varied training images
 	ValLoss       float64 // 0 without validation images
 	ValAccuracy   float64 // 0 without validation images
-	Seconds       float64 // of training, and of validation
+	Seconds       float64 // for training and validation
 	ImagesPerSec  float64 // images a second in training; since the run was resumed, where that was in this epoch
-	Interruptions int     // how often the run had been resumed
+	Interruptions int     // number of times that the run had been resumed
 }
 
-// Result is what a run leaves beside the weights in the network.
+// Result is the outcome of a run, besides the weights in the network.
 type Result struct {
-	// Curve has a row for each epoch that was finished, those before an interruption included.
+	// Curve has a row for each finished epoch, including those before an interruption.
 	Curve []Epoch
-	// Steps is the number of steps done, those before an interruption included.
+	// Steps is the number of steps done, including those before an interruption.
 	Steps int
 }
 
-// ErrDiverged is the cause of an error of [Run] when a loss, a gradient or a weight is not finite any more.
+// ErrDiverged is wrapped by the error of [Run] when a loss, a gradient or a weight is not finite.
 var ErrDiverged = errors.New("training diverged")
 
-// ErrConfig is the cause of an error about settings that are out of range, have unknown names, or exclude each other.
+// ErrConfig is wrapped by errors for settings that are out of range, have unknown names, or exclude each other.
 var ErrConfig = errors.New("settings of training")
 
-// configError is an error about settings, whose text says it all.
+// configError is an error for settings whose text needs no prefix.
 type configError struct{ error }
 
 func (e configError) Unwrap() []error { return []error{e.error, ErrConfig} }
@@ -107,19 +108,19 @@ func configf(format string, args ...any) error {
 	return configError{fmt.Errorf("train: "+format, args...)}
 }
 
-// ErrMismatch is the cause of an error of [Run] when the checkpoint to resume from belongs to another run: one with
-// other settings, other images, labels or another number of classes, or another network. A file that is no checkpoint
-// is another error.
+// ErrMismatch is wrapped by the error of [Run] when the checkpoint to resume from belongs to another run: one with
+// other settings, images, labels or number of classes, or with another network. A file that is not a checkpoint gives
+// another error.
 var ErrMismatch = errors.New("checkpoint of another run")
 
-// Beyond these a number is a typing error: a run needs memory for a batch and for its workers.
+// Larger numbers are taken for typing errors: a run needs memory for a batch and for its workers.
 const (
 	maxEpochs  = 1_000_000
 	maxBatch   = 1 << 16
 	maxWorkers = 1024
 )
 
-// Check fails, wrapping [ErrConfig], for settings that are invalid whatever the network and the images are. [Run]
+// Check returns an error that wraps [ErrConfig] for settings that are invalid for any network and images. [Run]
 // checks them as well.
 func (c Config) Check() error {
 	switch {
@@ -182,8 +183,8 @@ func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config,
 	return c, nil
 }
 
-// identity describes everything that the weights of a run depend on: only a run with the same can be resumed. content
-// is what [contentOf] says of the data.
+// identity returns a text with everything that the weights of a run depend on. Only a run with the same identity can
+// be resumed. content is the result of [contentOf] for the data.
 func (c Config) identity(net nets.Classifier, data dataset.Dataset, content string) string {
 	text, err := json.Marshal(struct {
 		Config
@@ -192,13 +193,13 @@ func (c Config) identity(net nets.Classifier, data dataset.Dataset, content stri
 		Content         string
 	}{c, net.Name(), net.Classes(), data.Len(), content})
 	if err != nil {
-		panic(err) // numbers, strings and flags can always be written
+		panic(err) // cannot happen: numbers, strings and flags can always be encoded
 	}
 	return string(text)
 }
 
-// contentOf returns a hash, in hexadecimal, of the labels and of what every image shows, in their order. All of them
-// are decoded once.
+// contentOf returns a hash, in hexadecimal, of the labels and of the content of every image, in order. It decodes
+// each image once.
 func contentOf(ctx context.Context, data dataset.Dataset, c Config) (string, error) {
 	hashed := dataset.WithHashes(data)
 	hashed.MaxMemory = c.MaxMemory

@@ -7,28 +7,28 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Threshold separates in-distribution from out-of-distribution scores at a promised false-alarm rate.
+// Threshold separates in-distribution from out-of-distribution scores at a guaranteed false-alarm rate.
 type Threshold struct {
 	// Score is the threshold: a score strictly below it is out-of-distribution, one that equals it is not.
 	Score float64
-	// Alpha is the promised rate of in-distribution samples below Score.
+	// Alpha is the guaranteed largest rate of in-distribution samples below Score.
 	Alpha float64
 	// Rank is the place of Score among the N calibration scores, ascending and counted from 1.
 	Rank, N int
-	// Adjustment and Delta say how the rate holds: with [Marginal] on average over calibrations, otherwise for this
-	// calibration with probability 1-Delta.
+	// Adjustment and Delta say in what sense the rate holds: with [Marginal] on average over calibrations, otherwise
+	// for this calibration with probability 1-Delta.
 	Adjustment Adjustment
 	Delta      float64
 }
 
-// OOD tells whether a score is out-of-distribution: exactly where its p-value is at most Alpha. NaN counts as
-// out-of-distribution.
+// OOD reports whether a score is out-of-distribution, which is so exactly where its p-value is at most Alpha. NaN
+// counts as out-of-distribution.
 func (t Threshold) OOD(score float64) bool { return !(score >= t.Score) }
 
-// Bound returns what the realised false-alarm rate, that of all in-distribution samples to come, does not exceed with
-// probability 1-delta over the calibration: the 1-delta quantile of Beta(Rank, N+1-Rank), which the realised rate
-// follows where scores do not tie and is stochastically below where they do (Vovk 2012, Conditional validity of
-// inductive conformal predictors).
+// Bound returns a bound that the realised false-alarm rate, the share of all future in-distribution samples that are
+// below Score, does not exceed with probability 1-delta over the calibration. It is the 1-delta quantile of
+// Beta(Rank, N+1-Rank). Without ties that is the distribution of the realised rate; with ties the rate is
+// stochastically smaller (Vovk 2012, Conditional validity of inductive conformal predictors).
 func (t Threshold) Bound(delta float64) (float64, error) {
 	if err := checkDelta(delta); err != nil {
 		return 0, err
@@ -36,8 +36,8 @@ func (t Threshold) Bound(delta float64) (float64, error) {
 	return betaQuantile(1-delta, t.Rank, t.N+1-t.Rank), nil
 }
 
-// Interval returns the central range in which the realised false-alarm rate lies with probability 1-delta over the
-// calibration, where scores do not tie.
+// Interval returns the central interval in which the realised false-alarm rate lies with probability 1-delta over the
+// calibration, provided that scores do not tie.
 func (t Threshold) Interval(delta float64) (lo, hi float64, err error) {
 	if err := checkDelta(delta); err != nil {
 		return 0, 0, err
@@ -46,16 +46,15 @@ func (t Threshold) Interval(delta float64) (lo, hi float64, err error) {
 	return betaQuantile(delta/2, t.Rank, b), betaQuantile(1-delta/2, t.Rank, b), nil
 }
 
-// betaQuantile is the quantile of Beta(a, b). Inverting the distribution from the nearer end keeps small rates
-// accurate.
+// betaQuantile is the p quantile of Beta(a, b).
 func betaQuantile(p float64, a, b int) float64 {
 	return distuv.Beta{Alpha: float64(a), Beta: float64(b)}.Quantile(p)
 }
 
-// Threshold returns the threshold whose false-alarm rate is at most alpha: the highest calibration score whose p-value
-// is at most alpha. Without adjustment that is the ⌈(n+1)(1-α)⌉-th calibration score counted from the highest, the
-// ⌊(n+1)α⌋-th from the lowest. [TooFewError] tells where there are too few calibration scores for the rate; alpha
-// outside of (0, 1) is an error.
+// Threshold returns the threshold whose false-alarm rate is at most alpha: the highest calibration score whose
+// p-value is at most alpha. Without adjustment that is the ⌈(n+1)(1-α)⌉-th calibration score counted from the
+// highest, the ⌊(n+1)α⌋-th from the lowest. Where there are too few calibration scores for the rate the error is a
+// [TooFewError]; alpha outside of (0, 1) is an error as well.
 func (c *Calibration) Threshold(alpha float64) (Threshold, error) {
 	if err := checkAlpha(alpha); err != nil {
 		return Threshold{}, err
@@ -74,7 +73,7 @@ func (c *Calibration) Threshold(alpha float64) (Threshold, error) {
 		nil
 }
 
-// searchRank counts the ranks 1..n whose level(rank-1) is at most alpha. Levels ascend.
+// searchRank counts the ranks 1..n whose level(rank-1) is at most alpha. level must be ascending.
 func searchRank(n int, alpha float64, level func(count int) float64) int {
 	lo, hi := 0, n
 	for lo < hi {
@@ -87,7 +86,7 @@ func searchRank(n int, alpha float64, level func(count int) float64) int {
 	return lo
 }
 
-// TooFewError tells that a false-alarm rate asks for more calibration samples than there are.
+// TooFewError is the error for a false-alarm rate that needs more calibration samples than there are.
 type TooFewError struct {
 	N          int        // number of calibration samples that there are
 	Need       int        // number of calibration samples that suffices
@@ -97,7 +96,7 @@ type TooFewError struct {
 	Class      int        // the predicted class of the calibration samples, -1 where they are those of all classes
 }
 
-// Error says how many samples are needed for what, and how many there are.
+// Error says how many samples are needed for which rate, and how many there are.
 func (e *TooFewError) Error() string {
 	of, with := "", ""
 	if e.Class >= 0 {
@@ -130,7 +129,7 @@ func RequiredSamples(alpha float64, a Adjustment, delta float64) (int, error) {
 		}
 		hi *= 2
 	}
-	lo := hi / 2 // not enough, or 0
+	lo := hi / 2 // too few samples, or 0
 	for hi-lo > 1 {
 		if mid := (lo + hi) / 2; enough(mid) {
 			hi = mid

@@ -9,15 +9,15 @@ import (
 // Spread is the Mean over runs and their standard Deviation, which is NaN for a single run.
 type Spread struct{ Mean, Deviation float64 }
 
-// Cell summarises the seeds of one game, estimator and budget.
+// Cell summarises the runs with different seeds of one game, estimator and budget.
 type Cell struct {
 	// Game and Estimator are names, Budget is the most forward-equivalents for each training sample.
 	Game, Estimator string
 	Budget          float64
-	// Runs is the number of detectors. With none, Skipped says why and everything below is NaN or empty.
+	// Runs is the number of detectors. Where it is 0, Skipped says why, and all fields below are NaN or empty.
 	Runs    int
 	Skipped string
-	// Cost is the mean over the runs.
+	// Cost is the mean cost of a run.
 	attribution.Cost
 	// NeuronOverlap and WeightOverlap are those of the runs, see [Run].
 	NeuronOverlap, WeightOverlap Spread
@@ -33,7 +33,7 @@ type CellDetection struct {
 	FPR95, AUROC, DeltaFPR95, DeltaAUROC Spread
 }
 
-// Cells summarises the runs, in their order.
+// Cells summarises the runs, in the order of the runs.
 func (r *Result) Cells() []Cell {
 	var out []Cell
 	for from := 0; from < len(r.Runs); {
@@ -49,7 +49,7 @@ func (r *Result) Cells() []Cell {
 	return out
 }
 
-// summarise makes a cell of the runs of different seeds. Skipped runs come alone.
+// summarise makes a cell from the runs with different seeds, or from a single skipped run.
 func summarise(runs []Run) Cell {
 	c := Cell{Game: runs[0].Game, Estimator: runs[0].Estimator, Budget: runs[0].Budget, Skipped: runs[0].Skipped}
 	if c.Skipped == "" {
@@ -82,7 +82,7 @@ func summarise(runs []Run) Cell {
 	return c
 }
 
-// spread is the mean and the sample standard deviation (n-1).
+// spread returns the mean and the sample standard deviation (divided by n-1).
 func spread(x []float64) Spread {
 	mean, squares := 0.0, 0.0
 	for _, v := range x {

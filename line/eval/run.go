@@ -9,7 +9,7 @@ import (
 	"github.com/line-ood/goline/line/report"
 )
 
-// ErrNoMethods and ErrNoSets are what Run wraps where there is nothing to compare.
+// ErrNoMethods and ErrNoSets are wrapped by the errors of Run where there is no method or no OOD set.
 var (
 	ErrNoMethods = errors.New("no methods")
 	ErrNoSets    = errors.New("no out-of-distribution sets")
@@ -19,13 +19,14 @@ var (
 type Set struct {
 	// Name appears in reports and errors.
 	Name string
-	// Group is "near", "far" or another word by which averages over OOD sets are taken; "" for none.
+	// Group is "near", "far" or another name; averages are also taken over the OOD sets of each group. "" is no
+	// group.
 	Group string
 	posthoc.Samples
 }
 
-// Data is what methods are fitted to and compared on: a network's final layer, and samples of in-distribution (ID)
-// pictures to fit, ID test pictures, and out-of-distribution (OOD) test pictures.
+// Data is the data on which methods are fitted and compared: a network's final layer, in-distribution (ID) samples to
+// fit, ID test samples, and sets of out-of-distribution (OOD) test samples.
 type Data struct {
 	// Head is the network's final layer.
 	Head posthoc.Head
@@ -33,37 +34,38 @@ type Data struct {
 	// least one set.
 	Fit, ID Set
 	OOD     []Set
-	// CSID are covariate-shifted ID test sets: the classes that the network knows, shown in another manner. Where there
-	// are such sets, the result also has full-spectrum rates, in which they count as ID; nil for none.
+	// CSID are covariate-shifted ID test sets: they show the network's classes in another manner, for example in
+	// drawings. With them the result also has full-spectrum rates, which count them as ID. Nil for none.
 	CSID []Set
 }
 
-// Values of RunOptions.Compare beside names of methods.
+// Values of RunOptions.Compare besides names of methods.
 const (
 	CompareAll  = "all"  // every method with every other
 	CompareNone = "none" // no comparison
 )
 
-// RunOptions says what is computed beside the rates. The zero value compares every method with LINe, where that is
-// among them.
+// RunOptions says what is computed besides the rates. The zero value compares every other method with LINe, if LINe
+// is among the methods.
 type RunOptions struct {
-	// Resamples is the number of bootstrap resamples behind intervals of all rates; 0 for none.
+	// Resamples is the number of bootstrap resamples for intervals of all rates; 0 computes no intervals.
 	Resamples int
-	// Level is that of the intervals, in (0, 1); 0 means 0.95.
+	// Level is the level of the intervals, in (0, 1); 0 stands for 0.95.
 	Level float64
-	// Seed is that of the bootstrap.
+	// Seed is the seed of the bootstrap.
 	Seed uint64
-	// Compare names the method that every other one is compared with by a paired test of the average AUROC:
-	// [metrics.DeLong], or [metrics.BootstrapPaired] where there are resamples, p-values corrected by [metrics.Holm].
-	// It may be [CompareAll] or [CompareNone]; "" means line where that is a method, and no comparison elsewhere.
+	// Compare names the method with which every other one is compared, by a paired test of the average AUROC:
+	// [metrics.DeLong], or [metrics.BootstrapPaired] where there are resamples, with p-values corrected by
+	// [metrics.Holm]. It may be [CompareAll] or [CompareNone]. "" stands for line where that is among the methods,
+	// otherwise for no comparison.
 	Compare string
-	// Kept finds scores of an earlier run, and keeps new ones; nil for none.
+	// Kept reads scores of earlier runs and keeps new ones; nil for neither.
 	Kept *KeptScores
-	// Progress, if not nil, is told how many methods are done.
+	// Progress, if not nil, is called with the number of methods that are done.
 	Progress func(done, total int)
 }
 
-// Result is what an evaluation found.
+// Result is the outcome of an evaluation.
 type Result struct {
 	ID           report.ID           // the in-distribution test set
 	CSID         []report.CSID       // covariate-shifted ID sets, in their order
@@ -71,15 +73,14 @@ type Result struct {
 	Methods      []report.Method     // in the order in which they were given
 	Comparisons  []report.Comparison // paired tests; nil where none was asked for
 	Bootstrap    *report.Bootstrap   // nil without intervals
-	// Checkpoints is the number of checkpoints of the network that the rates are means of, see [Combine]; 0 or 1 for
-	// one.
+	// Checkpoints is the number of checkpoints whose mean rates these are, see [Combine]; 0 or 1 for a single one.
 	Checkpoints int
 	Seed        uint64 // that of the options
-	// Scores holds every score behind the rates, by method; of several checkpoints those of the first.
+	// Scores holds every score behind the rates, by method; for several checkpoints, the scores of the first.
 	Scores []report.Scores
 }
 
-// Report returns the result as package report renders it.
+// Report returns the result in the form that package report renders.
 func (r *Result) Report(net string, weights report.Weights) report.Result {
 	return report.Result{
 		Net: net, Weights: weights, Seed: r.Seed, ID: r.ID, CSID: r.CSID, FullSpectrum: r.FullSpectrum,
@@ -88,11 +89,12 @@ func (r *Result) Report(net string, weights report.Weights) report.Result {
 	}
 }
 
-// Run fits each method to d.Fit and measures how well its scores tell the samples of d.ID from those of each OOD set,
-// with the classifier's accuracy on d.ID where labels are known. Labels of OOD sets are not used. Rates are fractions.
+// Run fits each method to d.Fit and measures how well its scores separate the samples of d.ID from those of each OOD
+// set. It also measures the classifier's accuracy on d.ID where labels are known. Labels of OOD sets are ignored.
+// Rates are fractions.
 //
-// It errors where there is no method or no OOD set, for a name that is used twice or is no valid name in a report, for
-// invalid samples, with a method's error, which names method and set, and with ctx's error.
+// It returns an error where there is no method or no OOD set, for a name that is used twice or that reports cannot
+// use, for invalid samples, for an error of a method, naming method and set, and for that of ctx.
 func Run(ctx context.Context, d Data, methods []posthoc.Method, o RunOptions) (*Result, error) {
 	if len(methods) == 0 {
 		return nil, fmt.Errorf("eval: %w", ErrNoMethods)

@@ -8,7 +8,7 @@ import (
 	"github.com/line-ood/goline/line/posthoc"
 )
 
-// Trial is one setting that was tried.
+// Trial is one setting that was tried, with its rates.
 type Trial struct {
 	// Params holds a value for each parameter of the method, by name.
 	Params map[string]float64
@@ -19,17 +19,17 @@ type Trial struct {
 // Choice is the outcome of a search.
 type Choice struct {
 	Method string  // the method's name
-	Trial          // the setting that was chosen
+	Trial          // the chosen setting
 	Trials []Trial // all settings, in the order of the grid
 }
 
-// Tune chooses the parameters of a known method (see [posthoc.Kinds]) by one rule for all methods: every combination of
-// the values in its grids is fitted to d.Fit and scored on d.ID and d.OOD, and the highest mean AUROC over the sets
-// wins; of equal ones that with the lowest mean FPR95, of still equal ones the first. A parameter without a grid keeps
-// its value in fixed or its default. ID and OOD here are validation data: they must share no picture with the data that
-// results are reported on.
+// Tune chooses the parameters of a known method (see [posthoc.Kinds]) by the same rule for all methods. It fits every
+// combination of the values in the method's grids to d.Fit and scores d.ID and d.OOD. The highest mean AUROC over the
+// sets wins; among equal ones the lowest mean FPR95, then the first. A parameter without a grid keeps its value in
+// fixed, or its default. d.ID and d.OOD are validation data: they must share no picture with the data that results
+// are reported on.
 //
-// It errors for an unknown method and with the errors of [Measure].
+// It returns an error for an unknown method, and the errors of [Measure].
 func Tune(ctx context.Context, name string, d Data, fixed map[string]float64, workers int) (*Choice, error) {
 	params, err := posthoc.Parameters(name)
 	if err != nil {
@@ -55,7 +55,7 @@ func Tune(ctx context.Context, name string, d Data, fixed map[string]float64, wo
 	return c, nil
 }
 
-// Tunable tells whether a known method has a grid to search.
+// Tunable reports whether a known method has a grid to search.
 func Tunable(k posthoc.Kind) bool {
 	for _, p := range k.Params {
 		if len(p.Grid) > 1 {

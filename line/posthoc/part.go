@@ -2,18 +2,20 @@ package posthoc
 
 import "context"
 
-// Shaper is the part of a detector that changes features, logits or head before a score is taken: ReAct, ASH, DICE.
-// Shapers are fitted to samples as the network gives them, whatever shapers stand before them in a composition, unless
-// one of those is a [FeatureReplacer].
+// Shaper is the part of a detector that changes features, logits or head before the score is computed, as in ReAct,
+// ASH and DICE. In a composition each shaper is fitted to the samples as the network gives them, not as earlier
+// shapers leave them, unless an earlier shaper is a [FeatureReplacer].
 type Shaper interface {
-	// Fit learns what Shape needs, replacing what an earlier Fit learned; head and id are not kept.
+	// Fit learns what Shape needs. It replaces what an earlier Fit learned, and keeps neither head nor id.
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Shape returns a function that changes a block in place, for one goroutine: it may own scratch memory.
+	// Shape returns a function that changes a block in place. The function is for one goroutine and may own scratch
+	// memory.
 	Shape() func(b *Block)
 }
 
-// FeatureReplacer is implemented by shapers that replace the features by others, such as another pooling of the feature
-// map. In a composition they come first wherever they are named, and what follows is fitted to what they make.
+// FeatureReplacer is implemented by shapers that replace the features by others, for example by another pooling of
+// the feature map. In a composition they come first, in whatever order parts are named, and the other parts are
+// fitted to their result.
 type FeatureReplacer interface {
 	// ReplacesFeatures only marks the type and does nothing.
 	ReplacesFeatures()
@@ -21,15 +23,16 @@ type FeatureReplacer interface {
 
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
-	// Fit learns what Score needs from samples as the shapers leave them, replacing what an earlier Fit learned; head
-	// and id are not kept.
+	// Fit learns what Score needs from samples as the shapers leave them. It replaces what an earlier Fit learned,
+	// and keeps neither head nor id.
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution, for one
-	// goroutine: it may own scratch memory. The score of a sample does not depend on the other samples.
+	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution. The
+	// function is for one goroutine and may own scratch memory. The score of a sample must not depend on the other
+	// samples.
 	Score() func(b *Block, dst []float64)
 }
 
-// Part is what a kind of method contributes to a composition: a shaper, a scorer, or both.
+// Part is the part of a method that a composition uses: a shaper, a scorer, or both.
 type Part struct {
 	// Shape changes samples before the score; nil leaves them as they are.
 	Shape Shaper
@@ -38,7 +41,7 @@ type Part struct {
 	Score Scorer
 }
 
-// BlockSizer is implemented by scorers that want blocks of another size than the usual 64 samples.
+// BlockSizer is implemented by scorers that need blocks of another size than the default 64 samples.
 type BlockSizer interface {
 	// BlockSize is the largest number of samples in a block, at least 1.
 	BlockSize() int
@@ -63,7 +66,7 @@ type unfitted struct{}
 // Fit does nothing.
 func (unfitted) Fit(context.Context, Head, Samples) error { return nil }
 
-// scoreEach is a score of each sample by itself that learns nothing.
+// scoreEach is a scorer that scores each sample separately and learns nothing.
 type scoreEach struct {
 	unfitted
 	score func(z, logits []float64) float64
@@ -77,7 +80,7 @@ func (s scoreEach) Score() func(*Block, []float64) {
 	}
 }
 
-// eachSample makes the function of a scorer from one of single samples.
+// eachSample makes a scorer's function from a function of one sample.
 func eachSample(score func(b *Block, i int) float64) func(*Block, []float64) {
 	return func(b *Block, dst []float64) {
 		for i := range b.N {

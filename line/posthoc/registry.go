@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Parameter describes one setting of a method. Values lie in [Min, Max], Min excluded if Open.
+// Parameter describes one parameter of a method. Values lie in [Min, Max]; Min itself is excluded if Open.
 type Parameter struct {
 	Name    string  // what New takes: "temperature" for example
 	Default float64 // the value where none is given, the authors' where they say one
@@ -18,24 +18,24 @@ type Parameter struct {
 	Max     float64 // the highest value, +Inf for no bound
 	Open    bool    // whether Min itself is excluded
 	Whole   bool    // only whole numbers
-	// Grid holds the values that a search tries, those published where there are some; nil means that the default is
-	// not searched for.
+	// Grid holds the values that a search tries, published ones where there are some; with nil a search leaves the
+	// parameter at its default.
 	Grid  []float64
 	Doc   string // one line
 	Alias string // another name that New takes; "" for none
 }
 
-// Fitting says what a method must be fitted on.
+// Fitting says what kind of samples a method must be fitted on.
 type Fitting int
 
 // What methods are fitted on.
 const (
-	Nothing Fitting = iota // the head alone, or nothing: any samples will do
+	Nothing Fitting = iota // any samples: Fit uses the head alone, or nothing
 	ID                     // in-distribution samples
 	Labels                 // labelled in-distribution samples
 )
 
-// String says it in words, as tables and the command line show it.
+// String returns the words that tables and the command line show.
 func (f Fitting) String() string {
 	return [...]string{"nothing", "ID samples", "labelled ID samples"}[f]
 }
@@ -47,15 +47,15 @@ type Kind struct {
 	Doc      string      // one line: what the score is
 	Source   string      // the paper: authors, venue and year
 	FittedOn Fitting     // what samples Fit must be given
-	// Part makes what the kind contributes to a composition, not fitted. params holds a value within its range for each
-	// of Params; workers is at least 1. nil for a kind that cannot be composed.
+	// Part makes the kind's part of a composition, not fitted. params holds a value in range for each of Params;
+	// workers is at least 1. Part is nil for a kind that cannot be composed.
 	Part func(params map[string]float64, workers int) (Part, error)
-	// New makes the method, not fitted; nil means the method that Part makes.
+	// New makes the method, not fitted; nil stands for a method made from Part.
 	New func(params map[string]float64, workers int) (Method, error)
-	// Slow marks a kind that is too slow to be among "all" methods: it is made only where it is named.
+	// Slow marks a kind that is too slow to be included in "all" methods: it is made only where it is named.
 	Slow bool
 
-	parts []Kind // of a composition
+	parts []Kind // parts of a composition
 }
 
 // registered holds the kinds that other packages added by [Register].
@@ -64,9 +64,10 @@ var registered struct {
 	kinds []Kind
 }
 
-// Register makes a method known by name to [New], and with it to every command and report: call it from an init
-// function, as package line does for LINe. It panics, because that is a mistake in the program, for a kind without a
-// name or New, for a name that is taken, and for a parameter whose default or grid lies outside its range.
+// Register adds a kind of method, so that [New], commands and reports know it by its name. Call it from an init
+// function, as package line does for LINe. It panics for a kind without a name or without both New and Part, for a
+// name that is taken, and for a parameter whose default or grid lies outside its range, because these are mistakes in
+// the program.
 func Register(k Kind) {
 	if k.Name == "" || k.New == nil && k.Part == nil {
 		panic("posthoc: Register of a kind without a name or without New")
@@ -88,7 +89,7 @@ func Register(k Kind) {
 	registered.kinds = append(registered.kinds, k)
 }
 
-// builtin returns the methods of this package in the order in which they are listed to people.
+// builtin returns the methods of this package in the order in which they are shown to people.
 func builtin() []Kind {
 	kinds := []Kind{
 		msp, maxLogit, energy, gen, klm, react, dice,
@@ -104,7 +105,7 @@ func builtin() []Kind {
 	return slices.Insert(kinds, 1+slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == "dice" }), both)
 }
 
-// Kinds lists the known methods: those of this package, and then the registered ones in the order of their names.
+// Kinds lists the known methods: those of this package, followed by the registered ones in the order of their names.
 func Kinds() []Kind {
 	registered.RLock()
 	defer registered.RUnlock()
@@ -126,16 +127,16 @@ func Names() []string {
 	return names
 }
 
-// Parameters lists the settings of a method. It errors for an unknown name.
+// Parameters lists the parameters of a method. An unknown name is an error.
 func Parameters(name string) ([]Parameter, error) {
 	k, err := LookUp(name)
 	return slices.Clone(k.Params), err
 }
 
-// New returns the method of that name, see [Kinds], or the composition that a name such as "react+dice" or "scale+knn"
-// means: the shaping parts of all, in that order, and the score of the one that has one of its own, or else the energy.
-// A composition's parameters are named PART.NAME. New errors for an unknown name and then lists the known ones, for a
-// composition of two scores, and for a parameter that the method does not have or that lies outside its range.
+// New returns the method of that name, see [Kinds], or a composition with a name such as "react+dice" or "scale+knn":
+// the shapers of all its parts, in that order, and the scorer of the part that has one, otherwise the energy. A
+// composition's parameters are named PART.NAME. Errors are an unknown name, for which the known ones are listed, a
+// composition with two scorers, and a parameter that the method does not have or that is out of range.
 func New(name string, o Options) (Method, error) {
 	k, err := LookUp(name)
 	if err != nil {
@@ -158,7 +159,7 @@ func New(name string, o Options) (Method, error) {
 	return k.compose(params, workers)
 }
 
-// settings returns a value for each parameter: the given ones, checked, and defaults.
+// settings returns a value for each parameter: the given one, after a check, or the default.
 func (k Kind) settings(given map[string]float64) (map[string]float64, error) {
 	params := map[string]float64{}
 	var known []string
@@ -179,7 +180,7 @@ func (k Kind) settings(given map[string]float64) (map[string]float64, error) {
 	return params, nil
 }
 
-// LookUp returns the kind of that name, or the composition that it means. It errors for an unknown name and lists the
+// LookUp returns the kind of that name, or a composition with that name. An unknown name is an error that lists the
 // known ones.
 func LookUp(name string) (Kind, error) {
 	kinds := Kinds()

@@ -5,15 +5,15 @@ import (
 	"reflect"
 )
 
-// Sizer is implemented by methods that tell how much memory what they learned takes, and by parts that hold more than
-// their State.
+// Sizer is implemented by methods that report the memory of what they learned, and by parts that hold more than their
+// State.
 type Sizer interface {
 	// Bytes is the memory in bytes: of a method all that it learned, of a part what it derives beside its State.
 	Bytes() int64
 }
 
-// Bytes is the memory that the fitted parts hold: their states and what those that are a [Sizer] derive from it,
-// without the network's own head.
+// Bytes is the memory that the fitted parts hold, in bytes: their states, and what parts that are a [Sizer] derive
+// from them. The network's own head is not counted.
 func (m *composed) Bytes() int64 {
 	var sum int64
 	for _, p := range m.parts() {
@@ -32,10 +32,10 @@ func (m *composed) Bytes() int64 {
 	return sum
 }
 
-// State returns what a fitted method learned, by name, "PART.Field": float64, int, []float64, []float32, []int32 or
-// []int, not copied. The method is one that [New] made of parts, be they of this package or registered ones whose
-// [Kind.Part] is set; their parts tell by [Stateful] what they learned, so that line.FitMethod can save them. It errors
-// for a method of a type of one's own, and before a needed Fit.
+// State returns what a fitted method learned, by name "PART.Field". Values are float64, int, []float64, []float32,
+// []int32 or []int, and are not copied. The method must be one that [New] made of parts, of this package or
+// registered with [Kind.Part]. Parts that implement [Stateful] have a state, with which line.FitMethod saves them. It
+// is an error for a method of another type, and before a needed Fit.
 func State(m Method) (map[string]any, error) {
 	c, ok := m.(*composed)
 	if !ok {
@@ -52,9 +52,9 @@ func State(m Method) (map[string]any, error) {
 	return state, err
 }
 
-// Restore gives a method the state that [State] returned of one of the same name and parameters, for the same network:
-// the method then scores as that one did. It errors for a value that is missing or of another type; m is then not
-// fitted.
+// Restore gives a method the state that [State] returned for a method with the same name and parameters, and for the
+// same network. The method then gives the same scores as that one. A value that is missing or has another type is an
+// error, after which m is not fitted.
 func Restore(m Method, head Head, state map[string]any) error {
 	c, ok := m.(*composed)
 	if !ok {
@@ -89,15 +89,15 @@ func Restore(m Method, head Head, state map[string]any) error {
 	return nil
 }
 
-// Deriver is implemented by stateful parts that derive something from their state and head, or check the lengths of
-// what a file gave.
+// Deriver is implemented by stateful parts that compute something from their state and the head, or check lengths that
+// come from a file.
 type Deriver interface {
 	// Derive is called by [Restore] once the state has been set; head is that of the network. An error refuses the
 	// state.
 	Derive(head Head) error
 }
 
-// eachState visits the fields of all states in their order.
+// eachState calls visit for the fields of all states in order.
 func (m *composed) eachState(visit func(name string, field reflect.Value) error) error {
 	for _, p := range m.parts() {
 		s, ok := p.part.(Stateful)

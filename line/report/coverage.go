@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Outcome says whether the network classifies a labelled sample right.
+// Outcome says whether the network classifies a labelled sample correctly.
 type Outcome int8
 
 // The outcomes of a classification.
@@ -20,9 +20,10 @@ const (
 // Accuracy among those.
 type Coverage struct{ Coverage, Accuracy float64 }
 
-// AccuracyCoverage returns how accurate the network is on the labelled samples with the highest scores, by the share of
-// them that is accepted: one point for each distinct score, from the highest down, the last with all samples. Samples
-// of equal score are accepted together. It errors where no sample is labelled, the lengths differ, or a score is NaN.
+// AccuracyCoverage returns the network's accuracy on the labelled samples with the highest scores, against the share
+// of labelled samples that these are. It has one point for each distinct score, from the highest down, the last with
+// all samples. Samples with equal scores are accepted together. It is an error if no sample is labelled, the lengths
+// differ, or a score is NaN.
 func AccuracyCoverage(scores []float64, outcomes []Outcome) ([]Coverage, error) {
 	if len(scores) != len(outcomes) {
 		return nil, fmt.Errorf("report: accuracy by coverage: expected an outcome for each of %d scores, got %d",

@@ -11,11 +11,11 @@ type Group struct {
 	Average
 }
 
-// Average returns the method's mean over its OOD sets, NaN without any.
+// Average returns the method's mean over its OOD sets, NaN where there are none.
 func (m Method) Average() Average { return averageOf(m.OOD) }
 
-// Groups returns the mean over each group of the method's OOD sets, in the order in which they begin; sets without a
-// group are in none.
+// Groups returns the mean over each group of the method's OOD sets, in the order of each group's first set. Sets
+// without a group do not count.
 func (m Method) Groups() []Group { return groupsOf(m.OOD) }
 
 // FullSpectrumAverage is Average with covariate-shifted ID sets counted as ID; NaN without such sets.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Pictures holds the pictures of one set that a method finds most and least in-distribution.
+// Pictures holds the pictures of one set with the highest and the lowest scores of a method.
 type Pictures struct {
 	Set    string    // the set's name
 	Method string    // the method whose scores they are
@@ -15,19 +15,19 @@ type Pictures struct {
 	Least  []Picture // the lowest score first
 }
 
-// Picture is one picture with what the network and the method say of it.
+// Picture is one picture with the results of the network and the method.
 type Picture struct {
 	PNG     []byte  // a small copy
 	Caption string  // text that identifies the picture in its set
 	Score   float64 // higher = more in-distribution
-	// Prediction is the class that the network sees, Label the right class where that is known and differs from the
-	// prediction, "" otherwise.
+	// Prediction is the class that the network predicts. Label is the right class if it is known and differs from the
+	// prediction, otherwise "".
 	Prediction, Label string
-	// Neurons are the important ones, the most important first.
+	// Neurons are the most important neurons, the most important first.
 	Neurons []Neuron
 }
 
-// Neuron is a penultimate neuron and what it contributes to the logit of the predicted class.
+// Neuron is a penultimate neuron and its contribution to the logit of the predicted class.
 type Neuron struct {
 	Index        int     // among the penultimate features, from 0
 	Contribution float64 // in the unit of a logit

@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Predictions says which classes a network takes the samples of one set for.
+// Predictions says which classes a network predicts for the samples of one set.
 type Predictions struct {
 	Set string // the set's name
-	N   int    // samples
+	N   int    // number of samples
 	// Top holds the most frequent classes, the most frequent first.
 	Top []ClassCount
 }
 
-// ClassCount is a class and how many samples are taken for it.
+// ClassCount is a class and the number of samples for which it is predicted.
 type ClassCount struct {
 	Class int    // its number, from 0
 	Name  string // "" if it is not known
 	N     int    // samples that are taken for it
 }
 
-// ClassLabel is a class as tables show it: "4 (hammerhead)", or "4" where there is no name for it. What a terminal
-// cannot print is escaped.
+// ClassLabel returns a class as tables show it: "4 (hammerhead)", or "4" where it has no name. Characters that a
+// terminal cannot print are escaped.
 func ClassLabel(names []string, class int) string {
 	if class < 0 || class >= len(names) || names[class] == "" {
 		return fmt.Sprint(class)
@@ -31,8 +31,8 @@ func ClassLabel(names []string, class int) string {
 	return printable(fmt.Sprintf("%d (%s)", class, names[class]))
 }
 
-// CountPredictions counts predicted classes, each at least 0, and keeps the most frequent: at most top, of equals the
-// lower class first. names may be nil, or hold fewer names than there are classes.
+// CountPredictions counts predicted classes, each at least 0, and keeps the most frequent ones: at most top, ties in
+// ascending order of class. names may be nil, or hold fewer names than there are classes.
 func CountPredictions(set string, predicted []int, names []string, top int) Predictions {
 	count := map[int]int{}
 	for _, class := range predicted {
@@ -51,7 +51,8 @@ func CountPredictions(set string, predicted []int, names []string, top int) Pred
 	return p
 }
 
-// String is one line: "textures: honeycomb 12.4 %, velvet 8.0 %", with the numbers of classes that have no name.
+// String returns one line: "textures: honeycomb 12.4 %, velvet 8.0 %". Classes without a name appear by their
+// numbers.
 func (p Predictions) String() string {
 	var parts []string
 	for _, c := range p.Top {
@@ -60,7 +61,7 @@ func (p Predictions) String() string {
 	return printable(p.Set) + ": " + strings.Join(parts, ", ")
 }
 
-// label is the class by its name alone where it has one.
+// label is the name of the class, or its number where it has none.
 func (c ClassCount) label() string {
 	if c.Name == "" {
 		return fmt.Sprintf("class %d", c.Class)

@@ -11,7 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Format is how a table is written.
+// Format is the format of a table.
 type Format int
 
 const (
@@ -23,7 +23,7 @@ const (
 	HTML
 )
 
-// Convention says which of the two rates that go by the name FPR95 a table shows; see package metrics.
+// Convention says which of the two rates called FPR95 a table shows; see package metrics.
 type Convention int
 
 const (
@@ -33,7 +33,7 @@ const (
 	OpenOODFPR
 )
 
-// of returns the convention's rate.
+// of returns the rate by this convention.
 func (c Convention) of(a Average) float64 {
 	if c == OpenOODFPR {
 		return a.FPR95OpenOOD
@@ -41,15 +41,15 @@ func (c Convention) of(a Average) float64 {
 	return a.FPR95
 }
 
-// TableOptions says how a table looks. The zero value is plain text.
+// TableOptions says how a table looks. The zero value gives plain text.
 type TableOptions struct {
 	Format Format // the zero value is Text
-	// Highlight makes the best values of each column bold, with a terminal's escape codes in Text, with asterisks in
-	// Markdown and with b elements in HTML; values that look the same are all best.
+	// Highlight makes the best values of each column bold: with a terminal's escape codes in Text, with asterisks in
+	// Markdown, and with b elements in HTML. Values that look equal are all best.
 	Highlight bool
 	// FPR is the convention of the rates; the zero value is that of LINe's authors.
 	FPR Convention
-	// FullSpectrum asks for the rates with covariate-shifted ID sets counted as ID, which the result must have.
+	// FullSpectrum shows the rates with covariate-shifted ID sets counted as ID. The result must have such rates.
 	FullSpectrum bool
 }
 
@@ -58,10 +58,10 @@ func (r Result) Table(f Format, highlight bool) (string, error) {
 	return r.TableWith(TableOptions{Format: f, Highlight: highlight})
 }
 
-// TableWith returns methods with their parameters as rows and OOD sets as columns, behind them the averages of groups
-// and of all sets, each cell "FPR95 / AUROC" in percent with two decimals, with standard deviations where there are
-// several checkpoints, and a caption that says so. The text ends without a newline. It errors if the result is not
-// valid, or lacks what is asked for.
+// TableWith returns a table with methods and their parameters as rows. Its columns are the OOD sets, followed by the
+// averages of groups and of all sets. Each cell is "FPR95 / AUROC" in percent with two decimals, with standard
+// deviations where there are several checkpoints. A caption says so. The text ends without a newline. It is an error
+// if the result is not valid, or lacks the full-spectrum rates that are asked for.
 func (r Result) TableWith(o TableOptions) (string, error) {
 	if err := r.Validate(); err != nil {
 		return "", err
@@ -89,7 +89,7 @@ func (r Result) TableWith(o TableOptions) (string, error) {
 	return o.Format.render(w, r.caption(o)), nil
 }
 
-// style returns how a format writes names and what is best.
+// style returns the format's functions to escape a name and to make the best values bold.
 func (f Format) style(highlight bool) (escape, bold func(string) string) {
 	escape, bold = printable, func(s string) string { return "\x1b[1m" + s + "\x1b[0m" }
 	switch f {
@@ -105,12 +105,12 @@ func (f Format) style(highlight bool) (escape, bold func(string) string) {
 	return escape, bold
 }
 
-// render writes a table with a caption under it.
+// render writes a table with a caption.
 func (f Format) render(w table.Writer, caption string) string {
 	switch f {
-	case Markdown: // without the empty line the caption would be a row
+	case Markdown: // without an empty line Markdown would read the caption as a row
 		return w.RenderMarkdown() + "\n\n" + caption
-	case HTML: // the caption is the table's first child, where browsers want it
+	case HTML: // HTML requires the caption as the table's first child
 		w.Style().HTML = table.HTMLOptions{CSSClass: "goline", Newline: "<br/>"} // cells are escaped already
 		opening, rest, _ := strings.Cut(w.RenderHTML(), "\n")
 		return opening + "\n  <caption>" + caption + "</caption>\n" + rest
@@ -118,7 +118,7 @@ func (f Format) render(w table.Writer, caption string) string {
 	return w.Render() + "\n" + caption
 }
 
-// newTable starts a table whose first columns are text and whose others are numbers.
+// newTable starts a table whose first texts columns are text and whose others are numbers.
 func newTable(texts int, header []string) table.Writer {
 	w := table.NewWriter()
 	w.SetStyle(table.StyleLight)
@@ -138,8 +138,8 @@ func newTable(texts int, header []string) table.Writer {
 	return w
 }
 
-// fullSpectrum is the result with covariate-shifted ID sets counted as ID; it has no standard
-// deviations over checkpoints.
+// fullSpectrum returns the result with covariate-shifted ID sets counted as ID, without standard deviations over
+// checkpoints.
 func (r Result) fullSpectrum() Result {
 	r.ID, r.Checkpoints = *r.FullSpectrum, min(r.Checkpoints, 1)
 	r.Methods = slices.Clone(r.Methods)
@@ -183,7 +183,7 @@ func (r Result) caption(o TableOptions) string {
 	return s
 }
 
-// anyTied tells whether ties straddle the threshold of any FPR95.
+// anyTied reports whether ties straddle the threshold of any FPR95.
 func (r Result) anyTied() bool {
 	return slices.ContainsFunc(r.Methods, func(m Method) bool {
 		_, tied := tieAware(m.OOD)
@@ -191,18 +191,18 @@ func (r Result) anyTied() bool {
 	})
 }
 
-// cell is what one method reached on one OOD set, or on average, as people see it.
+// cell holds the formatted rates of one method on one OOD set, or on average.
 type cell struct {
 	FPR95, AUROC             string
 	FPR95Spread, AUROCSpread string // standard deviations over checkpoints, "" for none
 	BestFPR95, BestAUROC     bool
-	TieAware                 string // FPR95 with ties shared where ties straddle its threshold, "" elsewhere
+	TieAware                 string // tie-aware FPR95 where ties straddle the threshold, otherwise ""
 }
 
-// join writes both rates in a width that keeps a column of them in line.
+// join joins both rates, padded so that a column of them is aligned.
 func (c cell) join(bold func(string) string) string {
 	pad := func(s, spread string, best bool) string {
-		// 100.00 needs a sixth place, which nearly no table has.
+		// Five characters are enough for all rates but 100.00, which hardly any table has.
 		blank := strings.Repeat(" ", max(0, 5-len(s)))
 		if best {
 			s = bold(s)
@@ -219,7 +219,7 @@ func (c cell) join(bold func(string) string) string {
 	return pad(c.FPR95, c.FPR95Spread, c.BestFPR95) + ties + " / " + pad(c.AUROC, c.AUROCSpread, c.BestAUROC)
 }
 
-// column is an OOD set, a group, or all sets, with a cell for each method.
+// column is an OOD set, a group, or the average over all sets, with a cell for each method.
 type column struct {
 	title string
 	cells []cell
@@ -274,8 +274,8 @@ func (r Result) columns(fpr Convention) []column {
 	return columns
 }
 
-// markBest compares what is shown: shorter numbers are smaller, numbers of one length compare as text. FPR95 at a
-// threshold that ties straddle is never the best.
+// markBest compares numbers as they are shown: a shorter text is smaller, and texts of equal length compare as
+// strings. FPR95 at a threshold that ties straddle is never marked as best.
 func markBest(column []cell) {
 	less := func(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
 	lowest, highest := "", column[0].AUROC
