@@ -231,7 +231,7 @@ func TestSVARMWarmUpIsUnbiased(t *testing.T) {
 }
 
 // From the number of samples on that an estimate names, intervals cover 93 to 97 % on games of fourteen players: two of
-// a network, one of random pairs and triples. Some have no such number; they take 30 units.
+// a network, one of random pairs and triples.
 func TestIntervalsCoverFromTheirLeastSamplesOn(t *testing.T) {
 	racetest.OneGoroutine(t)
 	net := randomNetwork(4, 14, 3)
@@ -250,9 +250,6 @@ func TestIntervalsCoverFromTheirLeastSamplesOn(t *testing.T) {
 			first, err := e.Estimate(background, played["pairs and triples"], attribution.Options{Samples: leastUnits})
 			require.NoError(t, err)
 			o := attribution.Options{Samples: first.LeastSamples, Workers: 1}
-			if o.Samples == 0 {
-				o.Samples = leastUnits
-			}
 			runs, held, known := 60, 0.0, quantiles{}
 			if _, slow := e.(OddRegression); slow {
 				if runs = 10; testing.Short() {

@@ -261,10 +261,13 @@ func (w *strataWorker) marginals(ctx context.Context, first, count, offset int, 
 	return nil
 }
 
+// leastStratified is the number of samples from which the variances of all strata together are to be believed.
+const leastStratified = 16
+
 // estimate combines the strata. Where a stratum has no marginal contribution yet, the estimate has no values.
 func (s *positionStrata) estimate() attribution.Estimate {
 	n := s.run.n
-	e := attribution.Estimate{Samples: s.samples()}
+	e := attribution.Estimate{Samples: s.samples(), LeastSamples: leastStratified}
 	for _, stratum := range s.first {
 		if stratum.Count == 0 {
 			return e

@@ -84,8 +84,8 @@ func (r *run) svarm(ctx context.Context, strata svarmStrata) (attribution.Estima
 		return r.fail(ctx, err)
 	}
 	report := func(samples int, stop attribution.Stop) attribution.Estimate {
-		e := attribution.Estimate{Samples: samples, Stopped: stop, Values: make([]float64, r.n),
-			StdErr: make([]float64, r.n), DF: make([]float64, r.n)}
+		e := attribution.Estimate{Samples: samples, LeastSamples: leastUnits, Stopped: stop,
+			Values: make([]float64, r.n), StdErr: make([]float64, r.n), DF: make([]float64, r.n)}
 		strata.estimate(e.Values, e.StdErr, e.DF)
 		for i, v := range e.StdErr {
 			e.StdErr[i] = math.Sqrt(v)

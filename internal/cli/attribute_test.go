@@ -190,7 +190,7 @@ func TestAttributeValues(t *testing.T) {
 			e.Estimate.Method)
 		for j, v := range e.Estimate.Values {
 			assert.InDelta(t, *closed.Values[j], *v, 1e-9) // the logit is linear
-			if i%4 == 3 { // top-K stops where estimates are large, so its intervals would not cover
+			if i%4 == 3 {                                  // sampling stops where estimates are large
 				assert.Nil(t, e.Lo[j])
 			} else {
 				assert.InDelta(t, *v, *e.Lo[j], 1e-6)
