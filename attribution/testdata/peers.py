@@ -3,8 +3,9 @@
     python peers.py --out DIR --budgets 1000,3420 [--seed 2] [--only NAME,NAME] [--patience SECONDS] -- goline FLAGS
 
 FLAGS are those of `goline attribute play`: network, weights, images, value, layer. One file NAME.npz is written for each
-estimator whose library is installed, and again after each game; what a file holds already is not done again. An estimate
-that took longer than --patience seconds is the last of its estimator. Evaluations are counted by the client, not believed;
+estimator whose library is installed, and again after each game; what a file holds already is not done again. --budgets count
+values; --cost says how many forward-equivalents one is, 1 on penultimate neurons and less on other layers, so that files name the
+budgets of `compare`. An estimate that took longer than --patience seconds is the last of its estimator. Evaluations are counted by the client, not believed;
 seconds hold the game's own.
 """
 import argparse
@@ -93,7 +94,7 @@ def read(path):
         return []
     with np.load(path) as f:
         columns = [f[c] for c in ("games", "budgets", "evaluations", "seconds", "ends", "values")]
-    return [(str(game), int(budget), int(asked), float(taken), ends, values) for game, budget, asked, taken, ends, values in zip(*columns)]
+    return [(str(game), float(budget), int(asked), float(taken), ends, values) for game, budget, asked, taken, ends, values in zip(*columns)]
 
 
 def write(path, name, rows):
@@ -106,6 +107,7 @@ def main():
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--out", required=True, help="folder to write to")
     asked.add_argument("--budgets", default="1000,3420,10000,34200")
+    asked.add_argument("--cost", type=float, default=1, help="forward-equivalents of one value")
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--only", help="estimators, by a part of their names")
     asked.add_argument("--patience", type=float, default=120, help="seconds")
@@ -120,8 +122,9 @@ def main():
         path = os.path.join(asked.out, name + ".npz")
         rows, slow = read(path), 0.0
         for budget in map(int, asked.budgets.split(",")):
+            spent = float("%.6g" % (budget * asked.cost))
             for g, description in enumerate(played.games):
-                if any(r[:2] == (description["name"], budget) for r in rows):
+                if any(r[:2] == (description["name"], spent) for r in rows):
                     continue
                 if slow > asked.patience:
                     break
@@ -136,9 +139,9 @@ def main():
                 if not np.isfinite(values).all():
                     print("%s, %d, %s: values that are not finite" % (name, budget, description["name"]), file=sys.stderr)
                     continue
-                rows.append((description["name"], budget, played.evaluations - before, seconds, ends[g], values))
+                rows.append((description["name"], spent, played.evaluations - before, seconds, ends[g], values))
                 write(path, name, rows)
-            mine = [r for r in rows if r[1] == budget]
+            mine = [r for r in rows if r[1] == spent]
             if mine:
                 print("%s, %d: %d games, %.0f evaluations, %.2f s each" % (
                     name, budget, len(mine), np.mean([r[2] for r in mine]), np.mean([r[3] for r in mine])), flush=True)
