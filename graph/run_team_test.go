@@ -51,3 +51,39 @@ func TestLoop(t *testing.T) {
 type failing struct{ leaf }
 
 func (failing) forward(G.Value, []G.Value) error { return errNoGradient }
+
+// many is a network of a hundred small operations.
+type many struct{}
+
+func (many) InputShape() []int { return []int{8} }
+func (many) Params() []*Param  { return nil }
+func (many) Outputs() []string { return []string{"out"} }
+func (many) Build(b *Builder, x *G.Node) error {
+	for range 100 {
+		x = b.Activate(x, ActSwish(1))
+	}
+	b.Tap("out", x)
+	return b.Err()
+}
+
+// BenchmarkMachine times a hundred operations that take next to no time themselves: what each machine adds to them.
+func BenchmarkMachine(b *testing.B) {
+	for threads, name := range []string{1: "tape machine", 2: "loop"} {
+		if name == "" {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			prog, err := Compile(many{}, Options{Batch: 1, Workers: 1, Threads: threads})
+			require.NoError(b, err)
+			r := prog.replicas[0]
+			out := prog.newInFlight()
+			out.take(Batch{X: make([]float32, 8), N: 1}, 0)
+			for _, f := range r.fetches {
+				f.sink.aim(out.out.fields[f.name], 0, 1)
+			}
+			for b.Loop() {
+				require.NoError(b, r.runAll())
+			}
+		})
+	}
+}
