@@ -154,6 +154,30 @@ func TestEnded(t *testing.T) {
 	require.Len(t, data, int(s.Bytes))
 }
 
+// TestUncounted: what was written of a list after its latest mark, however much, is not in the finished list.
+func TestUncounted(t *testing.T) {
+	register("uncounted", 30_000)
+	const url = "uncounted://bucket/train"
+	path := filepath.Join(t.TempDir(), "list")
+	ctx, cancel := context.WithCancel(t.Context())
+	pages := 0
+	_, err := listing.Write(ctx, url, path, func(listing.State) {
+		if pages++; pages == 21 { // one after that of a mark
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	f, err := os.OpenFile(path+listing.PartEnding, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.Write(make([]byte, 4<<20))
+	require.NoError(t, errors.Join(err, f.Close()))
+	s, err := listing.Write(t.Context(), url, path, nil)
+	require.NoError(t, err)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, s.Bytes, info.Size())
+}
+
 func TestFails(t *testing.T) {
 	register("few", 30_000)
 	register("none", 0)
