@@ -205,7 +205,7 @@ func (r *run) predictWork(ctx context.Context, d Deterministic) (attribution.For
 func regressionSeconds(ctx context.Context, rows, players, workers int,
 	draw func(q *sampling.Regression, rows int)) (float64, error) {
 	few := min(rows, leastRows(players)+players)
-	many := min(rows, 2*few)
+	many := min(rows, 4*few)
 	one := func(rows int) (float64, error) {
 		q := &sampling.Regression{N: players}
 		draw(q, rows)
@@ -236,9 +236,10 @@ func regressionSeconds(ctx context.Context, rows, players, workers int,
 	return linearly(float64(few), base, float64(many), more, float64(rows)), err
 }
 
-// linearly is the value at x of the line through two points that does not fall and is no steeper than in proportion to
-// the second: a disturbed measurement would say either.
+// linearly is the value at x of the line through two points, no steeper than in proportion to the second and no less
+// than a quarter as steep: a disturbed measurement would say either.
 func linearly(x0, y0, x1, y1, x float64) float64 {
-	slope := min(max(y1-y0, 0)/(x1-x0), y1/x1)
+	proportional := y1 / x1
+	slope := min(max((y1-y0)/(x1-x0), proportional/4), proportional)
 	return y1 + slope*(x-x1)
 }

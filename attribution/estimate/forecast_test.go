@@ -116,7 +116,7 @@ func TestForecastOfRegressions(t *testing.T) {
 	assert.Zero(t, own)
 	assert.Equal(t, 30.0, linearly(2, 10, 4, 14, 12), "a part that is the same for all")
 	assert.Equal(t, 42.0, linearly(2, 1, 4, 14, 12), "no steeper than in proportion")
-	assert.Equal(t, 14.0, linearly(2, 20, 4, 14, 12), "not falling")
+	assert.Equal(t, 21.0, linearly(2, 20, 4, 14, 12), "not falling: a quarter of the proportion")
 }
 
 // An estimator's own seconds are forecast separately, and those of the game grow with the cost. Here all seconds of
