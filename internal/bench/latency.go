@@ -9,8 +9,7 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// Latency is how long single images take, in milliseconds, each from when it is handed over until its outputs are
-// there.
+// Latency is how long single images take, in milliseconds, each from when it is handed over to its outputs.
 type Latency struct {
 	Images int     `json:"images"`
 	P50    float64 `json:"p50_ms"`

@@ -36,7 +36,8 @@ func newBench() *cobra.Command {
 		Use:   "bench --net NAME [--weights FILE]",
 		Short: "Measure how fast features come: images/s, share of the processor's peak, memory, profile",
 		Long: `Run the network over synthetic images several times and print images per second (median), the share of the measured peak
-of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random. With --latency, images come one at a time, all workers share each, and how long they take is printed.
+of fused multiply-adds, what is allocated per image, and where the time goes by operation. Without --weights they are random.
+With --latency, images come one at a time, all workers share each, and how long they take is printed.
 With --compare, print what changed since an earlier run.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,8 +49,7 @@ With --compare, print what changed since an earlier run.`,
 			case latency && c.Batch > 1:
 				return command.Usagef("--latency runs one image at a time: expected no --batch, got %d", c.Batch)
 			case latency && images > maxTimedImages/runs:
-				return command.Usagef("--latency keeps the time of each image: expected at most %d in all runs, got "+
-					"%d times %d",
+				return command.Usagef("--latency keeps the time of each image: expected at most %d in all runs, got %d of %d",
 					maxTimedImages, runs, images)
 			}
 			inputs := append(net.Inputs(), command.InputFile("--compare", compare))

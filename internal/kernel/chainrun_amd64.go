@@ -28,8 +28,8 @@ func (c *chain32) image(io *chainIO, scratch []float32, image int, outputs span,
 		from := min(max(0, y0*g.SH-g.PH), g.H)
 		to := min(max(from, (y0+rows-1)*g.SH-g.PH+g.KH), g.H)
 		s := depthwiseStrip{
-			channels: span{0, g.C}, dst: deep, dstChannel: c.deep.channel, rows: rows, height: to - from,
-			top:     y0*g.SH - g.PH - from,
+			channels: span{0, g.C},
+			dst:      deep, dstChannel: c.deep.channel, rows: rows, height: to - from, top: y0*g.SH - g.PH - from,
 			scratch: scratch[c.depthAt:],
 		}
 		if c.expand == nil && c.stem == nil {
@@ -96,9 +96,9 @@ func (c *chain32) several(io *chainIO, scratch []float32, image, n int) {
 	c.expand.multiply(c.level, mid, c.mid.channel, x, c.expand.all(n*in), nil)
 	for i := range n {
 		c.depth.strip(depthwiseStrip{
-			channels: span{0, g.C}, dst: deep[i*out:], dstChannel: c.deep.channel, src: mid[i*in:],
-			srcChannel: c.mid.channel,
-			rows:       g.OutH(), height: g.H, top: -g.PH, scratch: scratch[c.depthAt:],
+			channels: span{0, g.C},
+			dst:      deep[i*out:], dstChannel: c.deep.channel, src: mid[i*in:], srcChannel: c.mid.channel,
+			rows: g.OutH(), height: g.H, top: -g.PH, scratch: scratch[c.depthAt:],
 		})
 	}
 	m := c.project.plan.m

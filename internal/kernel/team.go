@@ -14,8 +14,7 @@ import (
 // sleep when none came for some time. The caller never waits for a helper to wake: it takes what parts are left itself.
 type Team struct {
 	size int
-	// state is the round in the upper half, then the parts of its work and how many of them are taken, sixteen bits
-	// each.
+	// state is the round in the upper half, then the parts of its work and how many are taken, sixteen bits each.
 	state atomic.Uint64
 	_     [56]byte // of a cache line of their own, since helpers read it all the time
 	done  atomic.Int32

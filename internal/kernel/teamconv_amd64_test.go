@@ -90,8 +90,8 @@ func TestTeamConv(t *testing.T) {
 	})
 }
 
-// TestTeamConvNetworks covers what the shapes of networks choose beyond that: strips, runs of row tiles and both of
-// Winograd's transforms.
+// TestTeamConvNetworks covers what the shapes of networks choose beyond that: strips, runs of row tiles, both of
+// Winograd's transforms and depthwise kernels.
 func TestTeamConvNetworks(t *testing.T) {
 	teamAtLevels(t, func(t *testing.T, team *Team) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -101,6 +101,9 @@ func TestTeamConvNetworks(t *testing.T) {
 				{C: 48, O: 32, H: 9, W: 13, KH: 3, KW: 3}, {C: 3, O: 32, H: 40, W: 40, KH: 3, KW: 3, SH: 2, SW: 2},
 				{C: 66, O: 70, H: 28, W: 28, KH: 3, KW: 3}, {C: 66, O: 70, H: 14, W: 14, KH: 3, KW: 3},
 				{C: 70, O: 70, H: 14, W: 14, KH: 3, KW: 3, SH: 2, SW: 2}, {C: 40, O: 80, H: 1, W: 1, KH: 1, KW: 1},
+				{C: 10, O: 10, Groups: 10, H: 9, W: 11, KH: 3, KW: 3},
+				{C: 9, O: 9, Groups: 9, H: 9, W: 13, KH: 5, KW: 5},
+				{C: 10, O: 10, Groups: 10, H: 9, W: 11, KH: 3, KW: 3, SH: 2, SW: 2},
 			}).Draw(t, "geometry")
 			g.PH, g.PW = g.KH/2, g.KW/2
 			rng := newRand(rapid.Uint64().Draw(t, "weights"))
