@@ -49,7 +49,8 @@ With --compare, print what changed since an earlier run.`,
 			case latency && c.Batch > 1:
 				return command.Usagef("--latency runs one image at a time: expected no --batch, got %d", c.Batch)
 			case latency && images > maxTimedImages/runs:
-				return command.Usagef("--latency keeps the time of each image: expected at most %d in all runs, got %d of %d",
+				return command.Usagef("--latency keeps the time of each image: expected at most %d in all runs, got "+
+					"%d of %d",
 					maxTimedImages, runs, images)
 			}
 			inputs := append(net.Inputs(), command.InputFile("--compare", compare))
