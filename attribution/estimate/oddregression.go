@@ -39,10 +39,10 @@ const (
 )
 
 // Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; 16 at least. The standard error is the
-// posterior's, as large as errors at values that are left out say; below one and a half times as many pairs as players,
-// and below 400, it gives no intervals. A run takes time in proportion to the cube of the pairs up to 5,120, a few
-// seconds then, beside that of the values. With a target standard error the samples come in independent rounds whose
-// estimates are pooled by their numbers of samples.
+// posterior's, as large as errors at values that are left out say; there are no intervals below 400 pairs up to 40
+// players, ten pairs a player up to 100, 1,000 up to 666, one and a half a player beyond. A run takes time in proportion
+// to the cube of the pairs up to 5,120, a few seconds then, beside that of the values. With a target standard error the
+// samples come in independent rounds whose estimates are pooled by their numbers of samples.
 func (o OddRegression) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	e, _, err := o.timed(ctx, g, opt)
@@ -74,12 +74,9 @@ func (OddRegression) ownSeconds(ctx context.Context, g attribution.Game, pairs, 
 // mostSamples is the number of different pairs.
 func (OddRegression) mostSamples(g attribution.Game) int { return pairCount(g.Players()) }
 
-// leastOddPairs is the number of pairs from which the likelihood tells the scales well enough for intervals: below it
-// they follow the values too closely, and the errors at rows that are left out are too small.
-func leastOddPairs(players int) int { return max(3*players/2, fewestOddPairs) }
-
-// fewestOddPairs is that number for few players.
-const fewestOddPairs = 400
+// leastOddPairs is the number of pairs from which the likelihood tells the scales well enough for intervals: with fewer
+// they follow the values too closely, and errors at rows that are left out are smaller than those of Shapley values.
+func leastOddPairs(players int) int { return max(min(max(10*players, 400), 1000), 3*players/2) }
 
 // oddSolution conditions the process on the pairs. On an error the estimate has only the number of samples.
 func (r *run) oddSolution(ctx context.Context, q *sampling.Regression) (attribution.Estimate, error) {
