@@ -40,9 +40,9 @@ const (
 
 // Estimate implements [attribution.Estimator]. A sample is a pair of coalitions; 16 at least. The standard error is the
 // posterior's, as large as errors at values that are left out say; there are no intervals below 400 pairs up to 40
-// players, ten pairs a player up to 100, 1,000 up to 666, one and a half a player beyond. A run takes time in proportion
-// to the cube of the pairs up to 5,120, a few seconds then, beside that of the values. With a target standard error the
-// samples come in independent rounds whose estimates are pooled by their numbers of samples.
+// players, ten pairs a player up to 100, 1,000 up to 666, one and a half a player beyond. A run takes time in
+// proportion to the cube of the pairs up to 5,120, a few seconds then, beside that of the values. With a target
+// standard error the samples come in independent rounds whose estimates are pooled by their numbers of samples.
 func (o OddRegression) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	e, _, err := o.timed(ctx, g, opt)
