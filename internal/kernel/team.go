@@ -6,15 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// Team is goroutines that work on one image together: an operation falls into parts, of which its caller and the
-// helpers each take the next one that nobody has. It hands out the work of one operation at a time. A nil Team is its
-// caller alone.
+// Team is goroutines that work on one image together: an operation falls into parts, the first of which its caller
+// takes and each helper the one of its number, so that what a part reads lies in the cache of the core that wrote it. It
+// hands out the work of one operation at a time. A nil Team is its caller alone.
 //
 // Helpers wait for work by looking for it, since the next operation of a network comes within microseconds, and go to
-// sleep when none came for some time. The caller never waits for a helper to wake: it takes what parts are left itself.
+// sleep when none came for some time. The caller never waits for a helper to wake: when its own part is done it takes
+// those that nobody has begun.
 type Team struct {
 	size int
-	// state is the round in the upper half, then the parts of its work and how many are taken, sixteen bits each.
+	// state is the round in the upper half, and a bit for each part of its work that nobody has taken.
 	state atomic.Uint64
 	_     [56]byte // of a cache line of their own, since helpers read it all the time
 	done  atomic.Int32
@@ -36,7 +37,7 @@ type Team struct {
 type divided interface{ do(part int) }
 
 const (
-	maxTeam     = 64      // goroutines
+	maxTeam     = 32      // goroutines, and parts
 	teamSpins   = 1 << 12 // looks for work, of some tens of nanoseconds each, before a helper sleeps
 	teamYields  = 1 << 7  // looks after which a waiting goroutine lets others run
 	teamNothing = 16      // steps of a look
@@ -66,9 +67,9 @@ func (t *Team) Start() {
 		return
 	}
 	t.leaving.Store(false)
-	for range t.size - 1 {
+	for i := range t.size - 1 {
 		t.helpers.Add(1)
-		go t.help()
+		go t.help(i + 1)
 	}
 }
 
@@ -96,9 +97,10 @@ func (t *Team) run(w divided, parts int) {
 	t.work = w
 	t.done.Store(0)
 	round := t.state.Load()>>32 + 1
-	t.state.Store(round<<32 | uint64(parts)<<16)
-	t.rouse(parts - 1)
-	for t.one() {
+	t.state.Store(round<<32 | (1<<parts - 1))
+	t.rouse(t.size)
+	for part := range parts {
+		t.one(part)
 	}
 	for i := 1; t.done.Load() < int32(parts); i++ {
 		linger(i)
@@ -109,16 +111,15 @@ func (t *Team) run(w divided, parts int) {
 	}
 }
 
-// one does the next part that nobody has taken and reports whether there was one.
-func (t *Team) one() bool {
+// one does a part unless somebody has taken it, and reports whether it did.
+func (t *Team) one(part int) bool {
 	for {
 		s := t.state.Load()
-		part := s & 0xffff
-		if part >= s>>16&0xffff {
+		if s>>part&1 == 0 {
 			return false
 		}
-		if t.state.CompareAndSwap(s, s+1) { // the round of s goes on until this part is done
-			t.do(int(part))
+		if t.state.CompareAndSwap(s, s&^(1<<part)) { // the round of s goes on until this part is done
+			t.do(part)
 			return true
 		}
 	}
@@ -145,11 +146,11 @@ func (t *Team) rouse(n int) {
 	}
 }
 
-// help does parts until the team ends.
-func (t *Team) help() {
+// help does the part of its number, round by round, until the team ends.
+func (t *Team) help(part int) {
 	defer t.helpers.Done()
 	for idle := 1; !t.leaving.Load(); idle++ {
-		if t.one() {
+		if t.one(part) {
 			idle = 0
 			continue
 		}
@@ -159,7 +160,7 @@ func (t *Team) help() {
 		}
 		idle = 0
 		t.asleep.Add(1)
-		if s := t.state.Load(); !t.leaving.Load() && s&0xffff >= s>>16&0xffff { // nothing came meanwhile
+		if !t.leaving.Load() && t.state.Load()>>part&1 == 0 { // nothing came meanwhile
 			<-t.wake
 		}
 		t.asleep.Add(-1)
