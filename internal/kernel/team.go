@@ -7,8 +7,8 @@ import (
 )
 
 // Team is goroutines that work on one image together: an operation falls into parts, the first of which its caller
-// takes and each helper the one of its number, so that what a part reads lies in the cache of the core that wrote it. It
-// hands out the work of one operation at a time. A nil Team is its caller alone.
+// takes and each helper the one of its number, so that what a part reads lies in the cache of the core that wrote it.
+// It hands out the work of one operation at a time. A nil Team is its caller alone.
 //
 // Helpers wait for work by looking for it, since the next operation of a network comes within microseconds, and go to
 // sleep when none came for some time. The caller never waits for a helper to wake: when its own part is done it takes

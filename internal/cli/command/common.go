@@ -24,7 +24,6 @@ type Common struct {
 	Device, Progress string
 	MaxMemory        Bytes // 0 for DefaultMemory
 	Precision        string
-	threads          int // that share each image, see Limit; 0 for one
 
 	Stderr io.Writer
 }
@@ -123,7 +122,7 @@ func CheckDevice(device string) error {
 
 // GraphOptions returns the options for compiling a program.
 func (c *Common) GraphOptions() graph.Options {
-	return graph.Options{Batch: c.Batch, Workers: c.Workers, Threads: c.threads, Device: graph.Device(c.Device),
+	return graph.Options{Batch: c.Batch, Workers: c.Workers, Device: graph.Device(c.Device),
 		Precision: graph.Precision(c.Precision)}
 }
 
@@ -132,13 +131,10 @@ const workersPerProcessor = 8
 
 // Limit lowers --batch and --workers to what so many images can use (0 where their number is not known yet), and so far
 // that what the network computes takes no more than three eighths of --max-memory. Results do not depend on either.
-// Limit does nothing where neither is given, but for a single image: one worker then does with all processors what many
-// do with an image each.
+// Limit does nothing where neither is given, but for a single image: one worker then does, and the
+// copies of the network for others need not be built.
 func (c *Common) Limit(net graph.Model, images int) error {
 	if images == 1 && c.Device == string(graph.CPU) {
-		if c.threads = c.Workers; c.threads == 0 {
-			c.threads = runtime.GOMAXPROCS(0)
-		}
 		c.Batch, c.Workers = 1, 1
 		return nil
 	}
