@@ -129,6 +129,9 @@ func TestChain(t *testing.T) {
 				images: 3},
 			{in: 16, mid: 64, out: 24, h: 13, w: 11, k: 3, stride: 2, pad: 1, expand: true, residual: true,
 				inner: swish, last: swish, images: 3},
+			// No output reads the last row.
+			{in: 1, mid: 2, out: 1, h: 4, w: 21, k: 3, stride: 2, stem: 2, images: 1},
+			{in: 3, mid: 40, out: 2, h: 8, w: 21, k: 3, stride: 2, expand: true, inner: relu6, images: 1},
 			{in: 3, mid: 5, out: 1, h: 1, w: 1, k: 3, stride: 1, pad: 1, expand: true, inner: relu6, images: 4},
 		} {
 			for _, cache := range []int{chainCache(), 60 << 10, 1} {

@@ -64,9 +64,10 @@ func (w *chainWork) do(part int) {
 func (c *chain32) channels(io *chainIO, own, shared []float32, image, part, parts int) {
 	g := c.g
 	src := io.src[image*io.srcStride:]
+	seen := min(max(0, (g.OutH()-1)*g.SH-g.PH+g.KH), g.H) // rows; mid has no room for others
 	s := depthwiseStrip{
 		channels: portion(g.C, 2, part, parts), dst: shared[c.deep.at:], dstChannel: c.deep.channel, rows: g.OutH(),
-		height: g.H, top: -g.PH, scratch: own[c.depthAt:],
+		height: seen, top: -g.PH, scratch: own[c.depthAt:],
 	}
 	switch {
 	case c.expand != nil:
@@ -77,18 +78,18 @@ func (c *chain32) channels(io *chainIO, own, shared []float32, image, part, part
 		}
 		x, mid := own[c.x.at:], own[c.mid.at:]
 		copyRows(c.level, 1, &rowsArgs{
-			dst: ptr(x, 0), src: ptr(src, 0), rows: 1, valid: g.H * g.W, scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0),
+			dst: ptr(x, 0), src: ptr(src, 0), rows: 1, valid: seen * g.W, scale: ptr(c.ones, 0), shift: ptr(c.zeros, 0),
 			floor: noFloor,
 			table: unsafe.Pointer(&laneTable), channels: c.in, dstChannel: 4 * c.x.channel, srcChannel: 4 * g.H * g.W,
 		})
-		c.expand.multiply(c.level, mid, c.mid.channel, x, planPart{tiles, span{0, g.H * g.W}}, nil)
+		c.expand.multiply(c.level, mid, c.mid.channel, x, planPart{tiles, span{0, seen * g.W}}, nil)
 		s.src, s.srcChannel = mid, c.mid.channel
 	case c.stem != nil: // all channels come together
 		if part > 0 {
 			return
 		}
 		s.channels = span{0, g.C}
-		c.stem.run(own[c.mid.at:], c.mid.channel, src, alignVector(own[c.x.at:]), 0, g.H)
+		c.stem.run(own[c.mid.at:], c.mid.channel, src, alignVector(own[c.x.at:]), 0, seen)
 		s.src, s.srcChannel = own[c.mid.at:], c.mid.channel
 	default:
 		s.src, s.srcChannel, s.borrowed = src, g.H*g.W, true
