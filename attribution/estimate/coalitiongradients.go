@@ -51,13 +51,9 @@ func (c CoalitionGradients) Name() string {
 // weights.
 func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun(c.Name(), g, opt)
+	r, d, err := newGradientRun(c.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
-	}
-	d, ok := g.(attribution.Differentiable)
-	if !ok {
-		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	r.sampled = nil
 	if r.n == 1 {

@@ -21,12 +21,9 @@ func (ExpectedGradients) Name() string { return "expected-gradients" }
 // Estimate implements [attribution.Estimator]. A sample is one gradient.
 func (e ExpectedGradients) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun(e.Name(), g, opt)
+	r, _, err := newGradientRun(e.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
-	}
-	if _, ok := g.(attribution.Differentiable); !ok {
-		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	if err := r.endpoints(ctx); err != nil {
 		return r.fail(ctx, err)

@@ -18,13 +18,9 @@ func (GradientActivation) Name() string { return "gradient-activation" }
 // Estimate implements [attribution.Estimator]: one gradient, and one value for the efficiency residual.
 func (GradientActivation) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun("gradient-activation", g, opt)
+	r, d, err := newGradientRun("gradient-activation", g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
-	}
-	d, ok := g.(attribution.Differentiable)
-	if !ok {
-		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	if err := r.affordableWork(GradientActivation{}); err != nil {
 		return attribution.Estimate{}, err

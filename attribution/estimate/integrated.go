@@ -53,13 +53,9 @@ func (g IntegratedGradients) Name() string {
 // Estimate implements [attribution.Estimator]. Samples in the result is the number of steps.
 func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun(g.Name(), game, opt)
+	r, d, err := newGradientRun(g.Name(), game, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
-	}
-	d, ok := game.(attribution.Differentiable)
-	if !ok {
-		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	if g.Rule < ClenshawCurtis || g.Rule > RightRiemann {
 		return attribution.Estimate{}, fmt.Errorf("attribution: expected one of the quadratures of Rule, got %v",

@@ -44,13 +44,9 @@ const (
 // gradients for every twelve pairs, at coalitions of their own. The standard error is that of the mean over pairs.
 func (e ProxyAdjusted) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, err := newRun(e.Name(), g, opt)
+	r, d, err := newGradientRun(e.Name(), g, opt)
 	if err != nil {
 		return attribution.Estimate{}, err
-	}
-	d, ok := g.(attribution.Differentiable)
-	if !ok {
-		return attribution.Estimate{}, attribution.ErrNotDifferentiable
 	}
 	r.sampled = nil
 	if r.n == 1 {

@@ -37,6 +37,21 @@ type run struct {
 	memberExtra   float64 // forwards of one gradient of a member beyond those of a value
 }
 
+// newGradientRun is newRun for an estimator that asks the game for gradients. A game without them is
+// [attribution.ErrNotDifferentiable].
+func newGradientRun(method string, g attribution.Game,
+	opt attribution.Options) (*run, attribution.Differentiable, error) {
+	r, err := newRun(method, g, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, ok := g.(attribution.Differentiable)
+	if !ok {
+		return nil, nil, attribution.ErrNotDifferentiable
+	}
+	return r, d, nil
+}
+
 // newRun checks the game and the options.
 func newRun(method string, g attribution.Game, opt attribution.Options) (*run, error) {
 	if err := attribution.CheckGame(g); err != nil {
