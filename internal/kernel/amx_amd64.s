@@ -3,7 +3,7 @@
 //go:build amd64 && !noasm
 
 // func amx_1x1(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_1x1(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -109,15 +109,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -144,6 +152,27 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	ADDQ $0x00000040, 88(DI)
@@ -178,7 +207,7 @@ done:
 	RET
 
 // func amx_1x2(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_1x2(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -319,15 +348,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -362,6 +399,38 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	VADDPS    1024(R12), Z30, Z1
+	VADDPS    1088(R12), Z29, Z5
+	VMAXPS    Z1, Z31, Z1
+	VMAXPS    Z5, Z31, Z5
+
+	// vcvtne2ps2bf16 zmm1,zmm5,zmm1
+	LONG      $0x4857f262
+	BYTE      $0x72
+	BYTE      $0xc9
+	VPERMW    Z1, Z16, Z1
+	VMOVDQU32 Z1, K2, 64(R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	ADDQ $0x00000080, 88(DI)
@@ -403,7 +472,7 @@ done:
 	RET
 
 // func amx_1x3(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_1x3(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -579,15 +648,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -630,6 +707,49 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	VADDPS    1024(R12), Z30, Z1
+	VADDPS    1088(R12), Z29, Z5
+	VMAXPS    Z1, Z31, Z1
+	VMAXPS    Z5, Z31, Z5
+
+	// vcvtne2ps2bf16 zmm1,zmm5,zmm1
+	LONG      $0x4857f262
+	BYTE      $0x72
+	BYTE      $0xc9
+	VPERMW    Z1, Z16, Z1
+	VMOVDQU32 Z1, K2, 64(R11)
+	VADDPS    2048(R12), Z30, Z2
+	VADDPS    2112(R12), Z29, Z6
+	VMAXPS    Z2, Z31, Z2
+	VMAXPS    Z6, Z31, Z6
+
+	// vcvtne2ps2bf16 zmm2,zmm6,zmm2
+	LONG      $0x484ff262
+	BYTE      $0x72
+	BYTE      $0xd2
+	VPERMW    Z2, Z16, Z2
+	VMOVDQU32 Z2, K3, 128(R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	ADDQ $0x000000c0, 88(DI)
@@ -678,7 +798,7 @@ done:
 	RET
 
 // func amx_1x4(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_1x4(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -889,15 +1009,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -948,6 +1076,60 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	VADDPS    1024(R12), Z30, Z1
+	VADDPS    1088(R12), Z29, Z5
+	VMAXPS    Z1, Z31, Z1
+	VMAXPS    Z5, Z31, Z5
+
+	// vcvtne2ps2bf16 zmm1,zmm5,zmm1
+	LONG      $0x4857f262
+	BYTE      $0x72
+	BYTE      $0xc9
+	VPERMW    Z1, Z16, Z1
+	VMOVDQU32 Z1, K2, 64(R11)
+	VADDPS    2048(R12), Z30, Z2
+	VADDPS    2112(R12), Z29, Z6
+	VMAXPS    Z2, Z31, Z2
+	VMAXPS    Z6, Z31, Z6
+
+	// vcvtne2ps2bf16 zmm2,zmm6,zmm2
+	LONG      $0x484ff262
+	BYTE      $0x72
+	BYTE      $0xd2
+	VPERMW    Z2, Z16, Z2
+	VMOVDQU32 Z2, K3, 128(R11)
+	VADDPS    3072(R12), Z30, Z3
+	VADDPS    3136(R12), Z29, Z7
+	VMAXPS    Z3, Z31, Z3
+	VMAXPS    Z7, Z31, Z7
+
+	// vcvtne2ps2bf16 zmm3,zmm7,zmm3
+	LONG      $0x4847f262
+	BYTE      $0x72
+	BYTE      $0xdb
+	VPERMW    Z3, Z16, Z3
+	VMOVDQU32 Z3, K4, 192(R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	ADDQ $0x00000100, 88(DI)
@@ -1003,7 +1185,7 @@ done:
 	RET
 
 // func amx_2x1(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_2x1(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -1135,15 +1317,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -1170,6 +1360,27 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	MOVQ    136(DI), CX
@@ -1179,6 +1390,8 @@ rows1:
 	TESTQ   CX, CX
 	JZ      rows2
 	LEAQ    1024(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs1
 	TESTQ   DX, DX
 	JNZ     residual1
 
@@ -1207,6 +1420,27 @@ residual1:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual1
+	JMP          rows2
+
+pairs1:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs1
 
 rows2:
 	ADDQ $0x00000040, 88(DI)
@@ -1247,7 +1481,7 @@ done:
 	RET
 
 // func amx_2x2(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_2x2(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -1452,15 +1686,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -1495,6 +1737,38 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	VADDPS    1024(R12), Z30, Z1
+	VADDPS    1088(R12), Z29, Z5
+	VMAXPS    Z1, Z31, Z1
+	VMAXPS    Z5, Z31, Z5
+
+	// vcvtne2ps2bf16 zmm1,zmm5,zmm1
+	LONG      $0x4857f262
+	BYTE      $0x72
+	BYTE      $0xc9
+	VPERMW    Z1, Z16, Z1
+	VMOVDQU32 Z1, K2, 64(R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	MOVQ    136(DI), CX
@@ -1504,6 +1778,8 @@ rows1:
 	TESTQ   CX, CX
 	JZ      rows2
 	LEAQ    2048(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs1
 	TESTQ   DX, DX
 	JNZ     residual1
 
@@ -1540,6 +1816,38 @@ residual1:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual1
+	JMP          rows2
+
+pairs1:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	VADDPS    1024(R12), Z30, Z1
+	VADDPS    1088(R12), Z29, Z5
+	VMAXPS    Z1, Z31, Z1
+	VMAXPS    Z5, Z31, Z5
+
+	// vcvtne2ps2bf16 zmm1,zmm5,zmm1
+	LONG      $0x4857f262
+	BYTE      $0x72
+	BYTE      $0xc9
+	VPERMW    Z1, Z16, Z1
+	VMOVDQU32 Z1, K2, 64(R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs1
 
 rows2:
 	ADDQ $0x00000080, 88(DI)
@@ -1593,7 +1901,7 @@ done:
 	RET
 
 // func amx_3x1(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_3x1(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -1751,15 +2059,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -1786,6 +2102,27 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	MOVQ    136(DI), CX
@@ -1795,6 +2132,8 @@ rows1:
 	TESTQ   CX, CX
 	JZ      rows2
 	LEAQ    1024(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs1
 	TESTQ   DX, DX
 	JNZ     residual1
 
@@ -1823,6 +2162,27 @@ residual1:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual1
+	JMP          rows2
+
+pairs1:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs1
 
 rows2:
 	MOVQ    136(DI), CX
@@ -1832,6 +2192,8 @@ rows2:
 	TESTQ   CX, CX
 	JZ      rows3
 	LEAQ    2048(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs2
 	TESTQ   DX, DX
 	JNZ     residual2
 
@@ -1860,6 +2222,27 @@ residual2:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual2
+	JMP          rows3
+
+pairs2:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs2
 
 rows3:
 	ADDQ $0x00000040, 88(DI)
@@ -1906,7 +2289,7 @@ done:
 	RET
 
 // func amx_4x1(args *byte)
-// Requires: AVX, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·amx_4x1(SB), $0-8
 	MOVQ args+0(FP), DI
 	MOVQ (DI), AX
@@ -2090,15 +2473,23 @@ store:
 	MOVQ         112(DI), DX
 	MOVQ         128(DI), R10
 	VBROADCASTSS 152(DI), Z31
-	MOVQ         136(DI), CX
-	CMPQ         R10, CX
-	CMOVQLT      R10, CX
-	SUBQ         CX, R10
-	TESTQ        CX, CX
-	JZ           rows1
-	LEAQ         (R13), R12
-	TESTQ        DX, DX
-	JNZ          residual0
+	MOVQ         168(DI), R8
+	TESTQ        R8, R8
+	JZ           singles
+	VMOVDQU32    (R8), Z16
+
+singles:
+	MOVQ    136(DI), CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	SUBQ    CX, R10
+	TESTQ   CX, CX
+	JZ      rows1
+	LEAQ    (R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs0
+	TESTQ   DX, DX
+	JNZ     residual0
 
 plain0:
 	VBROADCASTSS (SI), Z30
@@ -2125,6 +2516,27 @@ residual0:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual0
+	JMP          rows1
+
+pairs0:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs0
 
 rows1:
 	MOVQ    136(DI), CX
@@ -2134,6 +2546,8 @@ rows1:
 	TESTQ   CX, CX
 	JZ      rows2
 	LEAQ    1024(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs1
 	TESTQ   DX, DX
 	JNZ     residual1
 
@@ -2162,6 +2576,27 @@ residual1:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual1
+	JMP          rows2
+
+pairs1:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs1
 
 rows2:
 	MOVQ    136(DI), CX
@@ -2171,6 +2606,8 @@ rows2:
 	TESTQ   CX, CX
 	JZ      rows3
 	LEAQ    2048(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs2
 	TESTQ   DX, DX
 	JNZ     residual2
 
@@ -2199,6 +2636,27 @@ residual2:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual2
+	JMP          rows3
+
+pairs2:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs2
 
 rows3:
 	MOVQ    136(DI), CX
@@ -2208,6 +2666,8 @@ rows3:
 	TESTQ   CX, CX
 	JZ      rows4
 	LEAQ    3072(R13), R12
+	TESTQ   R8, R8
+	JNZ     pairs3
 	TESTQ   DX, DX
 	JNZ     residual3
 
@@ -2236,6 +2696,27 @@ residual3:
 	ADDQ         AX, DX
 	DECQ         CX
 	JNZ          residual3
+	JMP          rows4
+
+pairs3:
+	VBROADCASTSS (SI), Z30
+	VBROADCASTSS 4(SI), Z29
+	VADDPS       (R12), Z30, Z0
+	VADDPS       64(R12), Z29, Z4
+	VMAXPS       Z0, Z31, Z0
+	VMAXPS       Z4, Z31, Z4
+
+	// vcvtne2ps2bf16 zmm0,zmm4,zmm0
+	LONG      $0x485ff262
+	BYTE      $0x72
+	BYTE      $0xc0
+	VPERMW    Z0, Z16, Z0
+	VMOVDQU32 Z0, K1, (R11)
+	ADDQ      $0x08, SI
+	ADDQ      $0x00000080, R12
+	ADDQ      AX, R11
+	SUBQ      $0x02, CX
+	JNZ       pairs3
 
 rows4:
 	ADDQ $0x00000040, 88(DI)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // bfConv is the part of a Conv[float32] that computes its forward pass in bfloat16.
@@ -33,6 +34,10 @@ type bfIO struct {
 	floor              float32   // lower bound of the convolution's input: zero for a ReLU, -Inf for none
 	lowest             float32   // lower bound of the output: zero for a ReLU, -Inf for none
 	scratch            []float32
+	// Where pairs is not nil the output goes there instead of to dst: rounded to bfloat16, two channels to a word, with
+	// plane words from pair to pair.
+	pairs unsafe.Pointer
+	plane int
 }
 
 // bfLeast is the number of input channels of a group from which bfloat16 pays off. Images have fewer channels, so first

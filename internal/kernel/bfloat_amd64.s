@@ -195,6 +195,47 @@ vector:
 	VZEROUPPER
 	RET
 
+// func bfSidesAVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·bfSidesAVX512(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 48(AX), R8
+	MOVQ 56(AX), R9
+
+pair:
+	XORQ      R10, R10
+	XORQ      R11, R11
+	MOVQ      40(AX), R12
+	VMOVDQU32 -64(BX), Z0
+	VMOVDQU32 (BX), Z1
+
+vector:
+	KMOVW     (R8)(R11*1), K1
+	KMOVW     (R9)(R11*1), K2
+	VMOVDQU32 64(BX)(R10*1), Z2
+	VALIGND.Z $0x0f, Z0, Z1, K1, Z0
+	VALIGND.Z $0x01, Z1, Z2, K2, Z3
+	VMOVDQU32 Z0, (CX)(R10*1)
+	VMOVDQU32 Z3, (DX)(R10*1)
+	VMOVDQA32 Z1, Z0
+	VMOVDQA32 Z2, Z1
+	ADDQ      $0x40, R10
+	ADDQ      $0x02, R11
+	DECQ      R12
+	JNZ       vector
+	ADDQ      SI, CX
+	ADDQ      SI, DX
+	ADDQ      SI, BX
+	DECQ      DI
+	JNZ       pair
+	VZEROUPPER
+	RET
+
 // func bfGatherAVX512(args *byte)
 // Requires: AVX, AVX512F
 TEXT ·bfGatherAVX512(SB), $0-8

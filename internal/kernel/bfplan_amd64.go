@@ -39,7 +39,9 @@ type bfViews struct {
 	views   []bfView
 	tapView []int
 	tapRow  []int // for each tap, the rows of its view above the first that it reads
-	words   int   // total size
+	// The views that are copied together: shifted by one column to the left and by one to the right, or -1.
+	left, right int
+	words       int // total size
 }
 
 // bfView holds the planes of the input rows of one phase, shifted for one column of the kernel.
@@ -70,7 +72,7 @@ func newBFPlan(l bfLevel, g ConvGeom) bfEngine {
 	p.whole = p.pairs / bfPairsInBlock * g.KH * g.KW
 	if l == bfAMX {
 		n := (p.m + amxRows - 1) / amxRows
-		p.tiles = slices.Repeat([]int{(p.m + n - 1) / n}, n)
+		p.tiles = slices.Repeat([]int{((p.m+n-1)/n + 1) / 2 * 2}, n) // even, so that no pair of rows is torn
 		p.configure()
 	} else {
 		p.tiles = splitRows(p.m, 12)
@@ -240,6 +242,13 @@ func (p *bfPlan) viewsOf(strip int) bfViews {
 		}
 	}
 	l.words += bfSlack
+	sides := func(shift int) int {
+		return slices.IndexFunc(l.views, func(v bfView) bool { return v.masks != nil && v.shift == shift })
+	}
+	if l.left, l.right = sides(-1), sides(1); l.left < 0 || l.right < 0 ||
+		l.views[l.left].rows != l.views[l.right].rows {
+		l.left, l.right = -1, -1
+	}
 	return l
 }
 

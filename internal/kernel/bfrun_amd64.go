@@ -31,6 +31,17 @@ type bfViewArgs struct {
 	table   unsafe.Pointer // a uint16 mask per vector, or 16 int32 positions per vector
 }
 
+// bfSidesArgs are the arguments of the kernel that copies two planes of pairs at once.
+type bfSidesArgs struct {
+	left, right unsafe.Pointer // from one column to the left, and from one to the right
+	src         unsafe.Pointer
+	pair        int // bytes from pair to pair, of all three
+	pairs       int // at least 1
+	vecs        int // at least 1
+	leftMasks   unsafe.Pointer
+	rightMasks  unsafe.Pointer // a uint16 per vector
+}
+
 // amxArgs are the arguments of the AMX kernels, which modify some of them.
 type amxArgs struct {
 	config      unsafe.Pointer
@@ -53,7 +64,8 @@ type amxArgs struct {
 	buf         unsafe.Pointer // working memory of 4 KiB
 	floor       float32
 	_           uint32
-	started     int // the kernel's own, initially 0
+	started     int            // the kernel's own, initially 0
+	table       unsafe.Pointer // pairTable to write pairs of rows, nil for float32
 }
 
 // amxBlockArgs are the arguments of amxBlock.
@@ -166,43 +178,62 @@ func (p *bfPlan) runPanels(io *bfIO, scratch, sums []float32, group int,
 
 // fill fills the views with the input that output rows [y, y+rows) read.
 func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
-	g := p.g
-	see := (rows-1)*g.SH + (g.KH-1)*g.DH + 1
-	top := y*g.SH - g.PH
-	r0, r1 := min(max(0, -top), see), max(0, min(see, g.H-top))
+	see, r0, r1, top := p.seen(y, rows)
 	if r1 > r0 {
-		p.join(io, ptr(scratch, p.dense+r0*g.W), 4*p.plane, 64, group, (top+r0)*g.W, (r1-r0)*g.W)
-	} else {
-		r1 = r0
+		p.join(io, ptr(scratch, p.dense+r0*p.g.W), 4*p.plane, 64, group, (top+r0)*p.g.W, (r1-r0)*p.g.W)
 	}
-	p.clearAround(scratch, r0*g.W, r1*g.W, see*g.W)
+	all := span{0, p.pairs}
+	p.clearAround(scratch, r0*p.g.W, r1*p.g.W, see*p.g.W, all)
+	p.view(scratch, rows, all)
+}
+
+// seen returns how many rows of input, with the padding, output rows [y, y+rows) read, which of them are no padding, and
+// the first row's number in the image.
+func (p *bfPlan) seen(y, rows int) (see, r0, r1, top int) {
+	g := p.g
+	see = (rows-1)*g.SH + (g.KH-1)*g.DH + 1
+	top = y*g.SH - g.PH
+	r0, r1 = min(max(0, -top), see), max(0, min(see, g.H-top))
+	return see, r0, max(r0, r1), top
+}
+
+// view copies the dense planes of some pairs to the views, of which it fills what the given number of output rows reads.
+func (p *bfPlan) view(scratch []float32, rows int, pairs span) {
+	first := pairs.lo * p.plane
 	for i := range p.views {
 		v := &p.views[i]
-		if v.masks == nil && v.table == nil {
+		if v.masks == nil && v.table == nil || i == p.right {
 			continue
 		}
-		vectors := ((v.rows-p.strip+rows)*g.OutW() + 15) / 16
-		a := bfViewArgs{dst: ptr(scratch, v.at), dstPair: 4 * p.plane, srcPair: 4 * p.plane, pairs: p.pairs,
+		vectors := ((v.rows-p.strip+rows)*p.g.OutW() + 15) / 16
+		if i == p.left {
+			right := &p.views[p.right]
+			bfSidesAVX512(&bfSidesArgs{left: ptr(scratch, v.at+first), right: ptr(scratch, right.at+first),
+				src: ptr(scratch, p.dense+first), pair: 4 * p.plane, pairs: pairs.len(), vecs: vectors,
+				leftMasks: unsafe.Pointer(&v.masks[0]), rightMasks: unsafe.Pointer(&right.masks[0])})
+			continue
+		}
+		a := bfViewArgs{dst: ptr(scratch, v.at+first), dstPair: 4 * p.plane, srcPair: 4 * p.plane, pairs: pairs.len(),
 			vecs: vectors}
 		if v.masks != nil {
-			a.src, a.table = ptr(scratch, p.dense+v.shift), unsafe.Pointer(&v.masks[0])
+			a.src, a.table = ptr(scratch, p.dense+first+v.shift), unsafe.Pointer(&v.masks[0])
 			bfShiftAVX512(&a)
 		} else {
-			a.src, a.table = ptr(scratch, p.dense), unsafe.Pointer(&v.table[0])
+			a.src, a.table = ptr(scratch, p.dense+first), unsafe.Pointer(&v.table[0])
 			bfGatherAVX512(&a)
 		}
 	}
 }
 
-// clearAround zeroes the words before lo, and from hi to end, in each dense plane.
-func (p *bfPlan) clearAround(scratch []float32, lo, hi, end int) {
-	if lo == 0 && hi == end {
+// clearAround zeroes the words before lo, and from hi to end, in the dense planes of some pairs.
+func (p *bfPlan) clearAround(scratch []float32, lo, hi, end int, pairs span) {
+	if lo == 0 && hi >= end {
 		return
 	}
-	for pair := range p.pairs {
+	for pair := pairs.lo; pair < pairs.hi; pair++ {
 		plane := scratch[p.dense+pair*p.plane:][:end]
 		clear(plane[:lo])
-		clear(plane[hi:])
+		clear(plane[min(hi, end):])
 	}
 }
 
@@ -211,6 +242,7 @@ type bfColumns struct {
 	b          unsafe.Pointer
 	bRow, bCol int // bytes from pair to pair, and from 16 columns to the next 16
 	at, n      int
+	offsets    []int32 // of each block from b on, in bytes; nil for the plan's own
 }
 
 func (p *bfPlan) compute(io *bfIO, sums []float32, group int, cols bfColumns) {
@@ -229,6 +261,12 @@ func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns)
 		full: p.whole, tails: len(p.blocks) - p.whole, bRow: cols.bRow, bCol: cols.bCol,
 		ldc: 4 * hw, high: high, buf: ptr(sums, 0), floor: io.lowest,
 	}
+	if cols.offsets != nil {
+		t.off = unsafe.Pointer(&cols.offsets[0])
+	}
+	if io.pairs != nil {
+		t.table, t.ldc = unsafe.Pointer(&pairTable), 4*io.plane
+	}
 	for tile := 0; tile < len(p.tiles); {
 		together := min(2, len(p.tiles)-tile)
 		if len(p.tiles)-tile == 3 {
@@ -245,7 +283,12 @@ func (p *bfPlan) computeAMX(io *bfIO, sums []float32, group int, cols bfColumns)
 				return
 			}
 			at := row*hw + cols.at + 16*first
-			t.b, t.c, t.res = unsafe.Add(cols.b, first*cols.bCol), ptr(io.dst, at), nil
+			t.b, t.res = unsafe.Add(cols.b, first*cols.bCol), nil
+			if io.pairs != nil {
+				t.c = unsafe.Add(io.pairs, 4*(row/2*io.plane+cols.at+16*first))
+			} else {
+				t.c = ptr(io.dst, at)
+			}
 			if io.residual != nil {
 				t.res = ptr(io.residual, at)
 			}

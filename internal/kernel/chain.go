@@ -1,12 +1,24 @@
 package kernel
 
-// Chain runs the convolutions of an inverted residual as one: a pointwise convolution (which may be missing, or be the
-// first convolution of an image instead), a depthwise one and another pointwise one. It computes some output rows at a
-// time, so that the values in between never leave the cache. The bits are those of the convolutions run one after the
-// other. A Chain is safe for concurrent use.
+// Chain runs convolutions one behind the other as one. The bits are those of the convolutions run one after the other. A
+// Chain is safe for concurrent use. There are two kinds:
+//
+// In float32, the convolutions of an inverted residual: a pointwise convolution (which may be missing, or be the first
+// convolution of an image instead), a depthwise one and another pointwise one. Some output rows are computed at a time, so
+// that the values in between never leave the cache.
+//
+// In bfloat16 by AMX, any convolutions without groups: the values in between are written as the next one multiplies them.
 type Chain[T Float] struct {
 	convs []*Conv[T]
-	fast  *chain32 // nil where the convolutions run one after the other
+	fast  chainEngine // nil where the convolutions run one after the other
+}
+
+// chainEngine is an implementation of a chain.
+type chainEngine interface {
+	scratchLen() int
+	run(io chainIO, scratch []float32)
+	teamScratchLen(t *Team) int
+	runTeam(t *Team, io chainIO, scratch []float32)
 }
 
 // NewChain returns the chain of two or three convolutions, each of which reads the output of the one before. faster is
@@ -15,7 +27,11 @@ func NewChain[T Float](convs ...*Conv[T]) (c *Chain[T], faster bool) {
 	c = &Chain[T]{convs: convs}
 	if is32[T]() {
 		if stages, ok := any(convs).([]*Conv[float32]); ok {
-			c.fast = newChain32(stages, chainCache())
+			if f := newChain32(stages, chainCache()); f != nil {
+				c.fast = f
+			} else if f := newBFChain(stages, bfChainCache()); f != nil {
+				c.fast = f
+			}
 		}
 	}
 	return c, c.fast != nil

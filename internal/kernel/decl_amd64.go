@@ -1549,6 +1549,11 @@ func bfSingleAVX512(args *bfPairsArgs)
 //go:noescape
 func bfShiftAVX512(args *bfViewArgs)
 
+// bfSidesAVX512 copies planes of pairs from one column to the left and from one to the right, with zeros where a word of masks says so.
+//
+//go:noescape
+func bfSidesAVX512(args *bfSidesArgs)
+
 // bfGatherAVX512 gathers planes of pairs by a table of positions, zeros for negative ones.
 //
 //go:noescape

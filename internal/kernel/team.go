@@ -27,10 +27,11 @@ type Team struct {
 	wake    chan struct{}
 	helpers sync.WaitGroup
 
-	conv  convWork
-	bf    bfWork
-	chain chainWork
-	right rightWork
+	conv    convWork
+	bf      bfWork
+	chain   chainWork
+	bfChain bfChainWork
+	right   rightWork
 }
 
 // divided is work that falls into parts, which may be done in any order and at the same time.

@@ -30,6 +30,7 @@ const (
 	amxBuf
 	amxFloor
 	amxStarted
+	amxTable
 )
 
 // amxShapes lists the numbers of row tiles and column tiles whose products an AMX kernel sums at once. Four tiles hold
@@ -43,8 +44,9 @@ const (
 )
 
 // amx writes C[m tiles of rows][n tiles of 16 columns] = max(floor, bias + residual + sum of A[block] · B[block]) for
-// one group of columns after another. The kernel loads the configuration of the tiles at its start and releases them at
-// its end.
+// one group of columns after another. With a table, which joins channels to pairs, it writes pairs of rows rounded to
+// bfloat16 instead, without a residual; the numbers of rows are even then. The kernel loads the configuration of the
+// tiles at its start and releases them at its end.
 func amx(u unit, m, n int) {
 	u.text(fmt.Sprintf("amx_%dx%d", m, n), "amxArgs",
 		fmt.Sprintf("computes groups of %d tiles of rows and %d of columns.", m, n))
@@ -146,6 +148,12 @@ func amx(u unit, m, n int) {
 	load(amxRes, res)
 	load(amxRows, rows)
 	u.VBROADCASTSS(field(args, amxFloor), reg.Z31)
+	table := reg.R8
+	load(amxTable, table)
+	u.TESTQ(table, table)
+	u.JZ(LabelRef("singles"))
+	u.VMOVDQU32(Mem{Base: table}, reg.Z16)
+	u.Label("singles")
 	for i := range m {
 		next := fmt.Sprintf("rows%d", i+1)
 		u.Label(fmt.Sprintf("rows%d", i))
@@ -178,11 +186,32 @@ func amx(u unit, m, n int) {
 			u.DECQ(count)
 			u.JNZ(LabelRef(label))
 		}
+		u.TESTQ(table, table)
+		u.JNZ(LabelRef(fmt.Sprintf("pairs%d", i)))
 		u.TESTQ(res, res)
 		u.JNZ(LabelRef(fmt.Sprintf("residual%d", i)))
 		each(fmt.Sprintf("plain%d", i), false)
 		u.JMP(LabelRef(next))
 		each(fmt.Sprintf("residual%d", i), true)
+		u.JMP(LabelRef(next))
+		u.Label(fmt.Sprintf("pairs%d", i))
+		u.VBROADCASTSS(Mem{Base: bias}, reg.Z30)
+		u.VBROADCASTSS(Mem{Base: bias, Disp: 4}, reg.Z29)
+		for j := range n {
+			low, high := zmm[j], zmm[4+j]
+			u.VADDPS(Mem{Base: from, Disp: 1024 * j}, reg.Z30, low)
+			u.VADDPS(Mem{Base: from, Disp: 1024*j + 64}, reg.Z29, high)
+			u.VMAXPS(low, reg.Z31, low)
+			u.VMAXPS(high, reg.Z31, high)
+			u.encoded(roundPairs(j, 4+j, j))
+			u.VPERMW(low, reg.Z16, low)
+			u.VMOVDQU32(low, masks[j], Mem{Base: c0, Disp: 64 * j})
+		}
+		u.ADDQ(Imm(8), bias)
+		u.ADDQ(U32(128), from)
+		u.ADDQ(ldc, c0)
+		u.SUBQ(Imm(2), count)
+		u.JNZ(LabelRef(fmt.Sprintf("pairs%d", i)))
 	}
 	u.Label(fmt.Sprintf("rows%d", m))
 	u.ADDQ(U32(uint32(64*n)), field(args, amxC))

@@ -171,6 +171,59 @@ func bfShift(u unit) {
 	u.RET()
 }
 
+// Fields of bfSidesArgs, in order.
+const (
+	bfSidesLeft = iota
+	bfSidesRight
+	bfSidesSrc
+	bfSidesPair
+	bfSidesPairs
+	bfSidesVecs
+	bfSidesLeftMasks
+	bfSidesRightMasks
+)
+
+// bfSides is bfShift for the two planes that a window of three columns needs beside the middle one: one column to the
+// left and one to the right. It reads the vector in front of each plane, and the one behind, with any content.
+func bfSides(u unit) {
+	u.text("bfSidesAVX512", "bfSidesArgs",
+		"copies planes of pairs from one column to the left and from one to the right, with zeros where a word of masks says so.")
+	args := u.args()
+	left, right, src := u.load64(args, bfSidesLeft), u.load64(args, bfSidesRight), u.load64(args, bfSidesSrc)
+	step, pairs := u.load64(args, bfSidesPair), u.load64(args, bfSidesPairs)
+	leftMasks, rightMasks := u.load64(args, bfSidesLeftMasks), u.load64(args, bfSidesRightMasks)
+	u.Label("pair")
+	at, m, n := u.GP64(), u.GP64(), u.GP64()
+	u.XORQ(at, at)
+	u.XORQ(m, m)
+	u.MOVQ(field(args, bfSidesVecs), n)
+	before, here := u.ZMM(), u.ZMM()
+	u.VMOVDQU32(Mem{Base: src, Disp: -64}, before)
+	u.VMOVDQU32(Mem{Base: src}, here)
+	u.Label("vector")
+	kl, kr, behind, l, r := u.K(), u.K(), u.ZMM(), u.ZMM(), u.ZMM()
+	u.KMOVW(Mem{Base: leftMasks, Index: m, Scale: 1}, kl)
+	u.KMOVW(Mem{Base: rightMasks, Index: m, Scale: 1}, kr)
+	u.VMOVDQU32(Mem{Base: src, Index: at, Scale: 1, Disp: 64}, behind)
+	u.VALIGND_Z(Imm(15), before, here, kl, l)
+	u.VALIGND_Z(Imm(1), here, behind, kr, r)
+	u.VMOVDQU32(l, Mem{Base: left, Index: at, Scale: 1})
+	u.VMOVDQU32(r, Mem{Base: right, Index: at, Scale: 1})
+	u.VMOVDQA32(here, before)
+	u.VMOVDQA32(behind, here)
+	u.ADDQ(Imm(64), at)
+	u.ADDQ(Imm(2), m)
+	u.DECQ(n)
+	u.JNZ(LabelRef("vector"))
+	u.ADDQ(step, left)
+	u.ADDQ(step, right)
+	u.ADDQ(step, src)
+	u.DECQ(pairs)
+	u.JNZ(LabelRef("pair"))
+	u.VZEROUPPER()
+	u.RET()
+}
+
 // bfGather is bfShift for columns at any position: a table of int32 holds the position of each, and negative positions
 // give zeros.
 func bfGather(u unit) {

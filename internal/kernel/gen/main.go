@@ -126,6 +126,7 @@ func generate() (map[string][]byte, error) {
 			bfPairs(u, false)
 			bfPairs(u, true)
 			bfShift(u)
+			bfSides(u)
 			bfGather(u)
 		}},
 		{"bfdots_amd64.s", func(u unit) {
