@@ -127,7 +127,8 @@ func TestCalibrateRefuses(t *testing.T) {
 	_, err := plain.WithFitPictures(hashes(4, 7)).Calibrate(scores, hashes(10, 0), conformal.Options{Alpha: 0.5})
 	require.ErrorIs(t, err, line.ErrFitted)
 	require.EqualError(t, err,
-		"line: expected pictures that the detector was not fitted to, but picture 7 is one, as are 3 of 10 in all")
+		"line: expected pictures that the detector was not fitted to, got picture 7, to which it was, as to 3 of 10 "+
+			"in all")
 	_, err = plain.Calibrate(scores, hashes(9, 0), conformal.Options{})
 	require.EqualError(t, err, "line: calibrate: expected a picture for each of 10 scores, got 9")
 	_, err = plain.Calibrate(scores, nil, conformal.Options{})
@@ -195,19 +196,20 @@ func TestLoadRefusesBadCalibrations(t *testing.T) {
 		want  string
 	}{
 		{"fit_pictures", npyz.New(make([]uint8, 31), 1, 31),
-			"fit_pictures has shape [1 31] of uint8, expected [any, 32] of uint8"},
-		{"fit_pictures", npyz.New([]int64{1}), "fit_pictures has shape [1] of int64"},
-		{"calibration_pictures", npyz.New([]uint8{}, 0, 32), "calibration_pictures has shape [0 32]"},
+			"fit_pictures: expected shape [any, 32] of uint8, got [1 31] of uint8"},
+		{"fit_pictures", npyz.New([]int64{1}), "fit_pictures: expected shape [any, 32] of uint8, got [1] of int64"},
+		{"calibration_pictures", npyz.New([]uint8{}, 0, 32),
+			"calibration_pictures: expected shape [any, 32] of uint8, got [0 32] of uint8"},
 		{"calibration_scores", npyz.Array{}, "calibration_pictures without calibration_scores"},
 		{"calibration_scores", npyz.New([]float64{}), "expected shape [0], got [4]"},
 		{"calibration_scores", npyz.New([]float64{1, 3, 2, 4}), "calibration_scores are not ascending"},
 		{"calibration_scores", npyz.New([]string{"a"}), `array "calibration_scores": expected elements of float64`},
 		{"calibration_predictions", npyz.Array{}, "no such array"},
 		{"calibration_predictions", npyz.New([]int64{0, 1, 2, 1}),
-			"calibration sample 2 is predicted as class 2, expected 0 to 1"},
+			"calibration sample 2: expected a predicted class from 0 to 1, got 2"},
 		{"calibration_predictions", npyz.New([]int64{0, 1}), "expected shape [4]"},
 		{"calibration_alpha", npyz.Scalar(1.5), "expected a rate between 0 and 1, got 1.5"},
-		{"calibration_alpha", npyz.Scalar(0.0), "calibration_alpha is 0, expected a number between 0 and 1"},
+		{"calibration_alpha", npyz.Scalar(0.0), "calibration_alpha: expected a number between 0 and 1, got 0"},
 		{"calibration_delta", npyz.Scalar(1.0), "expected a probability δ between 0 and 1, got 1"},
 		{"calibration_per_class", npyz.Scalar(int64(-1)), "expected a number of calibration samples a class, got -1"},
 		{"calibration_adjustment", npyz.Scalar("bonferroni"), `got "bonferroni"`},

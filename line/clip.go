@@ -24,8 +24,8 @@ func NewClipped(ctx context.Context, net nets.Classifier, c *Contributions, limi
 		return nil, fmt.Errorf("line: %w", err)
 	}
 	if !o.measuresClip() {
-		return nil, fmt.Errorf("line: limits of activations need options with a clip percentile and clipping, got %v",
-			o.Params())
+		return nil, fmt.Errorf("line: limits of activations: expected options with a clip percentile and clipping, "+
+			"got %v", o.Params())
 	}
 	return newDetector(ctx, net, c, slices.Clone(limits), o)
 }
@@ -65,7 +65,7 @@ func (d *Detector) checkLimits() error {
 	}
 	for i, v := range d.limits {
 		if v-v != 0 {
-			return fmt.Errorf("limit %d of the activations is %v, expected a finite number", i, v)
+			return fmt.Errorf("limit %d of the activations: expected a finite number, got %v", i, v)
 		}
 	}
 	return nil

@@ -215,7 +215,7 @@ func TestClippingRefuses(t *testing.T) {
 	o := line.Options{ClipPercentile: 90}
 	_, err := line.New(ctx, net, c, o)
 	require.ErrorContains(t, err,
-		"clip percentile 90 needs the activations of training images: expected Fit, or NewClipped with limits")
+		"clip percentile 90 needs the activations of training images: expected Fit, or NewClipped with limits, got New")
 	infinite := []float32{1, 2, 3, 4, float32(math.Inf(1))}
 	for want, bad := range map[string]struct {
 		limits []float32
@@ -224,8 +224,8 @@ func TestClippingRefuses(t *testing.T) {
 		"expected limits of activations of shape [5], got 3 values": {[]float32{1, 2, 3}, o},
 		"expected limits of activations of shape [3 5], got 5 values": {[]float32{1, 2, 3, 4, 5},
 			line.Options{ClipPercentile: 90, ClipPerClass: true}},
-		"limit 4 of the activations is +Inf, expected a finite number": {infinite, o},
-		"need options with a clip percentile and clipping, got map[clip:1 p_a:90 p_w:90]": {infinite[:3],
+		"limit 4 of the activations: expected a finite number, got +Inf": {infinite, o},
+		"expected options with a clip percentile and clipping, got map[clip:1 p_a:90 p_w:90]": {infinite[:3],
 			line.Options{}},
 		"with a clip percentile and clipping, got map[clip:off p_a:90 p_w:90]": {infinite[:3],
 			line.Options{ClipPercentile: 5, NoClipping: true}},

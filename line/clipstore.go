@@ -48,7 +48,7 @@ func decodeClipPercentile(a *npyz.Archive, o *Options) error {
 	}
 	on, ok := array.Data.([]bool)
 	if !ok || len(on) != 1 {
-		return fmt.Errorf("%s has shape %v of %s, expected one bool", clipPerClassArray, array.Shape, array.TypeName())
+		return fmt.Errorf("%s: expected one bool, got shape %v of %s", clipPerClassArray, array.Shape, array.TypeName())
 	}
 	o.ClipPerClass = on[0]
 	return nil

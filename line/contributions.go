@@ -37,10 +37,10 @@ func (c *Contributions) Count(class int) int { return c.count[class] }
 // contribution that is NaN or infinite is an error and leaves the sums unchanged.
 func (c *Contributions) Add(class int, contribution []float32) error {
 	if class < 0 || class >= c.classes {
-		return fmt.Errorf("label %d, expected 0 to %d", class, c.classes-1)
+		return fmt.Errorf("expected a label from 0 to %d, got %d", c.classes-1, class)
 	}
 	if len(contribution) != c.features {
-		return fmt.Errorf("%d contributions, expected one for each of %d neurons", len(contribution), c.features)
+		return fmt.Errorf("expected a contribution of each of %d neurons, got %d", c.features, len(contribution))
 	}
 	for i, v := range contribution {
 		if v-v != 0 {
@@ -69,8 +69,8 @@ func addPair(ah, al, bh, bl float64) (hi, lo float64) {
 // Merge adds the contributions of other images. Other numbers of classes or neurons are an error.
 func (c *Contributions) Merge(other *Contributions) error {
 	if other.classes != c.classes || other.features != c.features {
-		return fmt.Errorf("line: contributions of %d neurons to %d classes do not merge with those of %d to %d",
-			other.features, other.classes, c.features, c.classes)
+		return fmt.Errorf("line: merge: expected contributions of %d neurons to %d classes, got those of %d to %d",
+			c.features, c.classes, other.features, other.classes)
 	}
 	for i := range c.hi {
 		c.hi[i], c.lo[i] = addPair(c.hi[i], c.lo[i], other.hi[i], other.lo[i])

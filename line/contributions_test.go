@@ -107,10 +107,10 @@ func TestContributionsRefuse(t *testing.T) {
 		values []float32
 		want   string
 	}{
-		{-1, []float32{1, 2}, "label -1, expected 0 to 2"},
-		{3, []float32{1, 2}, "label 3, expected 0 to 2"},
-		{0, []float32{1}, "1 contributions, expected one for each of 2 neurons"},
-		{0, nil, "0 contributions"},
+		{-1, []float32{1, 2}, "expected a label from 0 to 2, got -1"},
+		{3, []float32{1, 2}, "expected a label from 0 to 2, got 3"},
+		{0, []float32{1}, "expected a contribution of each of 2 neurons, got 1"},
+		{0, nil, "expected a contribution of each of 2 neurons, got 0"},
 		{0, []float32{1, nan}, "contribution of neuron 1 is NaN"},
 		{0, []float32{inf, 1}, "contribution of neuron 0 is -Inf"},
 	} {
@@ -128,8 +128,11 @@ func TestContributionsRefuse(t *testing.T) {
 	_, err = line.NewContributions(14, 1).Mean()
 	require.ErrorContains(t, err, "class 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 4 more")
 
-	for _, other := range []*line.Contributions{line.NewContributions(2, 2), line.NewContributions(3, 1)} {
-		require.ErrorContains(t, c.Merge(other), "do not merge")
+	for got, other := range map[string]*line.Contributions{
+		"2 to 2": line.NewContributions(2, 2), "1 to 3": line.NewContributions(3, 1),
+	} {
+		require.EqualError(t, c.Merge(other),
+			"line: merge: expected contributions of 2 neurons to 3 classes, got those of "+got)
 	}
 }
 

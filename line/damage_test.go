@@ -88,12 +88,12 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 	}{
 		{"format", npyz.Scalar("goline detector"), "not a LINe detector"},
 		{"format", npyz.Scalar(int64(1)), "not a LINe detector"},
-		{"version", npyz.Scalar(int64(line.Version + 1)), "format version 2, this program reads version 1"},
+		{"version", npyz.Scalar(int64(line.Version + 1)), "expected format version 1, which this program reads, got 2"},
 		{"version", npyz.New([]int64{1, 1}), `array "version": expected shape `},
 		{"network", npyz.Scalar("resnet-of-doom"), `unknown network "resnet-of-doom"`},
-		{"network", npyz.Scalar("densenet-bc-16-4"), "densenet-bc-16-4 of 3 classes has"},
+		{"network", npyz.Scalar("densenet-bc-16-4"), "densenet-bc-16-4 of 3 classes: expected "},
 		{"network", npyz.Scalar("densenet-bc-9994-10000"), "parameter"},
-		{"network", npyz.Scalar("densenet-bc-40-60"), "parameter values, but the file holds"},
+		{"network", npyz.Scalar("densenet-bc-40-60"), " parameter values, got "},
 		{"fingerprint", npyz.Scalar("0123456789abcdef0123456789abcdef"),
 			"with other weights: expected fingerprint 0123456789abcdef…"},
 		{"p_a", npyz.Scalar(nan), "activation percentile in [0, 100], got NaN"},
@@ -101,14 +101,14 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 		{"clip", npyz.Scalar(-1.0), "a positive clip, got -1"},
 		{"clip", npyz.Scalar(0.0), "expected a positive clip, got 0"},
 		{"clip", npyz.New([]float64{}), `array "clip": expected shape `},
-		{"components", npyz.New([]bool{true}), "components has shape [1] of bool, expected [3] of bool"},
-		{"components", npyz.New([]uint8{1, 1, 1}), "components has shape [3] of uint8"},
-		{"counts", npyz.New([]int64{3, 0, 3}), "counts of class 1 is 0"},
-		{"counts", npyz.New([]int64{3, 3, -1}), "counts of class 2 is -1"},
-		{"counts", npyz.New([]int64{3, 3}), "of 2 classes has"},
+		{"components", npyz.New([]bool{true}), "components: expected shape [3] of bool, got [1] of bool"},
+		{"components", npyz.New([]uint8{1, 1, 1}), "components: expected shape [3] of bool, got [3] of uint8"},
+		{"counts", npyz.New([]int64{3, 0, 3}), "counts of class 1: expected at least 1, got 0"},
+		{"counts", npyz.New([]int64{3, 3, -1}), "counts of class 2: expected at least 1, got -1"},
+		{"counts", npyz.New([]int64{3, 3}), "of 2 classes: expected "},
 		{"counts", npyz.New([]int64{}), "0 classes"},
 		{"counts", npyz.New([]float64{3, 3, 2.5}), `array "counts": element 2 is 2.5`},
-		{"counts", npyz.New([]int64{3, 3, 2}), "contributions holds"},
+		{"counts", npyz.New([]int64{3, 3, 2}), "contributions: expected "},
 		{"contribution_sums", poisoned("contribution_sums", nan), "contribution_sums holds NaN at index 26"},
 		{"contribution_sums", poisoned("contribution_sums", 1e300), "overflows"},
 		{"contribution_sums", npyz.New(make([]float64, 27)), `array "contribution_sums": expected shape `},
@@ -117,12 +117,12 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 			`array "contribution_sums_low": expected shape `},
 		{"contributions", poisoned("contributions", nan), "contributions holds NaN at index 26"},
 		{"contributions", poisoned("contributions", 7),
-			"contributions holds 7 at index 26, but the sums and counts give"},
+			" at index 26, as the sums and counts give, got 7"},
 		{"activation_thresholds", poisoned("activation_thresholds", nan), "activation_thresholds holds NaN at index 2"},
 		{"weight_thresholds", poisoned("weight_thresholds", inf), "weight_thresholds holds +Inf at index 2"},
 		{"weight_thresholds", npyz.New([]float32{1}), `array "weight_thresholds": expected shape `},
 		{"fit_scores", poisoned("fit_scores", nan), "fit_scores holds NaN at index 8"},
-		{"fit_scores", poisoned("fit_scores", -100), "fit_scores holds -100 at index 8, expected ascending values"},
+		{"fit_scores", poisoned("fit_scores", -100), "fit_scores: expected ascending values, got -100 at index 8"},
 		{"fit_scores", npyz.New([]float32{}), "fit_scores is empty"},
 		{"fit_scores", npyz.Scalar(float32(1)), `array "fit_scores": expected shape `},
 		{"preprocessing", npyz.Scalar(`{"crop":16}`),
@@ -167,7 +167,7 @@ func TestLoadRefusesBadClipping(t *testing.T) {
 			array npyz.Array
 			want  string
 		}{
-			{"clip", npyz.Scalar(1.0), "clip is 1 beside clip_percentile 90, expected 0"},
+			{"clip", npyz.Scalar(1.0), "clip beside clip_percentile 90: expected 0, got 1"},
 			{"clip_percentile", npyz.Scalar(0.0), map[bool]string{false: "expected a positive clip, got 0",
 				true: "expected a positive clip, got 0"}[perClass]},
 			{"clip_percentile", npyz.Scalar(100.5), "expected a clip percentile in (0, 100], or 0 for none, got 100.5"},
@@ -214,7 +214,7 @@ func TestLoadMissesEachArray(t *testing.T) {
 			_, err = det.FitThreshold()
 			require.ErrorIs(t, err, line.ErrNoThreshold)
 		case strings.HasPrefix(name, "param/"):
-			require.ErrorContains(t, err, "parameter values, but the file holds")
+			require.ErrorContains(t, err, " parameter values, got ")
 		default:
 			require.ErrorContains(t, err, `array "`+name+`": no such array`)
 		}

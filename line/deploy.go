@@ -69,8 +69,8 @@ func newOther(name string, params map[string]float64) (*other, error) {
 	}
 	if n, ok := m.(posthoc.Needing); ok && len(n.Needs()) > 0 {
 		return nil,
-			fmt.Errorf("line: %s needs %s of each picture: expected a method that needs features and logits alone",
-				name, strings.Join(n.Needs(), ", "))
+			fmt.Errorf("line: %s: expected a method that needs features and logits alone, got one that needs %s of "+
+				"each picture", name, strings.Join(n.Needs(), ", "))
 	}
 	return &other{m, maps.Clone(params)}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -106,9 +107,10 @@ func TestDeployedFilesAreChecked(t *testing.T) {
 		{"state/dice.Mean", nil, "state lacks dice.Mean"},
 		{"state/react.Threshold", npyz.Scalar(math.NaN()), "it holds NaN at index 0"},
 		{"state/react.Threshold", npyz.Scalar("text"), "which no method keeps"},
-		{"method", npyz.Scalar("nose"), `unknown method "nose"`},
-		{"method", npyz.Scalar("line"), "line has no parameter"},
-		{"method", npyz.Scalar("odin"), "odin has no parameter"},
+		{"method", npyz.Scalar("nose"), "method: expected one of " +
+			strings.Join(posthoc.Names(), ", ") + `, got "nose"`},
+		{"method", npyz.Scalar("line"), "line: parameter: expected one of "},
+		{"method", npyz.Scalar("odin"), "odin: parameter: expected one of "},
 		{"method_params", npyz.Scalar("{"), `array "method_params"`},
 		{"method_params", npyz.Scalar(`{"dice.p":500}`), "expected a value in [0, 100], got 500"},
 		{"classes", npyz.Scalar(int64(4)), "4 classes"},

@@ -43,7 +43,7 @@ func New(ctx context.Context, net nets.Classifier, c *Contributions, o Options) 
 	if o.measuresClip() {
 		return nil,
 			fmt.Errorf("line: clip percentile %v needs the activations of training images: expected Fit, or "+
-				"NewClipped with limits", o.ClipPercentile)
+				"NewClipped with limits, got New", o.ClipPercentile)
 	}
 	return newDetector(ctx, net, c, nil, o)
 }
@@ -58,8 +58,8 @@ func newDetector(ctx context.Context, net nets.Classifier, c *Contributions, lim
 	}
 	if c.classes != net.Classes() || c.features != net.FeatureDim() {
 		return nil,
-			fmt.Errorf("line: %w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-				ErrMismatch, c.features, c.classes, net.Name(), net.FeatureDim(), net.Classes())
+			fmt.Errorf("line: %w: expected contributions of %d neurons to %d classes, as network %s has, got those "+
+				"of %d to %d", ErrMismatch, net.FeatureDim(), net.Classes(), net.Name(), c.features, c.classes)
 	}
 	mean, err := c.Mean()
 	if err != nil {

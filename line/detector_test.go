@@ -113,9 +113,9 @@ func TestNewRefuses(t *testing.T) {
 		want string
 	}{
 		"classes": {line.NewContributions(3, 3), line.DefaultOptions(),
-			"network tiny has 3 neurons and 2 classes"},
+			"expected contributions of 3 neurons to 2 classes, as network tiny has, got those of 3 to 3"},
 		"features": {line.NewContributions(2, 4), line.DefaultOptions(),
-			"contributions of 4 neurons to 2 classes"},
+			"as network tiny has, got those of 4 to 2"},
 		"empty": {line.NewContributions(2, 3), line.DefaultOptions(), "no images of class 0, 1"},
 		"p_a below 0": {good(), line.Options{ActivationPercentile: -1, Clip: 1},
 			"activation percentile in [0, 100], got -1"},

@@ -32,8 +32,8 @@ type FittedError struct {
 
 // Error names the picture by its index.
 func (e *FittedError) Error() string {
-	return fmt.Sprintf("line: expected pictures that the detector was not fitted to, but picture %d is one, as are "+
-		"%d of %d in all", e.First, e.Count, e.Of)
+	return fmt.Sprintf("line: expected pictures that the detector was not fitted to, got picture %d, to which it "+
+		"was, as to %d of %d in all", e.First, e.Count, e.Of)
 }
 
 // Unwrap returns [ErrFitted].

@@ -148,7 +148,8 @@ func checkLabels(batches graph.Batches, classes int) graph.Batches {
 			}
 			for i, label := range b.Labels {
 				if err == nil && (label < 0 || label >= classes) {
-					err = fmt.Errorf("training image %d has label %d, expected 0 to %d", seen+i, label, classes-1)
+					err = fmt.Errorf("training image %d: expected a label from 0 to %d, got %d", seen+i, classes-1,
+						label)
 				}
 			}
 			if err != nil {
@@ -170,6 +171,6 @@ func classifier(program *graph.Program) (nets.Classifier, error) {
 	case nets.Classifier:
 		return m, nil
 	default:
-		return nil, fmt.Errorf("line: program of a %T, expected a classifier with a linear last layer", m)
+		return nil, fmt.Errorf("line: program: expected a classifier with a linear last layer, got a %T", m)
 	}
 }

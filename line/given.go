@@ -40,8 +40,8 @@ func (g GivenContributions) measure(ctx context.Context, program *graph.Program,
 	}
 	for i, v := range g.Mean {
 		if f := float32(v); f-f != 0 {
-			return nil, fmt.Errorf("line: contribution of neuron %d to class %d is %v, expected a finite float32", i%d,
-				i/d, v)
+			return nil, fmt.Errorf("line: contribution of neuron %d to class %d: expected a finite float32, got %v",
+				i%d, i/d, v)
 		}
 	}
 	o := program.Options()

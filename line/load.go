@@ -142,8 +142,8 @@ func decode(a *npyz.Archive, n network) (*Detector, error) {
 		return nil, err
 	}
 	if i := firstDifference(stored, d.mean); i >= 0 {
-		return nil, fmt.Errorf("contributions holds %v at index %d, but the sums and counts give %v", stored[i], i,
-			d.mean[i])
+		return nil, fmt.Errorf("contributions: expected %v at index %d, as the sums and counts give, got %v", d.mean[i],
+			i, stored[i])
 	}
 	if d.options.measuresClip() {
 		if d.limits, err = finite(a, clipLimitsArray, d.options.limitShape(net.Classes(),
@@ -192,8 +192,8 @@ func decodePreprocessing(a *npyz.Archive) (p nets.Preprocessing, err error) {
 func checkPreprocessing(p nets.Preprocessing, net nets.Classifier) error {
 	unknown := nets.Preprocessing{}
 	if own := net.Preprocessing(); p != unknown && own != unknown && p != own {
-		return fmt.Errorf("%w: it was fitted to images prepared by %s, but network %s takes them by %s", ErrMismatch, p,
-			net.Name(), own)
+		return fmt.Errorf("%w: it was fitted to other images: expected those prepared by %s, as network %s takes "+
+			"them, got those prepared by %s", ErrMismatch, own, net.Name(), p)
 	}
 	return nil
 }
@@ -216,7 +216,7 @@ func decodeFitScores(a *npyz.Archive, read func(string, ...int) ([]float64, erro
 		case v != v:
 			return nil, fmt.Errorf("%s holds NaN at index %d", fitScoresArray, i)
 		case i > 0 && v < scores[i-1]:
-			return nil, fmt.Errorf("%s holds %v at index %d, expected ascending values", fitScoresArray, v, i)
+			return nil, fmt.Errorf("%s: expected ascending values, got %v at index %d", fitScoresArray, v, i)
 		}
 	}
 	return scores, nil
@@ -228,7 +228,7 @@ func checkVersion(a *npyz.Archive) error {
 		return err
 	}
 	if version[0] != Version {
-		return fmt.Errorf("format version %d, this program reads version %d", version[0], Version)
+		return fmt.Errorf("expected format version %d, which this program reads, got %d", Version, version[0])
 	}
 	return nil
 }
@@ -244,7 +244,8 @@ func checkNetwork(a *npyz.Archive, net nets.Classifier) error {
 		return err
 	}
 	if name != net.Name() {
-		return fmt.Errorf("%w: it was fitted to network %s, not to %s", ErrMismatch, name, net.Name())
+		return fmt.Errorf("%w: expected one that was fitted to network %s, got one of network %s", ErrMismatch,
+			net.Name(), name)
 	}
 	if got := Fingerprint(net); got != want {
 		return fmt.Errorf("%w: it was fitted to a %s with other weights: expected fingerprint %.16s…, got %.16s…",
@@ -270,7 +271,7 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 	}
 	on, ok := components.Data.([]bool)
 	if !ok || len(on) != 3 {
-		return o, fmt.Errorf("components has shape %v of %s, expected [3] of bool", components.Shape,
+		return o, fmt.Errorf("components: expected shape [3] of bool, got %v of %s", components.Shape,
 			components.TypeName())
 	}
 	o.NoClipping, o.NoActivationPruning, o.NoWeightPruning = !on[0], !on[1], !on[2]
@@ -279,7 +280,7 @@ func decodeOptions(a *npyz.Archive) (o Options, err error) {
 	}
 	switch { // zero values in a file do not stand for defaults
 	case o.measuresClip() && o.Clip != 0:
-		return o, fmt.Errorf("clip is %v beside %s %v, expected 0", o.Clip, clipPercentileArray, o.ClipPercentile)
+		return o, fmt.Errorf("clip beside %s %v: expected 0, got %v", clipPercentileArray, o.ClipPercentile, o.Clip)
 	case !o.NoClipping && !o.measuresClip() && o.Clip == 0:
 		return o, fmt.Errorf("expected a positive clip, got %v", o.Clip)
 	}
@@ -300,7 +301,7 @@ func decodeContributions(a *npyz.Archive, classes, features int) (*Contributions
 	}
 	for k, n := range c.count {
 		if n < 1 {
-			return nil, fmt.Errorf("counts of class %d is %d, expected at least 1", k, n)
+			return nil, fmt.Errorf("counts of class %d: expected at least 1, got %d", k, n)
 		}
 	}
 	if c.hi, err = a.Float64("contribution_sums", classes, features); err != nil {

@@ -83,13 +83,13 @@ func TestMethodRefuses(t *testing.T) {
 	unlabelled := s
 	unlabelled.Labels = nil
 	require.ErrorContains(t, m.Fit(ctx, head, unlabelled), "no labels")
-	require.ErrorContains(t, m.Fit(ctx, head, posthoc.Samples{}), "0 samples")
+	require.ErrorContains(t, m.Fit(ctx, head, posthoc.Samples{}), "expected at least 1 sample, got 0")
 	require.ErrorIs(t, m.Score(ctx, s, dst), posthoc.ErrNotFitted, "a failed fit is none")
 
 	require.NoError(t, m.Fit(ctx, head, s))
 	require.NoError(t, m.Score(ctx, unlabelled, dst))
 	require.ErrorContains(t, m.Score(ctx, s, dst[1:]), "expected room for 9 scores, got 8")
-	require.ErrorContains(t, m.Score(ctx, posthoc.Samples{}, nil), "0 samples")
+	require.ErrorContains(t, m.Score(ctx, posthoc.Samples{}, nil), "expected at least 1 sample, got 0")
 	require.Error(t, m.Score(ctx, samples(t, newTiny(3, 6, 1), net.batch(9, 1)), dst))
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()

@@ -88,7 +88,8 @@ func loadONNX(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classifi
 	}
 	data, ok := array.Data.([]uint8)
 	if !ok {
-		return nil, fmt.Errorf("%s is of %s, expected the bytes of an ONNX file", onnxArray, array.TypeName())
+		return nil, fmt.Errorf("%s: expected the bytes of an ONNX file, got elements of %s", onnxArray,
+			array.TypeName())
 	}
 	o := onnx.Options{Preprocessing: p}
 	if o.Features, err = a.String(featuresArray); err != nil {
@@ -134,8 +135,8 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 	case err != nil:
 		return nil, err
 	case size != held:
-		return nil, fmt.Errorf("%s of %d classes has %d parameter values, but the file holds %d", name, classes, size,
-			held)
+		return nil, fmt.Errorf("%s of %d classes: expected %d parameter values, got %d in the file", name, classes,
+			size, held)
 	}
 	net, err := nets.New(name, classes)
 	if err != nil {
@@ -168,7 +169,7 @@ func classesOf(a *npyz.Archive) (int, error) {
 		return 0, err
 	}
 	if n[0] < 1 {
-		return 0, fmt.Errorf("classes is %d, expected at least 1", n[0])
+		return 0, fmt.Errorf("classes: expected at least 1, got %d", n[0])
 	}
 	return n[0], nil
 }

@@ -117,7 +117,7 @@ func newPictureInput(net nets.Classifier, p nets.Preprocessing) (*pictureInput, 
 		channels, in.height, in.width = p.Layout.Split(shape)
 	}
 	if channels != 3 {
-		return nil, fmt.Errorf("network %s takes input of shape %v, expected [3, height, width] for pictures",
+		return nil, fmt.Errorf("network %s: expected input of shape [3, height, width] for pictures, got %v",
 			net.Name(), shape)
 	}
 	var err error
@@ -138,8 +138,8 @@ func (in *pictureInput) append(x []float32, img image.Image) ([]float32, error) 
 		return nil, err
 	}
 	if height != in.height || width != in.width {
-		return nil, fmt.Errorf("picture of %d×%d pixels comes out as %d×%d, expected %d×%d (width × height)",
-			pixels.Width, pixels.Height, width, height, in.width, in.height)
+		return nil, fmt.Errorf("preprocessed picture of %d×%d pixels: expected %d×%d, got %d×%d (width × height)",
+			pixels.Width, pixels.Height, in.width, in.height, width, height)
 	}
 	n, at := 3*height*width, len(x)
 	x = slices.Grow(x, n)[:at+n]
@@ -190,7 +190,7 @@ func toImage(img image.Image) (dataset.Image, error) {
 	case r.Empty():
 		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels has none", r.Dx(), r.Dy())
 	case r.Dx() > most/r.Dy():
-		return dataset.Image{}, fmt.Errorf("picture of %d×%d pixels, expected at most %d pixels", r.Dx(), r.Dy(), most)
+		return dataset.Image{}, fmt.Errorf("picture: expected at most %d pixels, got %d×%d", most, r.Dx(), r.Dy())
 	}
 	return dataset.FromImage(img), nil
 }

@@ -173,8 +173,9 @@ func TestPicturesRefused(t *testing.T) {
 		"nil":   {nil, "picture is nil"},
 		"empty": {image.NewGray(image.Rect(3, 3, 3, 9)), "picture of 0×6 pixels has none"},
 		"huge": {image.NewUniform(color.Gray{7}),
-			"picture of 2000000000×2000000000 pixels, expected at most 178956970 pixels"},
-		"larger": {pictures(1, 3, 1, 1)[0], "picture of 3×1 pixels comes out as 3×1, expected 2×1 (width × height)"},
+			"picture: expected at most 178956970 pixels, got 2000000000×2000000000"},
+		"larger": {pictures(1, 3, 1, 1)[0],
+			"preprocessed picture of 3×1 pixels: expected 2×1, got 3×1 (width × height)"},
 	} {
 		_, err := det.ScoreImage(ctx, bad.img)
 		require.EqualError(t, err, "line: "+bad.want, name)
@@ -201,9 +202,9 @@ func TestPicturesRefused(t *testing.T) {
 	other := fit(t, channels, nettest.Stream(channels.batch(6, 1)), line.DefaultOptions())
 	_, err := other.ScoreImage(ctx, good)
 	require.EqualError(t, err,
-		"line: network tiny takes input of shape [2 5 4], expected [3, height, width] for pictures")
+		"line: network tiny: expected input of shape [3, height, width] for pictures, got [2 5 4]")
 	for _, err := range other.ScoreImages(ctx, slices.Values([]image.Image{good})) {
-		require.ErrorContains(t, err, "takes input of shape [2 5 4]")
+		require.ErrorContains(t, err, "expected input of shape [3, height, width] for pictures, got [2 5 4]")
 	}
 	unset, err := line.New(ctx, newForPictures([3]float32{}), det.Contributions(), seesAll)
 	require.NoError(t, err)

@@ -134,9 +134,9 @@ func TestGivenRefusals(t *testing.T) {
 	_, err = GivenContributions{Mean: make([]float64, k*d-1)}.Measure(ctx, prog, train)
 	require.ErrorIs(t, err, ErrMismatch)
 	_, err = with(d+2, math.NaN()).Measure(ctx, prog, train)
-	require.ErrorContains(t, err, "contribution of neuron 2 to class 1 is NaN, expected a finite float32")
+	require.ErrorContains(t, err, "contribution of neuron 2 to class 1: expected a finite float32, got NaN")
 	_, err = with(1, 1e300).Measure(ctx, prog, train)
-	require.ErrorContains(t, err, "contribution of neuron 1 to class 0 is 1e+300")
+	require.ErrorContains(t, err, "contribution of neuron 1 to class 0: expected a finite float32, got 1e+300")
 	_, err = with(0, 1).Measure(ctx, prog, func(func(graph.Batch, error) bool) {})
 	require.ErrorIs(t, err, ErrNoImages)
 	changed := func(change func(b *graph.Batch)) graph.Batches {
@@ -151,7 +151,7 @@ func TestGivenRefusals(t *testing.T) {
 	_, err = with(0, 1).Measure(ctx, prog, changed(func(b *graph.Batch) { b.X[3*d+5] = float32(math.Inf(1)) }))
 	require.ErrorContains(t, err, "training image 3: feature 5 is +Inf")
 	_, err = with(0, 1).Measure(ctx, prog, changed(func(b *graph.Batch) { b.Labels[7] = -1 }))
-	require.ErrorContains(t, err, "training image 7 has label -1")
+	require.ErrorContains(t, err, "training image 7: expected a label from 0 to 3, got -1")
 	_, err = Fit(ctx, prog, changed(func(b *graph.Batch) { clear(b.Labels) }), Options{Source: with(0, 1)})
 	require.ErrorContains(t, err, "no images of class 1, 2, 3")
 }

@@ -46,7 +46,7 @@ func wholeSpan(spans []Span, total int) error {
 	case at > total:
 		return fmt.Errorf("expected statistics of %d images, got those of %d", total, at)
 	case at < total:
-		return fmt.Errorf("expected statistics of %d images, but image %d is missing", total, at)
+		return fmt.Errorf("expected statistics of %d images, got none of image %d", total, at)
 	}
 	return nil
 }

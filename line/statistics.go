@@ -57,8 +57,8 @@ func MeasurePart(ctx context.Context, program *graph.Program, part graph.Batches
 		place.Before = make([]int, net.Classes())
 		for i, label := range before {
 			if label < 0 || label >= net.Classes() {
-				return nil, fmt.Errorf("line: training image %d has label %d, expected 0 to %d", i, label,
-					net.Classes()-1)
+				return nil, fmt.Errorf("line: training image %d: expected a label from 0 to %d, got %d", i,
+					net.Classes()-1, label)
 			}
 			place.Before[label]++
 		}
@@ -100,7 +100,8 @@ func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batche
 		source = s
 	default:
 		return nil,
-			fmt.Errorf("line: contributions by a %T do not merge: expected gradient × activation, or given ones", s)
+			fmt.Errorf("line: expected contributions that merge, by gradient × activation or given ones, got those "+
+				"by a %T", s)
 	}
 	features := keepFeatures(net, o)
 	if err := features.part(place); err != nil {

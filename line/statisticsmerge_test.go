@@ -135,7 +135,7 @@ func TestStatisticsMergeRefuses(t *testing.T) {
 	require.ErrorContains(t, s.Merge(gather(3, 5, o)), "got image 3 again")
 	require.NoError(t, s.Merge(gather(6, 8, o)))
 	net := nettest.DenseNetBC(t, 10, 1, 2, 5)
-	for total, want := range map[int]string{8: "image 4 is missing",
+	for total, want := range map[int]string{8: "expected statistics of 8 images, got none of image 4",
 		3: "expected statistics of 3 images, got those of 4"} {
 		_, err := s.Detector(t.Context(), net, total, graph.Options{})
 		require.ErrorContains(t, err, want, fmt.Sprint(total))
@@ -144,7 +144,7 @@ func TestStatisticsMergeRefuses(t *testing.T) {
 	_, err := s.Detector(t.Context(), net, 8, graph.Options{})
 	require.NoError(t, err)
 	_, err = s.Detector(t.Context(), net, 9, graph.Options{})
-	require.ErrorContains(t, err, "image 8 is missing")
+	require.ErrorContains(t, err, "expected statistics of 9 images, got none of image 8")
 
 	for _, place := range []line.Place{{Span: line.Span{First: -1, Images: 4}}, {Span: line.Span{First: 0}},
 		{Span: line.Span{First: 0, Images: 5}}} {

@@ -180,7 +180,7 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	total := 0
 	for class, n := range counts {
 		if total += n; n < 0 || total < 0 {
-			return nil, fmt.Errorf("counts of class %d is %d, expected 0 or more", class, n)
+			return nil, fmt.Errorf("counts of class %d: expected 0 or more, got %d", class, n)
 		}
 	}
 	listed := 0
@@ -188,11 +188,11 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 		return nil, err
 	}
 	if s.unread = listed - total; s.unread < 0 {
-		return nil, fmt.Errorf("counts add up to %d, expected at most the part's %d images", total, listed)
+		return nil, fmt.Errorf("counts: expected a sum of at most the part's %d images, got %d", listed, total)
 	}
 	if e := s.extent; shard && (total != e.Images || len(s.spans) != 1 ||
 		s.spans[0] != Span{e.First, e.Images + e.Unread}) {
-		return nil, fmt.Errorf("counts add up to %d, expected the part's %d images", total, e.Images)
+		return nil, fmt.Errorf("counts: expected a sum of the part's %d images, got %d", e.Images, total)
 	}
 	s.features = &keptFeatures{}
 	if s.features.all, err = decodeSample(a, "sample", dim[0], sampleRows(dim[0])); err != nil {
@@ -218,8 +218,8 @@ func decodeStatistics(a *npyz.Archive, shard bool) (*Statistics, error) {
 	}
 	if s.net.Classes() != len(counts) || s.net.FeatureDim() != dim[0] {
 		return nil,
-			fmt.Errorf("%w: contributions of %d neurons to %d classes, network %s has %d neurons and %d classes",
-				ErrMismatch, dim[0], len(counts), s.net.Name(), s.net.FeatureDim(), s.net.Classes())
+			fmt.Errorf("%w: expected contributions of %d neurons to %d classes, as network %s has, got those of %d "+
+				"to %d", ErrMismatch, s.net.FeatureDim(), s.net.Classes(), s.net.Name(), dim[0], len(counts))
 	}
 	return s, nil
 }
@@ -233,8 +233,7 @@ func decodeSpans(a *npyz.Archive) (spans []Span, images int, err error) {
 	for ; len(v) > 0; v = v[2:] {
 		s := Span{v[0], v[1]}
 		if s.First < 0 || s.Images < 1 || s.end() < 0 {
-			return nil, 0, fmt.Errorf("spans holds %d images at %d, expected 1 or more at 0 or later", s.Images,
-				s.First)
+			return nil, 0, fmt.Errorf("spans: expected 1 image or more at 0 or later, got %d at %d", s.Images, s.First)
 		}
 		spans = append(spans, s)
 		images += s.Images
@@ -263,8 +262,8 @@ func decodeSample(a *npyz.Archive, name string, dim, most int) (*sample, error) 
 	}
 	for i, slot := range slots {
 		if _, twice := s.rows[slot]; twice || slot < 0 || slot >= most {
-			return nil, fmt.Errorf("%s_slots holds %d at index %d, expected different ones below %d", name, slot, i,
-				most)
+			return nil, fmt.Errorf("%s_slots: expected different numbers below %d, got %d at index %d", name, most,
+				slot, i)
 		}
 		s.put(slot, at[i], rows[i*dim:][:dim])
 	}

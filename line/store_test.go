@@ -94,7 +94,8 @@ func TestLoadForAnotherNetwork(t *testing.T) {
 	other := nettest.DenseNetBC(t, 16, 4, 3, 5)
 	_, err := line.LoadFor(path, other)
 	require.ErrorContains(t, err, path)
-	require.ErrorContains(t, err, "it was fitted to network densenet-bc-10-4, not to densenet-bc-16-4")
+	require.ErrorContains(t, err,
+		"expected one that was fitted to network densenet-bc-16-4, got one of network densenet-bc-10-4")
 	require.ErrorIs(t, err, line.ErrMismatch)
 	_, err = line.LoadFor(path, nettest.DenseNetBC(t, 10, 4, 4, 5))
 	require.ErrorContains(t, err, "it was fitted to a densenet-bc-10-4 with other weights: expected fingerprint ")
@@ -154,8 +155,10 @@ func TestPreprocessingIsSaved(t *testing.T) {
 	require.ErrorIs(t, err, line.ErrMismatch)
 	require.ErrorContains(t, err,
 		"detector "+path+
-			": detector of another network: it was fitted to images prepared by resize 32 bicubic, crop 32, mean ")
-	require.ErrorContains(t, err, "but network densenet-bc-10-4 takes them by resize 32 bilinear, crop 32, mean ")
+			": detector of another network: it was fitted to other images: expected those prepared by resize 32 "+
+			"bilinear, crop 32, mean ")
+	require.ErrorContains(t, err,
+		", as network densenet-bc-10-4 takes them, got those prepared by resize 32 bicubic, crop 32, mean ")
 
 	silent := silentNet{usual}
 	got, err = line.LoadFor(path, silent)

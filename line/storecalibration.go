@@ -74,8 +74,8 @@ func decodeHashes(a *npyz.Archive, name string) ([]Hash, error) {
 	}
 	flat, ok := array.Data.([]uint8)
 	if !ok || len(array.Shape) != 2 || array.Shape[0] < 1 || array.Shape[1] != sha256.Size {
-		return nil, fmt.Errorf("%s has shape %v of %s, expected [any, %d] of uint8", name, array.Shape,
-			array.TypeName(), sha256.Size)
+		return nil, fmt.Errorf("%s: expected shape [any, %d] of uint8, got %v of %s", name, sha256.Size, array.Shape,
+			array.TypeName())
 	}
 	out := make([]Hash, 0, array.Shape[0])
 	for h := range slices.Chunk(flat, sha256.Size) {
@@ -112,7 +112,7 @@ func decodeCalibration(a *npyz.Archive, classes int) (*calibration, error) {
 			return nil, err
 		}
 		if !(v[0] > 0) { // a file says what it means: no defaults
-			return nil, fmt.Errorf("%s is %v, expected a number between 0 and 1", name, v[0])
+			return nil, fmt.Errorf("%s: expected a number between 0 and 1, got %v", name, v[0])
 		}
 		*to = v[0]
 	}

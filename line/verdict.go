@@ -28,7 +28,7 @@ func (d *Detector) FitThreshold() (float64, error) { return d.Threshold(fitTPR) 
 // Where [Fit] was given more images than it keeps scores of, it is the threshold of a fixed draw from them.
 func (d *Detector) Threshold(tpr float64) (float64, error) {
 	if !(tpr >= 0 && tpr <= 1) {
-		return 0, fmt.Errorf("line: true positive rate %v, expected 0 to 1", tpr)
+		return 0, fmt.Errorf("line: true positive rate: expected a share from 0 to 1, got %v", tpr)
 	}
 	n := len(d.fitScores)
 	if n == 0 {
@@ -41,8 +41,8 @@ func (d *Detector) Threshold(tpr float64) (float64, error) {
 	if invariant.On {
 		below, _ := slices.BinarySearch(d.fitScores, threshold)
 		invariant.Check(slices.IsSorted(d.fitScores) && below <= at,
-			"%d of %d fitted scores are below the threshold %v at %v, expected at most %d", below, n, threshold, tpr,
-			at)
+			"expected at most %d of %d fitted scores below the threshold %v at %v, got %d", at, n, threshold, tpr,
+			below)
 	}
 	return threshold, nil
 }

@@ -2,6 +2,7 @@ package line_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -156,7 +157,8 @@ func TestThresholdsOfOtherRates(t *testing.T) {
 		}
 		for _, bad := range []float64{-0.01, 1.01, 95, math.NaN()} {
 			_, err := det.Threshold(bad)
-			require.ErrorContains(t, err, "expected 0 to 1")
+			require.EqualError(t, err,
+				fmt.Sprintf("line: true positive rate: expected a share from 0 to 1, got %v", bad))
 			require.NotErrorIs(t, err, line.ErrNoThreshold)
 		}
 		out, err := det.IsOOD(math.NaN())

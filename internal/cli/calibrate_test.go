@@ -119,7 +119,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	require.Contains(t, fails(t, append(args, w.path("train.npz"))...),
 		"expected images that the detector was not fitted to, but 21 of 21 are some, the first of them train.npz#0")
 	require.Contains(t, fails(t, append(args, w.path("test.npz"))...),
-		"a false-alarm rate of 0.05 needs at least 19 calibration samples, got 13")
+		"a false-alarm rate of 0.05: expected at least 19 calibration samples, got 13")
 	require.Contains(t, fails(t, append(args, w.path("missing.npz"))...), "missing.npz")
 	require.NoFileExists(t, out)
 	for _, bad := range [][]string{
@@ -221,7 +221,7 @@ func TestScoreCalibrated(t *testing.T) {
 	}
 	require.Contains(t, fails(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--alpha",
 		"0.001"),
-		"a false-alarm rate of 0.001 needs at least 999 calibration samples, got 60")
+		"a false-alarm rate of 0.001: expected at least 999 calibration samples, got 60")
 
 	// A threshold given by the user decides, and p-values are still written.
 	out := must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", "-", "--threshold", "1e9")

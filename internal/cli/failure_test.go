@@ -125,8 +125,8 @@ func TestBadLabels(t *testing.T) {
 	record[0] = 7
 	require.NoError(t, os.WriteFile(w.path("horse.bin"), record, 0o666))
 	for name, want := range map[string]string{
-		"high.npz":  "high.npz: image high.npz#2 has label 3, but the network has 3 classes",
-		"horse.bin": "horse.bin: image horse.bin#0 has label 7 (horse), but the network has 3 classes",
+		"high.npz":  "high.npz: image high.npz#2: expected a label below the network's 3 classes, got 3",
+		"horse.bin": "horse.bin: image horse.bin#0: expected a label below the network's 3 classes, got 7 (horse)",
 		"hole.npz":  "hole.npz: image hole.npz#2 has no label, which fitting needs",
 		"one.npz":   "one.npz: there are no images of class 0, 2; fitting needs some of every class of the network",
 		"noise.npy": "noise.npy: the images have no labels, which fitting needs",

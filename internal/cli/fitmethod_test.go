@@ -3,10 +3,13 @@ package cli
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/line-ood/goline/line/posthoc"
 )
 
 // TestFitOtherMethod: a detector of another method can be fitted and inspected, and its scores are those of the method
@@ -28,9 +31,9 @@ func TestFitOtherMethod(t *testing.T) {
 		"LINe alone can be exported")
 
 	for want, args := range map[string][]string{
-		`unknown method "nose"`: {"--method", "nose"}, "expected knn.NAME=NUMBER": {"--method", "knn", "--param",
-			"k=3"},
-		"odin needs odin.logits": {"--method", "odin"}, "LINe's parameters are flags": {"--param", "line.p_a=3"},
+		"method: expected one of " + strings.Join(posthoc.Names(), ", ") + `, got "nose"`: {"--method", "nose"},
+		"expected knn.NAME=NUMBER": {"--method", "knn", "--param", "k=3"},
+		"odin needs odin.logits":   {"--method", "odin"}, "LINe's parameters are flags": {"--param", "line.p_a=3"},
 		"parameter p: expected a value in [0, 100], got 101": {"--method", "dice", "--param", "dice.p=101"},
 	} {
 		code, _, stderr := runGoline(join([]string{"fit"}, w.net(), []string{"--data", w.path("train.npz"), "--out",

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -32,7 +33,8 @@ func TestMethods(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(must(t, "methods", "--json")), &all))
 	require.Len(t, all, len(posthoc.Kinds()))
 	for want, args := range map[string][]string{
-		`unknown method "nose"`: {"methods", "nose"}, "expected one method, got 2": {"methods", "msp", "energy"},
+		"method: expected one of " + strings.Join(posthoc.Names(), ", ") + `, got "nose"`: {"methods", "nose"},
+		"expected one method, got 2": {"methods", "msp", "energy"},
 	} {
 		code, _, stderr := runGoline(args...)
 		assert.Equal(t, exitUsage, code)

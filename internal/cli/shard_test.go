@@ -139,11 +139,12 @@ func TestStatisticsRefuseDamage(t *testing.T) {
 		array npyz.Array
 		want  string
 	}{
-		"counts":       {npyz.New([]int64{7, 7, 8}), "counts add up to 22"},
-		"sample_slots": {npyz.New(make([]int64, 21)), "sample_slots holds 0 at index 1"},
-		"extent":       {npyz.Scalar("{"), "extent"},
-		"version":      {npyz.Scalar(int64(9)), "version 9"},
-		"dim":          {npyz.Scalar(int64(5)), "contribution_sums"},
+		"counts": {npyz.New([]int64{7, 7, 8}), "counts: expected a sum of at most the part's 21 images, got 22"},
+		"sample_slots": {npyz.New(make([]int64, 21)),
+			"sample_slots: expected different numbers below 65536, got 0 at index 1"},
+		"extent":  {npyz.Scalar("{"), "extent"},
+		"version": {npyz.Scalar(int64(9)), "expected format version 1, which this program reads, got 9"},
+		"dim":     {npyz.Scalar(int64(5)), "contribution_sums"},
 	} {
 		var arrays []npyz.Named
 		for n, a := range good.All() {

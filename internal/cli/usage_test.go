@@ -10,6 +10,7 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
+	"github.com/line-ood/goline/line/posthoc"
 )
 
 // TestUsage: an error in the command line is reported before anything is read, with exit status 2 and a hint at --help.
@@ -81,12 +82,13 @@ func TestUsage(t *testing.T) {
 		{append(eval, "--ood", "y"), `--ood "y": expected NAME=DATA`},
 		{append(eval, "--ood", "=y"), `--ood "=y": expected NAME=DATA`},
 		{append(eval, "--ood", "b="), `--ood "b=": expected NAME=DATA`},
-		{append(eval, "--methods", "line,nose"), `unknown method "nose", expected one of msp`},
+		{append(eval, "--methods", "line,nose"), "method: expected one of " +
+			strings.Join(posthoc.Names(), ", ") + `, got "nose"`},
 		{append(eval, "--methods", "msp,line,msp"), `--methods: "msp" is named twice`},
 		{append(eval, "--methods", ""), "--methods names none"},
 		{append(eval, "--param", "react=95"), `--param "react=95": expected METHOD.NAME=NUMBER`},
 		{append(eval, "--param", "react.percentile=high"), "expected METHOD.NAME=NUMBER"},
-		{append(eval, "--param", "react.q=95"), `react has no parameter "q", expected one of percentile`},
+		{append(eval, "--param", "react.q=95"), `react: parameter: expected one of percentile, got "q"`},
 		{append(eval, "--param", "react.percentile=101"),
 			"parameter percentile: expected a value in [0, 100], got 101"},
 		{append(eval, "--methods", "line", "--param", "react.percentile=95"),

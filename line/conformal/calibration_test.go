@@ -185,13 +185,13 @@ func TestThresholdRefuses(t *testing.T) {
 		require.ErrorContains(t, err, "conformal: expected a rate between 0 and 1, got ")
 	}
 	_, err := c.Threshold(0.05)
-	require.EqualError(t, err, "conformal: a false-alarm rate of 0.05 needs at least 19 calibration samples, got 3")
+	require.EqualError(t, err, "conformal: a false-alarm rate of 0.05: expected at least 19 calibration samples, got 3")
 	adjusted, err := c.Conditional(conformal.Simes, 0.1)
 	require.NoError(t, err)
 	_, err = adjusted.Threshold(0.05)
 	require.EqualError(t, err,
-		"conformal: a false-alarm rate of 0.05 with probability 0.9 (simes) needs at least 90 calibration samples, "+
-			"got 3")
+		"conformal: a false-alarm rate of 0.05 with probability 0.9 (simes): expected at least 90 calibration "+
+			"samples, got 3")
 	th, err := c.Threshold(0.25)
 	require.NoError(t, err)
 	for _, delta := range []float64{0, 1, math.NaN()} {

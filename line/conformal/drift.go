@@ -159,12 +159,13 @@ func (d *Drift) UnmarshalJSON(data []byte) error {
 	case s.Lowest < 0 || s.Top < 0 || s.Lowest > most || s.Top > most:
 		return fmt.Errorf("conformal: drift: expected at most %d infinite scores, got %d and %d", most, s.Lowest, s.Top)
 	case s.Calibrated < 1 || s.Calibrated > n:
-		return fmt.Errorf("conformal: drift: %d calibration scores do not go with %d scores", s.Calibrated, n)
+		return fmt.Errorf("conformal: drift: expected at least 1 calibration score and at most all %d scores, got %d",
+			n, s.Calibrated)
 	case !slices.IsSorted(s.Scores):
 		return fmt.Errorf("conformal: drift: expected ascending scores")
 	case len(s.Jumper) != len(m.jumper) || len(s.Power) != len(m.power):
-		return fmt.Errorf("conformal: drift: capital of %d and %d gamblers, expected %d and %d for betting %q",
-			len(s.Jumper), len(s.Power), len(m.jumper), len(m.power), o.Betting)
+		return fmt.Errorf("conformal: drift: expected capital of %d and %d gamblers for betting %q, got %d and %d",
+			len(m.jumper), len(m.power), o.Betting, len(s.Jumper), len(s.Power))
 	}
 	m.jumper, m.power = s.Jumper, s.Power
 	m.log = logSum(m.jumper, m.power)

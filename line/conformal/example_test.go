@@ -36,7 +36,7 @@ func ExampleCalibration() {
 	// Output:
 	// p of 2.5: 0.03
 	// out-of-distribution below 5, in 90 % of calibrations at most 7.9 % of in-distribution samples
-	// conformal: a false-alarm rate of 0.001 needs at least 999 calibration samples, got 99
+	// conformal: a false-alarm rate of 0.001: expected at least 999 calibration samples, got 99
 }
 
 func ExampleCalibration_Conditional() {

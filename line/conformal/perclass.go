@@ -47,8 +47,8 @@ func NewPerClass(scores []float64, predicted []int, classes, least int) (*PerCla
 	byClass := make([][]float64, classes)
 	for i, k := range predicted {
 		if k < 0 || k >= classes {
-			return nil, fmt.Errorf("conformal: calibration sample %d is predicted as class %d, expected 0 to %d", i, k,
-				classes-1)
+			return nil, fmt.Errorf("conformal: calibration sample %d: expected a predicted class from 0 to %d, got %d",
+				i, classes-1, k)
 		}
 		byClass[k] = append(byClass[k], scores[i])
 	}

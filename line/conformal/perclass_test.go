@@ -40,9 +40,9 @@ func TestPerClass(t *testing.T) {
 
 	_, err = m.Threshold(1, 0.1)
 	require.EqualError(t, err,
-		"conformal: a false-alarm rate of 0.1 needs at least 9 calibration samples of predicted class 1, got 3")
+		"conformal: a false-alarm rate of 0.1: expected at least 9 calibration samples of predicted class 1, got 3")
 	_, err = m.Threshold(3, 0.1)
-	require.EqualError(t, err, "conformal: a false-alarm rate of 0.1 needs at least 9 calibration samples, got 8")
+	require.EqualError(t, err, "conformal: a false-alarm rate of 0.1: expected at least 9 calibration samples, got 8")
 	th, err := m.Threshold(1, 0.25)
 	require.NoError(t, err)
 	require.Equal(t, 11.0, th.Score)
@@ -73,7 +73,7 @@ func TestPerClassRefuses(t *testing.T) {
 			_, err := conformal.NewPerClass([]float64{1}, []int{0}, 1, 0)
 			return err
 		},
-		"calibration sample 0 is predicted as class 3, expected 0 to 2": func() error {
+		"calibration sample 0: expected a predicted class from 0 to 2, got 3": func() error {
 			_, err := conformal.NewPerClass([]float64{1}, []int{3}, 3, 1)
 			return err
 		},
@@ -106,7 +106,7 @@ func TestCalibrator(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Thresholds(0.001)
 	require.ErrorContains(t, err,
-		"a false-alarm rate of 0.001 with probability 0.9 (pointwise) needs at least 2302 calibration samples of "+
+		"a false-alarm rate of 0.001 with probability 0.9 (pointwise): expected at least 2302 calibration samples of "+
 			"predicted class 0, got 50")
 	th, err = c.Thresholds(0.1)
 	require.NoError(t, err)

@@ -105,8 +105,8 @@ func (e *TooFewError) Error() string {
 	if e.Adjustment != Marginal {
 		with = fmt.Sprintf(" with probability %v (%s)", 1-e.Delta, e.Adjustment)
 	}
-	return fmt.Sprintf("conformal: a false-alarm rate of %v%s needs at least %d calibration samples%s, got %d", e.Alpha,
-		with, e.Need, of, e.N)
+	return fmt.Sprintf("conformal: a false-alarm rate of %v%s: expected at least %d calibration samples%s, got %d",
+		e.Alpha, with, e.Need, of, e.N)
 }
 
 // RequiredSamples returns how many calibration samples a false-alarm rate of alpha needs: the smallest n whose lowest

@@ -271,7 +271,7 @@ func (s *Study) check() error {
 	}
 	for _, seed := range s.Seeds {
 		if seed >= 1<<32 {
-			return fmt.Errorf("downstream: seed %d, expected one below 2^32", seed)
+			return fmt.Errorf("downstream: expected a seed below 2^32, got %d", seed)
 		}
 	}
 	return nil

@@ -26,7 +26,8 @@ func Combine(ctx context.Context, results []*Result, o RunOptions) (*Result, err
 	case len(results) == 1:
 		return results[0], nil
 	case o.Resamples > 0:
-		return nil, fmt.Errorf("eval: intervals over several checkpoints are not made; %d resamples", o.Resamples)
+		return nil, fmt.Errorf("eval: several checkpoints: expected 0 resamples, since intervals over them are not "+
+			"made, got %d", o.Resamples)
 	}
 	first := results[0]
 	for k, r := range results[1:] {
@@ -87,7 +88,7 @@ func (r *Result) alike(other *Result) error {
 		return names
 	}
 	if !slices.Equal(names(r), names(other)) {
-		return fmt.Errorf("methods %q, expected %q", names(other), names(r))
+		return fmt.Errorf("expected methods %q, got %q", names(r), names(other))
 	}
 	sets := func(r *Result) (sets []report.OOD) {
 		for _, o := range r.Methods[0].OOD {
@@ -99,7 +100,7 @@ func (r *Result) alike(other *Result) error {
 		return append(sets, report.OOD{Name: "ID", N: r.ID.N})
 	}
 	if !slices.Equal(sets(r), sets(other)) {
-		return fmt.Errorf("sets %v, expected %v", sets(other), sets(r))
+		return fmt.Errorf("expected sets %v, got %v", sets(r), sets(other))
 	}
 	return nil
 }

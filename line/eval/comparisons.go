@@ -30,8 +30,8 @@ func (o RunOptions) pairs(names []string) (pairs [][2]int, err error) {
 	}
 	a := slices.Index(names, reference)
 	if a < 0 {
-		return nil, fmt.Errorf("eval: comparison with %q, which is none of the methods %s", reference,
-			strings.Join(names, ", "))
+		return nil, fmt.Errorf("eval: comparison: expected one of the methods %s, got %q", strings.Join(names, ", "),
+			reference)
 	}
 	for b := range names {
 		if b != a {

@@ -332,7 +332,7 @@ func TestTune(t *testing.T) {
 	require.Len(t, c.Trials, 9)
 	require.Equal(t, 33.0, c.Params["p_a"])
 	_, err = eval.Tune(ctx, "nothing", d, nil, 1)
-	require.ErrorContains(t, err, "unknown method")
+	require.ErrorContains(t, err, "method: expected one of ")
 }
 
 // TestPseudoOOD: shuffled pictures keep their patches or pixels, blends are means, and the seed determines the
@@ -393,7 +393,7 @@ func TestAlignClasses(t *testing.T) {
 	require.Equal(t, fit.classes, got.Classes())
 	require.NoError(t, eval.CheckLabels(got, 4))
 	require.EqualError(t, eval.CheckLabels(set, 4),
-		"set: it has 3 folders named by WordNet ids, but the network has 4 classes: a file of all class names must "+
+		"set: expected folders of the network's 4 classes, got 3 named by WordNet ids: a file of all class names must "+
 			"say which they are")
 	require.NoError(t, eval.CheckLabels(set, 3))
 	require.Equal(t, set, eval.AlignClasses(set, named{fit.memorySet, nil}))
@@ -402,14 +402,14 @@ func TestAlignClasses(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	set := newSet("s", 6, 5, true)
+	set, bare := newSet("s", 6, 5, true), newSet("s", 2, 1, false)
 	require.NoError(t, eval.CheckTraining(set, 3))
 	require.NoError(t, eval.CheckLabels(set, 3))
 	for want, err := range map[string]error{
-		"there are no images of class 3": eval.CheckTraining(set, 4),
-		"image sc has label 2, but":      eval.CheckLabels(set, 2),
-		"the images have no labels":      eval.CheckTraining(newSet("s", 2, 1, false), 3),
-		"and 87 more; fitting needs":     eval.CheckTraining(set, 100),
+		"there are no images of class 3":                                  eval.CheckTraining(set, 4),
+		"image sc: expected a label below the network's 2 classes, got 2": eval.CheckLabels(set, 2),
+		"the images have no labels":                                       eval.CheckTraining(bare, 3),
+		"and 87 more; fitting needs":                                      eval.CheckTraining(set, 100),
 	} {
 		require.ErrorContains(t, err, want)
 		require.True(t, errors.Is(err, eval.ErrLabels))
@@ -453,7 +453,7 @@ func TestRowsAndClassMeans(t *testing.T) {
 	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels, classes+1)
 	require.ErrorContains(t, err, "no images of class 3")
 	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels, 2)
-	require.ErrorContains(t, err, "image 2 has label 2")
+	require.ErrorContains(t, err, "image 2: expected a label below the network's 2 classes, got 2")
 	_, err = eval.ClassMeans(ctx, program, "features", images, set.labels[:5], classes)
 	require.ErrorContains(t, err, "expected 5 images")
 }

@@ -57,7 +57,7 @@ func (x *Extractor) Extend(ctx context.Context, name string, set dataset.Dataset
 	}
 	for need, e := range computed {
 		if len(e.Values) != s.N*e.Width {
-			return fmt.Errorf("%s: %s has %d values, expected %d images x %d", name, need, len(e.Values), s.N, e.Width)
+			return fmt.Errorf("%s: %s: expected %d images x %d values, got %d", name, need, s.N, e.Width, len(e.Values))
 		}
 		found[need] = e
 		if x.Dir != "" {

@@ -154,7 +154,7 @@ func (k *KeptScores) find(key string, n int) ([]float64, cost, error) {
 	for _, v := range spent {
 		if !(v >= 0 && v < 1<<62) {
 			return nil, cost{},
-				fmt.Errorf("kept scores %s: cost %v, expected numbers of at least 0 (delete the file to compute them "+
+				fmt.Errorf("kept scores %s: expected costs of at least 0, got %v (delete the file to compute them "+
 					"again)", path, spent)
 		}
 	}

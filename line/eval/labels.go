@@ -26,14 +26,13 @@ func labelf(format string, args ...any) error { return labelError{fmt.Sprintf(fo
 // [dataset.Relabel] has assigned them.
 func CheckLabels(set dataset.Dataset, classes int) error {
 	if n := len(set.Classes()); n < classes && dataset.HasWordNetClasses(set) {
-		return labelf("%s: it has %d folders named by WordNet ids, but the network has %d classes: a file of all "+
-			"class names must say which they are",
-			set.Name(), n, classes)
+		return labelf("%s: expected folders of the network's %d classes, got %d named by WordNet ids: a file of all "+
+			"class names must say which they are", set.Name(), classes, n)
 	}
 	for i, label := range set.Labels() {
 		if label >= classes {
-			return labelf("%s: image %s has label %s, but the network has %d classes", set.Name(), set.ID(i),
-				named(set, label), classes)
+			return labelf("%s: image %s: expected a label below the network's %d classes, got %s", set.Name(),
+				set.ID(i), classes, named(set, label))
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func ClassMeans(ctx context.Context, program *graph.Program, node string, images
 		class := labels[i]
 		switch {
 		case class >= classes:
-			return labelf("image %d has label %d, expected less than the %d classes of the network", i, class, classes)
+			return labelf("image %d: expected a label below the network's %d classes, got %d", i, classes, class)
 		case class < 0:
 			return nil
 		}

@@ -96,7 +96,7 @@ func TestRunOfTheProtocol(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none.Comparisons)
 	_, err = eval.Run(ctx, d, methods(t, "energy", "msp"), eval.RunOptions{Compare: "react"})
-	require.ErrorContains(t, err, `comparison with "react", which is none of the methods energy, msp`)
+	require.ErrorContains(t, err, `comparison: expected one of the methods energy, msp, got "react"`)
 }
 
 func average(o report.OOD) report.Average {
@@ -152,15 +152,15 @@ func TestCombine(t *testing.T) {
 	_, err = eval.Combine(ctx, nil, eval.RunOptions{})
 	require.ErrorContains(t, err, "at least one checkpoint")
 	_, err = eval.Combine(ctx, results, eval.RunOptions{Resamples: 9})
-	require.ErrorContains(t, err, "9 resamples")
+	require.ErrorContains(t, err, "expected 0 resamples, since intervals over them are not made, got 9")
 	other, err := eval.Run(ctx, data(1), methods(t, "line", "energy", "react"), eval.RunOptions{})
 	require.NoError(t, err)
 	_, err = eval.Combine(ctx, []*eval.Result{results[0], other}, eval.RunOptions{})
-	require.ErrorContains(t, err, "checkpoint 1: sets")
+	require.ErrorContains(t, err, "checkpoint 1: expected sets [{wide near 30 ")
 	other, err = eval.Run(ctx, protocolData(1), methods(t, "line", "energy"), eval.RunOptions{})
 	require.NoError(t, err)
 	_, err = eval.Combine(ctx, []*eval.Result{results[0], other}, eval.RunOptions{})
-	require.ErrorContains(t, err, "checkpoint 1: methods")
+	require.ErrorContains(t, err, `checkpoint 1: expected methods ["line" "energy" "react"], got ["line" "energy"]`)
 }
 
 // counted is a method that counts its calls and reports a size.

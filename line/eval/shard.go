@@ -161,7 +161,7 @@ func extentOf(r *npyz.Reader) (e dataset.Extent, err error) {
 	}
 	text, err := a.AsStrings()
 	if err != nil || len(text) != 1 {
-		return e, fmt.Errorf("array %q: expected one string", shardArray)
+		return e, fmt.Errorf("array %q: expected one string, got shape %v of %s", shardArray, a.Shape, a.TypeName())
 	}
 	if err := json.Unmarshal([]byte(text[0]), &e); err != nil {
 		return e, fmt.Errorf("array %q: %w", shardArray, err)

@@ -93,7 +93,7 @@ func TestTuneNeeds(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, needs)
 	_, err = eval.TuneNeeds("nothing", nil)
-	require.ErrorContains(t, err, "unknown method")
+	require.ErrorContains(t, err, "method: expected one of ")
 }
 
 // TestBlendsOfOtherSizes: the second picture is resized to the size of the first.

@@ -99,7 +99,7 @@ func BootstrapAccuracy(
 
 func checkBootstrap(resamples int, level float64) error {
 	if resamples < 1 {
-		return fmt.Errorf("metrics: %d bootstrap resamples, expected at least 1", resamples)
+		return fmt.Errorf("metrics: expected at least 1 bootstrap resample, got %d", resamples)
 	}
 	if !(level > 0 && level < 1) {
 		return fmt.Errorf("metrics: expected a confidence level in (0, 1), got %v", level)

@@ -141,7 +141,7 @@ func TestBootstrapOfOneSampleEach(t *testing.T) {
 func TestBootstrapErrors(t *testing.T) {
 	one := []float64{1}
 	_, err := Bootstrap(t.Context(), one, one, 0, 0.95, 1)
-	assert.EqualError(t, err, "metrics: 0 bootstrap resamples, expected at least 1")
+	assert.EqualError(t, err, "metrics: expected at least 1 bootstrap resample, got 0")
 	for _, level := range []float64{0, 1, 95, math.NaN()} {
 		_, err = Bootstrap(t.Context(), one, one, 10, level, 1)
 		assert.ErrorContains(t, err, "expected a confidence level in (0, 1), got")

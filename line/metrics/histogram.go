@@ -41,7 +41,7 @@ func NewHistogram(id, ood []float64, bins int, tail float64) (Histogram, error) 
 // 1, if tail is outside [0, 50), if there is no set, or if a set is empty, holds a NaN or has no finite score.
 func BinEdges(bins int, tail float64, sets ...[]float64) ([]float64, error) {
 	if bins < 1 {
-		return nil, fmt.Errorf("metrics: %d histogram bins, expected at least 1", bins)
+		return nil, fmt.Errorf("metrics: expected at least 1 histogram bin, got %d", bins)
 	}
 	if !(tail >= 0 && tail < 50) {
 		return nil, fmt.Errorf("metrics: expected a histogram tail in [0, 50) %%, got %v", tail)

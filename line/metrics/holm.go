@@ -13,7 +13,7 @@ func Holm(p []float64) ([]float64, error) {
 	order := make([]int, len(p))
 	for i, v := range p {
 		if !(v >= 0 && v <= 1) {
-			return nil, fmt.Errorf("metrics: p-value %d is %v, expected one in [0, 1]", i, v)
+			return nil, fmt.Errorf("metrics: p-value %d: expected a number in [0, 1], got %v", i, v)
 		}
 		order[i] = i
 	}

@@ -219,7 +219,7 @@ func TestBinEdgesOfManySets(t *testing.T) {
 func TestHistogramErrors(t *testing.T) {
 	ok := []float64{1, 2}
 	_, err := metrics.NewHistogram(ok, ok, 0, 0)
-	assert.ErrorContains(t, err, "0 histogram bins")
+	assert.ErrorContains(t, err, "expected at least 1 histogram bin, got 0")
 	for _, tail := range []float64{-1, 50, math.NaN()} {
 		_, err = metrics.NewHistogram(ok, ok, 5, tail)
 		assert.ErrorContains(t, err, "expected a histogram tail in [0, 50) %, got")

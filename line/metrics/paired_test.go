@@ -232,7 +232,7 @@ func TestPairedErrors(t *testing.T) {
 	_, err = DeLong([][]ScoreSets{{good}}, nil, 1)
 	require.ErrorContains(t, err, "expected a confidence level in (0, 1), got 1")
 	_, err = BootstrapPaired(t.Context(), [][]ScoreSets{{good}}, nil, 0, 0.95, 1)
-	require.ErrorContains(t, err, "0 bootstrap resamples")
+	require.ErrorContains(t, err, "expected at least 1 bootstrap resample, got 0")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = BootstrapPaired(ctx, [][]ScoreSets{{good}}, nil, 5, 0.95, 1)

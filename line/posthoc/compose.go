@@ -57,7 +57,7 @@ func firstKind(name string, kinds []Kind) (first Kind, rest string, err error) {
 		for _, k := range kinds {
 			names = append(names, k.Name)
 		}
-		return first, "", fmt.Errorf("unknown method %q, expected %s", part, oneOf(names))
+		return first, "", fmt.Errorf("method: expected %s, got %q", oneOf(names), part)
 	}
 	return first, rest, nil
 }

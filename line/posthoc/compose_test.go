@@ -1,6 +1,7 @@
 package posthoc_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,18 +35,19 @@ func TestComposeScore(t *testing.T) {
 }
 
 func TestComposeErrors(t *testing.T) {
+	known := "one of " + strings.Join(posthoc.Names(), ", ")
 	for name, want := range map[string]string{
 		"msp+energy":  `posthoc: msp+energy: both msp and energy have a score of their own`,
 		"react+react": "posthoc: react+react: react stands twice",
-		"react+nose":  `posthoc: react+nose: unknown method "nose", expected one of msp`,
-		"react+":      `posthoc: react+: unknown method "react", expected one of `,
-		"+react":      `posthoc: +react: unknown method "", expected one of `,
+		"react+nose":  `posthoc: react+nose: method: expected ` + known + `, got "nose"`,
+		"react+":      `posthoc: react+: method: expected ` + known + `, got "react"`,
+		"+react":      `posthoc: +react: method: expected ` + known + `, got ""`,
 	} {
 		_, err := posthoc.New(name, posthoc.Options{})
 		assert.ErrorContains(t, err, want)
 	}
 	_, err := posthoc.New("react+dice", posthoc.Options{Params: map[string]float64{"p": 3}})
-	assert.EqualError(t, err, `posthoc: react+dice has no parameter "p", expected one of react.percentile, dice.p`)
+	assert.EqualError(t, err, `posthoc: react+dice: parameter: expected one of react.percentile, dice.p, got "p"`)
 }
 
 // The state of a fitted method, restored in another method of its name, gives the same scores. Its size is measured.

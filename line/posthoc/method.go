@@ -70,7 +70,7 @@ func (b *base) checkScore(s Samples, dst []float64) error {
 		return b.errorf("%w", err)
 	}
 	if len(dst) != s.N {
-		return b.errorf("room for %d scores, expected %d, one for each sample", len(dst), s.N)
+		return b.errorf("expected room for %d scores, one for each sample, got room for %d", s.N, len(dst))
 	}
 	return nil
 }
@@ -89,8 +89,8 @@ func (b *base) checkFit(head Head, id Samples) error {
 // checkShape returns an error if the samples do not fit a head of that shape.
 func (b *base) checkShape(s Samples, classes, features int) error {
 	if s.FeatureDim != features || s.Classes != classes {
-		return b.errorf("samples of %d features and %d classes for a head of %d features and %d classes",
-			s.FeatureDim, s.Classes, features, classes)
+		return b.errorf("expected samples of %d features and %d classes, as the head has, got %d and %d", features,
+			classes, s.FeatureDim, s.Classes)
 	}
 	return nil
 }

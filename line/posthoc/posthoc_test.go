@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -182,7 +183,7 @@ func TestReactAt100IsEnergy(t *testing.T) {
 
 func TestNewErrors(t *testing.T) {
 	_, err := posthoc.New("nose", posthoc.Options{})
-	require.ErrorContains(t, err, `unknown method "nose"`)
+	require.EqualError(t, err, `posthoc: method: expected one of `+strings.Join(posthoc.Names(), ", ")+`, got "nose"`)
 	for _, name := range posthoc.Names() {
 		assert.ErrorContains(t, err, name)
 	}
@@ -191,8 +192,8 @@ func TestNewErrors(t *testing.T) {
 		value     float64
 		want      string
 	}{
-		{"msp", "p", 1, `posthoc: msp has no parameter "p", expected none`},
-		{"dice", "percentile", 1, `posthoc: dice has no parameter "percentile", expected one of p`},
+		{"msp", "p", 1, `posthoc: msp: parameter: expected none, got "p"`},
+		{"dice", "percentile", 1, `posthoc: dice: parameter: expected one of p, got "percentile"`},
 		{"dice", "p", 100.5, "posthoc: dice: parameter p: expected a value in [0, 100], got 100.5"},
 		{"react", "p", math.NaN(), "posthoc: react: parameter percentile: expected a value in [0, 100], got NaN"},
 		{"energy", "temperature", 0, "parameter temperature: expected a value in (0, "},
@@ -204,7 +205,7 @@ func TestNewErrors(t *testing.T) {
 	_, err = posthoc.New("msp", posthoc.Options{Workers: -1})
 	assert.EqualError(t, err, "posthoc: msp: expected 0 or more workers, got -1")
 	_, err = posthoc.Parameters("nose")
-	assert.ErrorContains(t, err, "unknown method")
+	assert.ErrorContains(t, err, "posthoc: method: expected one of ")
 }
 
 func TestParametersDescribeDefaults(t *testing.T) {
@@ -239,7 +240,7 @@ func TestScoreErrors(t *testing.T) {
 		assert.True(t, learns || k.FittedOn == posthoc.Nothing, "%s is fitted on %s", name, k.FittedOn)
 		require.NoError(t, m.Fit(t.Context(), p.head, p.fit))
 		assert.EqualError(t, m.Score(t.Context(), p.test, dst[:1]),
-			"posthoc: "+name+": room for 1 scores, expected 2, one for each sample")
+			"posthoc: "+name+": expected room for 2 scores, one for each sample, got room for 1")
 		bad := p.test
 		bad.Features = slices.Clone(bad.Features)
 		bad.Features[5] = float32(math.NaN())
@@ -253,8 +254,9 @@ func TestScoreErrors(t *testing.T) {
 			assert.ErrorIs(t, m.Fit(ctx, p.head, p.fit), context.Canceled)
 			other := realistic(3, 5, 5, 2)
 			assert.EqualError(t, m.Score(t.Context(), other.test, dst), "posthoc: "+name+
-				": samples of 5 features and 3 classes for a head of 4 features and 3 classes")
-			assert.ErrorContains(t, m.Fit(t.Context(), p.head, other.fit), "samples of 5 features")
+				": expected samples of 4 features and 3 classes, as the head has, got 5 and 3")
+			assert.ErrorContains(t, m.Fit(t.Context(), p.head, other.fit),
+				"expected samples of 4 features and 3 classes, as the head has, got 5 and 3")
 			assert.ErrorContains(t, m.Fit(t.Context(), posthoc.Head{}, p.fit), name+": head of 0 classes")
 			assert.ErrorContains(t, m.Fit(t.Context(), p.head, bad), "sample 1: feature 1 is NaN")
 			assert.NoError(t, m.Score(t.Context(), p.test, dst), "a failed Fit keeps the earlier one")
@@ -272,21 +274,30 @@ func TestValidate(t *testing.T) {
 	}
 	require.NoError(t, good().Validate())
 	for want, change := range map[string]func(*posthoc.Samples){
-		"posthoc: 0 samples, expected at least 1": func(s *posthoc.Samples) {
+		"posthoc: expected at least 1 sample, got 0": func(s *posthoc.Samples) {
 			*s = posthoc.Samples{}
 		},
-		"samples of 0 classes and 2 features": func(s *posthoc.Samples) { s.Classes = 0 },
-		"features have 3 values, expected 2 samples x 2 features = 4": func(s *posthoc.Samples) {
+		"expected samples of at least 1 class and at least 0 features, got 0 classes and 2 " +
+			"features": func(s *posthoc.Samples) { s.Classes = 0 },
+		"features: expected 2 samples x 2 features = 4 values, got 3": func(s *posthoc.Samples) {
 			s.Features = s.Features[:3]
 		},
-		"logits have 0 values, expected 2 samples x 3 classes = 6": func(s *posthoc.Samples) { s.Logits = nil },
+		"logits: expected 2 samples x 3 classes = 6 values, got 0": func(s *posthoc.Samples) { s.Logits = nil },
 		"posthoc: expected a label for each of 2 samples, got 1": func(s *posthoc.Samples) {
 			s.Labels = s.Labels[:1]
 		},
-		"posthoc: sample 1: feature 0 is -Inf":                        func(s *posthoc.Samples) { s.Features[2] = inf },
-		"posthoc: sample 1: logit of class 2 is -Inf":                 func(s *posthoc.Samples) { s.Logits[5] = inf },
-		"posthoc: sample 0: label -2, expected -1 or a class below 3": func(s *posthoc.Samples) { s.Labels[0] = -2 },
-		"posthoc: sample 1: label 3, expected -1 or a class below 3":  func(s *posthoc.Samples) { s.Labels[1] = 3 },
+		"posthoc: sample 1: feature 0 is -Inf": func(s *posthoc.Samples) {
+			s.Features[2] = inf
+		},
+		"posthoc: sample 1: logit of class 2 is -Inf": func(s *posthoc.Samples) {
+			s.Logits[5] = inf
+		},
+		"posthoc: sample 0: expected a label of -1 or a class below 3, got -2": func(s *posthoc.Samples) {
+			s.Labels[0] = -2
+		},
+		"posthoc: sample 1: expected a label of -1 or a class below 3, got 3": func(s *posthoc.Samples) {
+			s.Labels[1] = 3
+		},
 	} {
 		s := good()
 		change(&s)

@@ -170,7 +170,7 @@ func (k Kind) settings(given map[string]float64) (map[string]float64, error) {
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		i := slices.IndexFunc(k.Params, func(p Parameter) bool { return p.Name == key || p.Alias == key && key != "" })
 		if i < 0 {
-			return nil, fmt.Errorf("posthoc: %s has no parameter %q, expected %s", k.Name, key, oneOf(known))
+			return nil, fmt.Errorf("posthoc: %s: parameter: expected %s, got %q", k.Name, oneOf(known), key)
 		}
 		if err := k.Params[i].check(given[key]); err != nil {
 			return nil, fmt.Errorf("posthoc: %s: %w", k.Name, err)
@@ -192,7 +192,7 @@ func LookUp(name string) (Kind, error) {
 	if strings.Contains(name, "+") {
 		return compositionOf(name, kinds)
 	}
-	return Kind{}, fmt.Errorf("posthoc: unknown method %q, expected %s", name, oneOf(Names()))
+	return Kind{}, fmt.Errorf("posthoc: method: expected %s, got %q", oneOf(Names()), name)
 }
 
 func defaultWorkers() int { return runtime.GOMAXPROCS(0) }
@@ -203,7 +203,7 @@ func (p Parameter) check(v float64) error {
 		bracket = "("
 	}
 	if p.Whole && v != math.Trunc(v) {
-		return fmt.Errorf("parameter %s = %v, expected a whole number", p.Name, v)
+		return fmt.Errorf("parameter %s: expected a whole number, got %v", p.Name, v)
 	}
 	if !(v >= p.Min && v <= p.Max) || p.Open && v == p.Min || math.IsInf(v, 0) {
 		return fmt.Errorf("parameter %s: expected a value in %s%v, %v], got %v", p.Name, bracket, p.Min, p.Max, v)

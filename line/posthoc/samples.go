@@ -38,15 +38,16 @@ func (s Samples) Validate() error { return prefixed(s.validate()) }
 func (s Samples) validate() error {
 	switch {
 	case s.N < 1:
-		return fmt.Errorf("%d samples, expected at least 1", s.N)
+		return fmt.Errorf("expected at least 1 sample, got %d", s.N)
 	case s.Classes < 1 || s.FeatureDim < 0:
-		return fmt.Errorf("samples of %d classes and %d features, expected at least 1 class", s.Classes, s.FeatureDim)
+		return fmt.Errorf("expected samples of at least 1 class and at least 0 features, got %d classes and %d "+
+			"features", s.Classes, s.FeatureDim)
 	case len(s.Features) != s.N*s.FeatureDim:
-		return fmt.Errorf("features have %d values, expected %d samples x %d features = %d",
-			len(s.Features), s.N, s.FeatureDim, s.N*s.FeatureDim)
+		return fmt.Errorf("features: expected %d samples x %d features = %d values, got %d", s.N, s.FeatureDim,
+			s.N*s.FeatureDim, len(s.Features))
 	case len(s.Logits) != s.N*s.Classes:
-		return fmt.Errorf("logits have %d values, expected %d samples x %d classes = %d",
-			len(s.Logits), s.N, s.Classes, s.N*s.Classes)
+		return fmt.Errorf("logits: expected %d samples x %d classes = %d values, got %d", s.N, s.Classes, s.N*s.Classes,
+			len(s.Logits))
 	case s.Labels != nil && len(s.Labels) != s.N:
 		return fmt.Errorf("expected a label for each of %d samples, got %d", s.N, len(s.Labels))
 	}
@@ -58,7 +59,7 @@ func (s Samples) validate() error {
 	}
 	for name, e := range s.Extra {
 		if e.Width < 1 || len(e.Values) != s.N*e.Width {
-			return fmt.Errorf("%s has %d values, expected %d samples x %d", name, len(e.Values), s.N, e.Width)
+			return fmt.Errorf("%s: expected %d samples x %d values, got %d", name, s.N, e.Width, len(e.Values))
 		}
 		if i := mathx.FirstNotFinite(e.Values); i >= 0 {
 			return fmt.Errorf("sample %d: %s is %v at index %d", i/e.Width, name, e.Values[i], i%e.Width)
@@ -66,7 +67,7 @@ func (s Samples) validate() error {
 	}
 	for i, label := range s.Labels {
 		if label < -1 || label >= s.Classes {
-			return fmt.Errorf("sample %d: label %d, expected -1 or a class below %d", i, label, s.Classes)
+			return fmt.Errorf("sample %d: expected a label of -1 or a class below %d, got %d", i, s.Classes, label)
 		}
 	}
 	return nil

@@ -23,13 +23,13 @@ func parse(name string) (need, error) {
 	}
 	inside, ok := strings.CutSuffix(rest, ")")
 	if !ok {
-		return n, fmt.Errorf("probe: %q: expected kind(key=number,…)", name)
+		return n, fmt.Errorf("probe: expected kind(key=number,…), got %q", name)
 	}
 	for _, pair := range strings.Split(inside, ",") {
 		key, value, _ := strings.Cut(pair, "=")
 		v, err := strconv.ParseFloat(value, 64)
 		if err != nil {
-			return n, fmt.Errorf("probe: %q: expected kind(key=number,…)", name)
+			return n, fmt.Errorf("probe: expected kind(key=number,…), got %q", name)
 		}
 		n.params[key] = v
 	}
@@ -61,11 +61,11 @@ func (n need) check() error {
 		return fmt.Errorf("probe: %q is not known", n.name)
 	}
 	if len(n.params) != len(want) {
-		return fmt.Errorf("probe: %q: expected parameters %s", n.name, strings.Join(want, ", "))
+		return fmt.Errorf("probe: expected parameters (%s), got %q", strings.Join(want, ", "), n.name)
 	}
 	for _, key := range want {
 		if _, ok := n.params[key]; !ok {
-			return fmt.Errorf("probe: %q: expected parameters %s", n.name, strings.Join(want, ", "))
+			return fmt.Errorf("probe: expected parameters (%s), got %q", strings.Join(want, ", "), n.name)
 		}
 	}
 	if p, ok := n.params["powers"]; ok && (p != math.Trunc(p) || p < 1 || p > maxPowers) {

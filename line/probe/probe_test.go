@@ -130,10 +130,10 @@ func TestErrors(t *testing.T) {
 	net := nettest.DenseNetBC(t, 10, 4, 3, 5)
 	for name, want := range map[string]string{
 		"nose":                       `probe: "nose" is not known`,
-		"odin.logits":                `probe: "odin.logits": expected parameters T, eps`,
-		"odin.logits(T=1,eps=x)":     `probe: "odin.logits(T=1,eps=x)": expected kind(key=number,…)`,
-		"odin.logits(T=1,eps=1":      `probe: "odin.logits(T=1,eps=1": expected kind(key=number,…)`,
-		"odin.logits(T=1,epsilon=1)": `probe: "odin.logits(T=1,epsilon=1)": expected parameters T, eps`,
+		"odin.logits":                `probe: expected parameters (T, eps), got "odin.logits"`,
+		"odin.logits(T=1,eps=x)":     `probe: expected kind(key=number,…), got "odin.logits(T=1,eps=x)"`,
+		"odin.logits(T=1,eps=1":      `probe: expected kind(key=number,…), got "odin.logits(T=1,eps=1"`,
+		"odin.logits(T=1,epsilon=1)": `probe: expected parameters (T, eps), got "odin.logits(T=1,epsilon=1)"`,
 	} {
 		_, err := Compute(t.Context(), net, []string{name}, nettest.Stream(), graph.Options{})
 		assert.EqualError(t, err, want)

@@ -123,7 +123,8 @@ func TestHTMLErrors(t *testing.T) {
 			s[1].Method = "odin"
 		},
 		`report: two of scores of method "line"`: func(s []report.Scores) { s[1].Method = "line" },
-		`report: the OOD sets in the scores of method "line" are not ["textures10" "mnist"]`: func(s []report.Scores) {
+		`report: scores of method "line": expected the OOD sets ["textures10" "mnist"], ` +
+			`got others`: func(s []report.Scores) {
 			s[0].OOD[1].Name = "other"
 		},
 		`histograms of "energy": ID set: `: func(s []report.Scores) { s[1].ID[7] = nan },

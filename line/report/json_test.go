@@ -204,18 +204,26 @@ func TestInvalidResults(t *testing.T) {
 		"report: method 1 has no name":                       func(r *report.Result) { r.Methods[1].Name = "" },
 		`report: name "\xff" of method 1 is not valid UTF-8`: func(r *report.Result) { r.Methods[1].Name = "\xff" },
 		`report: method "line": no OOD sets`:                 func(r *report.Result) { r.Methods[0].OOD = nil },
-		`its OOD sets ["textures10"] differ from ["textures10" "mnist"] of method "line"`: func(r *report.Result) {
+		`expected OOD sets ["textures10" "mnist"], as of method "line", got ["textures10"]`: func(r *report.Result) {
 			r.Methods[1].OOD = r.Methods[1].OOD[:1]
 		},
 		`two of OOD set "mnist"`: func(r *report.Result) { r.Methods[0].OOD[0].Name = "mnist" },
-		`method "energy": OOD set "mnist": auroc is NaN, expected a fraction in [0, 1]`: func(r *report.Result) {
+		`method "energy": OOD set "mnist": auroc: expected a fraction in [0, 1], got NaN`: func(r *report.Result) {
 			r.Methods[1].OOD[1].Metrics.AUROC = nan
 		},
-		"fpr95 is 27.4, expected a fraction": func(r *report.Result) { r.Methods[0].OOD[0].Metrics.FPR95 = 27.4 },
-		"ID accuracy is +Inf":                func(r *report.Result) { r.ID.Accuracy = inf },
-		"fit seconds are +Inf":               func(r *report.Result) { r.Methods[0].FitSeconds = inf },
-		"microseconds per sample are -1":     func(r *report.Result) { r.Methods[0].MicrosPerSample = -1 },
-		"interval of dterr is [0.2, 0.1]": func(r *report.Result) {
+		"fpr95: expected a fraction in [0, 1], got 27.4": func(r *report.Result) {
+			r.Methods[0].OOD[0].Metrics.FPR95 = 27.4
+		},
+		"ID accuracy: expected a fraction in [0, 1], got +Inf": func(r *report.Result) {
+			r.ID.Accuracy = inf
+		},
+		"fit seconds: expected a finite number of at least 0, got +Inf": func(r *report.Result) {
+			r.Methods[0].FitSeconds = inf
+		},
+		"microseconds per sample: expected a finite number of at least 0, got -1": func(r *report.Result) {
+			r.Methods[0].MicrosPerSample = -1
+		},
+		"interval of dterr: expected fractions in [0, 1], got [0.2, 0.1]": func(r *report.Result) {
 			r.Methods[0].OOD[0].CI = &metrics.Intervals{DTERR: metrics.Interval{Lo: 0.2, Hi: 0.1}}
 		},
 		"expected a bootstrap level in (0, 1), got 95": func(r *report.Result) {
@@ -258,12 +266,14 @@ func TestUnmarshalErrors(t *testing.T) {
 		result(`{"m":` + strings.Replace(method, `"auroc":100,`, "", 1) + `}`): `"s": "auroc" is missing`,
 		result(`{"m":` + strings.Replace(method, `:100`, `:"x"`, 1) +
 			`}`): `"auroc": json: cannot unmarshal string`,
-		result(`{"m":` + strings.Replace(method, `:100`, `:null`, 1) + `}`): "auroc is NaN",
-		result(`{"m":` + strings.Replace(method, `:100`, `:101`, 1) + `}`):  "auroc is 1.01",
-		result(`{"m":` + strings.Replace(method, `"ood"`, `"x"`, 1) + `}`):  "ood: missing",
-		result(`{"m":` + method + `,"m":` + method + `}`):                   `two of method "m"`,
+		result(`{"m":` + strings.Replace(method, `:100`, `:null`, 1) +
+			`}`): "auroc: expected a fraction in [0, 1], got NaN",
+		result(`{"m":` + strings.Replace(method, `:100`, `:101`, 1) +
+			`}`): "auroc: expected a fraction in [0, 1], got 1.01",
+		result(`{"m":` + strings.Replace(method, `"ood"`, `"x"`, 1) + `}`): "ood: missing",
+		result(`{"m":` + method + `,"m":` + method + `}`):                  `two of method "m"`,
 		result(`{"m":` + strings.Replace(method, `"n":1`, `"auroc_ci":[1],"n":1`, 1) +
-			`}`): "interval of auroc is [0.01, 0]",
+			`}`): "interval of auroc: expected fractions in [0, 1], got [0.01, 0]",
 	} {
 		err := json.Unmarshal([]byte(text), &r)
 		assert.ErrorContains(t, err, want, text)

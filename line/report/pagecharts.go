@@ -51,7 +51,7 @@ func newCharts(r Result, scores []Scores) (*charts, error) {
 			return nil, fmt.Errorf("report: scores of method %q, which the result does not have", s.Method)
 		}
 		if !slices.EqualFunc(s.OOD, r.Methods[i].OOD, func(a NamedScores, b OOD) bool { return a.Name == b.Name }) {
-			return nil, fmt.Errorf("report: the OOD sets in the scores of method %q are not %q", s.Method,
+			return nil, fmt.Errorf("report: scores of method %q: expected the OOD sets %q, got others", s.Method,
 				names(r.Methods[i]))
 		}
 		c.method = append(c.method, i)

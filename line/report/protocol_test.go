@@ -189,55 +189,64 @@ func TestCSVOfTheProtocol(t *testing.T) {
 
 func TestInvalidProtocol(t *testing.T) {
 	for want, change := range map[string]func(*report.Result){
-		`method "energy": OOD set "mnist" is in group "near", with method "line" in "far"`: func(r *report.Result) {
+		`method "energy": OOD set "mnist": expected group "far", as of method "line", ` +
+			`got "near"`: func(r *report.Result) {
 			r.Methods[1].OOD[1].Group = "near"
 		},
-		`full spectrum: its OOD sets [] differ`: func(r *report.Result) {
+		`full spectrum: expected OOD sets ["textures10" "mnist"], as of method "line", got []`: func(r *report.Result) {
 			r.Methods[1].FullSpectrum = nil
 		},
-		`full spectrum: OOD set "mnist": auroc is NaN`: func(r *report.Result) {
+		`full spectrum: OOD set "mnist": auroc: expected a fraction in [0, 1], got NaN`: func(r *report.Result) {
 			r.Methods[1].FullSpectrum[1].Metrics.AUROC = nan
 		},
 		"go with covariate-shifted ID sets, of which there are 0": func(r *report.Result) { r.CSID = nil },
 		`two of CSID set "sketch"`: func(r *report.Result) {
 			r.CSID[0].Name = "sketch"
 		},
-		`CSID set "sketch": accuracy is 2`: func(r *report.Result) {
+		`CSID set "sketch": accuracy: expected a fraction in [0, 1], got 2`: func(r *report.Result) {
 			r.CSID[1].Accuracy = 2
 		},
-		"full-spectrum accuracy is -1": func(r *report.Result) {
+		"full-spectrum accuracy: expected a fraction in [0, 1], got -1": func(r *report.Result) {
 			r.FullSpectrum.Accuracy = -1
 		},
-		"standard deviation of ID accuracy is NaN": func(r *report.Result) {
+		"standard deviation of ID accuracy: expected a finite number of at least 0, got NaN": func(r *report.Result) {
 			r.ID.AccuracySpread = nan
 		},
-		"standard deviations of 1 OOD sets and 2 groups, expected 2 and 2": func(r *report.Result) {
+		"expected standard deviations of 2 OOD sets and 2 groups, got 1 and 2": func(r *report.Result) {
 			r.Methods[0].Spread = r.Methods[0].Spread[:1]
 		},
-		"standard deviations are {-1 0 0}": func(r *report.Result) {
+		"standard deviations: expected finite numbers of at least 0, got {-1 0 0}": func(r *report.Result) {
 			r.Methods[0].AverageSpread.FPR95 = -1
 			r.Methods[0].AverageSpread.AUROC = 0
 		},
-		"bytes are -1":                     func(r *report.Result) { r.Methods[0].Bytes = -1 },
-		"AURC is NaN":                      func(r *report.Result) { r.Methods[0].Misclassification.AURC = nan },
-		"AUROC of misclassification is 91": func(r *report.Result) { r.Methods[0].Misclassification.AUROC = 91 },
+		"bytes: expected a finite number of at least 0, got -1": func(r *report.Result) {
+			r.Methods[0].Bytes = -1
+		},
+		"AURC: expected a fraction in [0, 1], got NaN": func(r *report.Result) {
+			r.Methods[0].Misclassification.AURC = nan
+		},
+		"AUROC of misclassification: expected a fraction in [0, 1], got 91": func(r *report.Result) {
+			r.Methods[0].Misclassification.AUROC = 91
+		},
 		"tuning: expected at least one trial, got none": func(r *report.Result) {
 			r.Methods[0].Tuning.Trials = nil
 		},
-		"tuning: trial 1: a rate is 7": func(r *report.Result) {
+		"tuning: trial 1: a rate: expected a fraction in [0, 1], got 7": func(r *report.Result) {
 			r.Methods[0].Tuning.Trials[1].AUROC = 7
 		},
-		`tuning: trial 0: parameter "p_a" is +Inf`: func(r *report.Result) {
+		`tuning: trial 0: parameter "p_a": expected a finite number, got +Inf`: func(r *report.Result) {
 			r.Methods[0].Tuning.Trials[0].Params["p_a"] = inf
 		},
 		`comparison 0 is of method "dice", which the result does not have`: func(r *report.Result) {
 			r.Comparisons[0].B = "dice"
 		},
-		"comparison 0: difference 2 in [-0.01, 0.09], expected fractions in [": func(r *report.Result) {
+		"comparison 0: expected fractions in [-1, 1], got difference 2 in [-0.01, 0.09]": func(r *report.Result) {
 			r.Comparisons[0].Difference = 2
 		},
-		"comparison 0: p-values NaN and 0.0246": func(r *report.Result) { r.Comparisons[0].P = nan },
-		"means over -1 checkpoints":             func(r *report.Result) { r.Checkpoints = -1 },
+		"comparison 0: expected p-values in [0, 1], got NaN and 0.0246": func(r *report.Result) {
+			r.Comparisons[0].P = nan
+		},
+		"expected means over at least 0 checkpoints, got -1": func(r *report.Result) { r.Checkpoints = -1 },
 	} {
 		r := whole()
 		change(&r)

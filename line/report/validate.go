@@ -38,7 +38,7 @@ func (r Result) Validate() error {
 
 func (id ID) validate(what string) error {
 	if !finite(id.AccuracySpread) {
-		return fmt.Errorf("standard deviation of %s is %v, expected a finite number of at least 0", what,
+		return fmt.Errorf("standard deviation of %s: expected a finite number of at least 0, got %v", what,
 			id.AccuracySpread)
 	}
 	if math.IsNaN(id.Accuracy) {
@@ -81,12 +81,11 @@ func (r Result) validateComparisons() error {
 			}
 		}
 		if !(c.Difference >= -1 && c.Difference <= 1 && c.CI.Lo >= -1 && c.CI.Lo <= c.CI.Hi && c.CI.Hi <= 1) {
-			return fmt.Errorf("report: comparison %d: difference %v in [%v, %v], expected fractions in [-1, 1]", i,
+			return fmt.Errorf("report: comparison %d: expected fractions in [-1, 1], got difference %v in [%v, %v]", i,
 				c.Difference, c.CI.Lo, c.CI.Hi)
 		}
 		if !(c.P >= 0 && c.P <= 1 && c.Adjusted >= 0 && c.Adjusted <= 1) {
-			return fmt.Errorf("report: comparison %d: p-values %v and %v, expected numbers in [0, 1]", i, c.P,
-				c.Adjusted)
+			return fmt.Errorf("report: comparison %d: expected p-values in [0, 1], got %v and %v", i, c.P, c.Adjusted)
 		}
 	}
 	return nil
@@ -109,7 +108,7 @@ func (m Method) validate(r Result) error {
 		"fit seconds": m.FitSeconds, "microseconds per sample": m.MicrosPerSample, "bytes": float64(m.Bytes),
 	} {
 		if !finite(v) {
-			return fmt.Errorf("%s are %v, expected a finite number of at least 0", what, v)
+			return fmt.Errorf("%s: expected a finite number of at least 0, got %v", what, v)
 		}
 	}
 	if e := m.Misclassification; e != nil {
@@ -132,12 +131,12 @@ func validateSets(first string, sets, others []OOD) error {
 		return err
 	}
 	if !slices.EqualFunc(sets, others, func(a, b OOD) bool { return a.Name == b.Name }) {
-		return fmt.Errorf("its OOD sets %q differ from %q of method %q", setNames(sets), setNames(others), first)
+		return fmt.Errorf("expected OOD sets %q, as of method %q, got %q", setNames(others), first, setNames(sets))
 	}
 	for i, o := range sets {
 		if o.Group != others[i].Group {
-			return fmt.Errorf("OOD set %q is in group %q, with method %q in %q", o.Name, o.Group, first,
-				others[i].Group)
+			return fmt.Errorf("OOD set %q: expected group %q, as of method %q, got %q", o.Name, others[i].Group, first,
+				o.Group)
 		}
 		if !utf8.ValidString(o.Group) {
 			return fmt.Errorf("OOD set %q: group %q is not valid UTF-8", o.Name, o.Group)
@@ -163,18 +162,18 @@ func validateSets(first string, sets, others []OOD) error {
 // validateSpread returns an error unless, with several checkpoints, there are standard deviations of everything.
 func (m Method) validateSpread(checkpoints int) error {
 	if checkpoints < 0 {
-		return fmt.Errorf("means over %d checkpoints", checkpoints)
+		return fmt.Errorf("expected means over at least 0 checkpoints, got %d", checkpoints)
 	}
 	if checkpoints <= 1 {
 		return nil
 	}
 	if len(m.Spread) != len(m.OOD) || len(m.GroupSpread) != len(m.Groups()) {
-		return fmt.Errorf("standard deviations of %d OOD sets and %d groups, expected %d and %d",
-			len(m.Spread), len(m.GroupSpread), len(m.OOD), len(m.Groups()))
+		return fmt.Errorf("expected standard deviations of %d OOD sets and %d groups, got %d and %d", len(m.OOD),
+			len(m.Groups()), len(m.Spread), len(m.GroupSpread))
 	}
 	for _, a := range append(append([]Average{m.AverageSpread}, m.Spread...), m.GroupSpread...) {
 		if !finite(a.FPR95) || !finite(a.AUROC) || !finite(a.FPR95OpenOOD) {
-			return fmt.Errorf("standard deviations are %v, expected finite numbers of at least 0", a)
+			return fmt.Errorf("standard deviations: expected finite numbers of at least 0, got %v", a)
 		}
 	}
 	return nil
@@ -200,7 +199,7 @@ func (t *Tuning) validate() error {
 		}
 		for name, v := range trial.Params {
 			if math.IsNaN(v) || math.IsInf(v, 0) || !utf8.ValidString(name) {
-				return fmt.Errorf("tuning: trial %d: parameter %q is %v, expected a finite number", i, name, v)
+				return fmt.Errorf("tuning: trial %d: parameter %q: expected a finite number, got %v", i, name, v)
 			}
 		}
 	}
@@ -235,10 +234,10 @@ func unique(kind string, n int, name func(int) string) error {
 
 func checkRate(what string, v float64, ci *metrics.Interval) error {
 	if !(v >= 0 && v <= 1) {
-		return fmt.Errorf("%s is %v, expected a fraction in [0, 1]", what, v)
+		return fmt.Errorf("%s: expected a fraction in [0, 1], got %v", what, v)
 	}
 	if ci != nil && !(ci.Lo >= 0 && ci.Lo <= ci.Hi && ci.Hi <= 1) {
-		return fmt.Errorf("interval of %s is [%v, %v], expected fractions in [0, 1]", what, ci.Lo, ci.Hi)
+		return fmt.Errorf("interval of %s: expected fractions in [0, 1], got [%v, %v]", what, ci.Lo, ci.Hi)
 	}
 	return nil
 }
