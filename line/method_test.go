@@ -78,7 +78,8 @@ func TestMethodRefuses(t *testing.T) {
 
 	require.ErrorContains(t, m.Fit(ctx, headOf(newTiny(4, 5, 1)), s),
 		"expected samples of 5 features and 4 classes, got 5 and 3")
-	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, FeatureDim: 5}, s), "head weight has 0 values")
+	require.ErrorContains(t, m.Fit(ctx, posthoc.Head{Classes: 3, FeatureDim: 5}, s),
+		"head weight: expected 3 classes x 5 features = 15 values, got 0")
 
 	unlabelled := s
 	unlabelled.Labels = nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,7 +125,7 @@ func TestSavingNeedsNoKnownNetwork(t *testing.T) {
 	require.NoError(t, err)
 	requireSame(t, det, got)
 	_, err = line.Load(path)
-	require.ErrorContains(t, err, `unknown network "tiny"`)
+	require.ErrorContains(t, err, `unknown network: expected one of `+strings.Join(nets.Names(), ", ")+`, got "tiny"`)
 }
 
 // TestPreprocessingIsSaved with the detector. The network's preprocessing may be the default of its name, another one

@@ -50,11 +50,11 @@ func describe(d Definition) (*Network, error) {
 	case d.Name == "":
 		return nil, errors.New("expected a name, got none")
 	case d.Build == nil:
-		return nil, errors.New("Build is nil, expected a function")
+		return nil, errors.New("expected a function Build, got nil")
 	case len(d.Input) != 3:
-		return nil, fmt.Errorf("input of shape %v, expected [channels height width]", d.Input)
+		return nil, fmt.Errorf("expected input of shape [channels height width], got %v", d.Input)
 	case d.Classes < 1:
-		return nil, fmt.Errorf("%d classes, expected at least 1", d.Classes)
+		return nil, fmt.Errorf("expected at least 1 class, got %d", d.Classes)
 	}
 	if err := d.Preprocessing.Fits(d.Input); err != nil {
 		return nil, err

@@ -66,18 +66,19 @@ func TestDefineRefuses(t *testing.T) {
 		return func(d *nets.Definition) { d.Build = f }
 	}
 	for want, change := range map[string]func(d *nets.Definition){
-		"expected a name, got none":                      func(d *nets.Definition) { d.Name = "" },
-		"Build is nil":                                   building(nil),
-		"0 classes, expected at least 1":                 func(d *nets.Definition) { d.Classes = 0 },
-		"input of shape [12], expected [channels height": func(d *nets.Definition) { d.Input = []int{12} },
-		"shape (1, 2, 0, 8)":                             func(d *nets.Definition) { d.Input = []int{2, 0, 8} },
-		"crops images to 32×32 pixels, expected the input's": func(d *nets.Definition) {
+		"expected a name, got none":                                 func(d *nets.Definition) { d.Name = "" },
+		"expected a function Build, got nil":                        building(nil),
+		"expected at least 1 class, got 0":                          func(d *nets.Definition) { d.Classes = 0 },
+		"expected input of shape [channels height width], got [12]": func(d *nets.Definition) { d.Input = []int{12} },
+		"shape (1, 2, 0, 8)": func(d *nets.Definition) {
+			d.Input = []int{2, 0, 8}
+		},
+		"expected preprocessing that crops images to the input's 6×8 pixels, got 32×32": func(d *nets.Definition) {
 			d.Preprocessing = nets.CIFAR()
 		},
 		"classifier.weight of shape [9223372036854775807 5]": func(d *nets.Definition) { d.Classes = math.MaxInt },
-		"features have shape (1, 2, 6, 8), expected [batch": building(func(b *graph.Builder, x *G.Node) *G.Node {
-			return x
-		}),
+		"expected features of shape [batch, features], got (1, 2, 6, 8)": building(
+			func(b *graph.Builder, x *G.Node) *G.Node { return x }),
 		`the node to name "features" is nil`: building(func(b *graph.Builder, x *G.Node) *G.Node { return nil }),
 		`two layers are named "classifier"`: building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.Linear(b.GlobalAvgPool(x), "classifier", 3)

@@ -36,11 +36,11 @@ func (c DenseNetBCConfig) definition() (Definition, error) {
 	}
 	switch {
 	case c.Depth < 10 || (c.Depth-4)%6 != 0:
-		return Definition{}, fmt.Errorf("depth %d, expected 6n+4 with n ≥ 1", c.Depth)
+		return Definition{}, fmt.Errorf("expected a depth of 6n+4 with n ≥ 1, got %d", c.Depth)
 	case c.Growth < 1:
-		return Definition{}, fmt.Errorf("growth %d, expected at least 1", c.Growth)
+		return Definition{}, fmt.Errorf("expected a growth of at least 1, got %d", c.Growth)
 	case !(c.Reduction > 0 && c.Reduction <= 1):
-		return Definition{}, fmt.Errorf("reduction %v, expected one in (0, 1]", c.Reduction)
+		return Definition{}, fmt.Errorf("expected a reduction in (0, 1], got %v", c.Reduction)
 	}
 	name := fmt.Sprintf("densenet-bc-%d-%d", c.Depth, c.Growth)
 	if c.Reduction != 0.5 {

@@ -27,7 +27,7 @@ func ExampleNew() {
 	// densenet-bc-100-12 takes [3 32 32] and has 342 features
 	// conv1.weight [24 3 3 3]
 	// fc.weight [10 342] fc.bias [10]
-	// nets: network "densenet-bc-101-12": depth 101, expected 6n+4 with n ≥ 1
+	// nets: network "densenet-bc-101-12": expected a depth of 6n+4 with n ≥ 1, got 101
 }
 
 // A network for ImageNet also takes images of another size.

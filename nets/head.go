@@ -33,10 +33,10 @@ func (h Head) Validate() error {
 	case h.Classes > 0 && h.FeatureDim == 0:
 		return ErrNoHead
 	case h.Classes < 1 || h.FeatureDim < 1:
-		return fmt.Errorf("head of %d classes and %d features, expected at least 1 of each", h.Classes, h.FeatureDim)
+		return fmt.Errorf("expected a head of at least 1 class and 1 feature, got %d and %d", h.Classes, h.FeatureDim)
 	case len(h.Weight) != h.Classes*h.FeatureDim:
-		return fmt.Errorf("head weight has %d values, expected %d classes x %d features = %d",
-			len(h.Weight), h.Classes, h.FeatureDim, h.Classes*h.FeatureDim)
+		return fmt.Errorf("head weight: expected %d classes x %d features = %d values, got %d", h.Classes, h.FeatureDim,
+			h.Classes*h.FeatureDim, len(h.Weight))
 	case len(h.Bias) != h.Classes:
 		return fmt.Errorf("head bias: expected a value for each of %d classes, got %d", h.Classes, len(h.Bias))
 	}

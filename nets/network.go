@@ -72,7 +72,7 @@ func (n *Network) Outputs() []string { return []string{Features, Logits} }
 func (n *Network) Build(b *graph.Builder, x *G.Node) error {
 	z := b.Tap(Features, n.d.Build(b, x))
 	if z != nil && z.Dims() != 2 {
-		return fmt.Errorf("features have shape %v, expected [batch, features]", z.Shape())
+		return fmt.Errorf("expected features of shape [batch, features], got %v", z.Shape())
 	}
 	l := b.Tap(Logits, b.Linear(z, n.d.Head, n.d.Classes))
 	b.Tap(Prediction, b.Do(func() (*G.Node, error) { return graph.ArgMax(l) }))

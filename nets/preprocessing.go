@@ -82,17 +82,18 @@ func (p Preprocessing) Check() error {
 // in the order of Layout. An unknown preprocessing fits any input.
 func (p Preprocessing) Fits(input []int) error {
 	if len(input) != 3 {
-		return fmt.Errorf("input of shape %v, expected the three axes of %s behind the batch", input, p.Layout)
+		return fmt.Errorf("expected input of the three axes of %s behind the batch, got shape %v", p.Layout, input)
 	}
 	_, height, width := p.Layout.Split(input)
 	switch h, w := p.Size(); {
 	case h == 0 || h == height && w == width:
 		return nil
 	case p.Crop != 0:
-		return fmt.Errorf("preprocessing crops images to %d×%d pixels, expected the input's %d×%d", h, w, height, width)
+		return fmt.Errorf("expected preprocessing that crops images to the input's %d×%d pixels, got %d×%d", height,
+			width, h, w)
 	default:
-		return fmt.Errorf("preprocessing resizes images to %d×%d pixels, expected the input's %d×%d", h, w, height,
-			width)
+		return fmt.Errorf("expected preprocessing that resizes images to the input's %d×%d pixels, got %d×%d", height,
+			width, h, w)
 	}
 }
 

@@ -112,7 +112,8 @@ func TestParsePreprocessing(t *testing.T) {
 		require.ErrorContains(t, err, "preprocessing "+path+": ", text)
 	}
 	_, err := nets.ParsePreprocessing("imagnet")
-	require.ErrorContains(t, err, `preprocessing "imagnet": expected a JSON file or one of imagenet, imagenet-bicubic,`)
+	require.ErrorContains(t, err,
+		"preprocessing: expected a JSON file or one of "+strings.Join(nets.Presets(), ", ")+`, got "imagnet": `)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = nets.ParsePreprocessing(dir)
 	require.ErrorContains(t, err, dir+": expected a file")
@@ -143,7 +144,8 @@ func TestPresets(t *testing.T) {
 		Std: [3]float32{128. / 255, 128. / 255, 128. / 255},
 	}, p)
 	_, err = nets.Preset("nothing")
-	require.ErrorContains(t, err, `unknown preprocessing "nothing": expected one of imagenet,`)
+	require.ErrorContains(t, err,
+		`preprocessing: expected one of `+strings.Join(nets.Presets(), ", ")+`, got "nothing"`)
 }
 
 func TestPreprocessingString(t *testing.T) {
@@ -192,13 +194,13 @@ func TestPreprocessingFits(t *testing.T) {
 	require.NoError(t, p.Fits([]int{3, 5, 7}))
 	p.ResizeTo = [2]int{5, 7}
 	require.NoError(t, p.Fits([]int{3, 5, 7}))
-	require.ErrorContains(t, p.Fits([]int{3, 7, 5}), "resizes images to 5×7 pixels, expected the input's 7×5")
+	require.ErrorContains(t, p.Fits([]int{3, 7, 5}), "that resizes images to the input's 7×5 pixels, got 5×7")
 	p.Layout = nets.NHWC
 	require.NoError(t, p.Fits([]int{5, 7, 3}))
 	p.Crop = 5
-	require.ErrorContains(t, p.Fits([]int{5, 7, 3}), "crops images to 5×5 pixels, expected the input's 5×7")
+	require.ErrorContains(t, p.Fits([]int{5, 7, 3}), "that crops images to the input's 5×7 pixels, got 5×5")
 	require.ErrorContains(t, p.Fits([]int{5, 7}),
-		"input of shape [5 7], expected the three axes of NHWC behind the batch")
+		"expected input of the three axes of NHWC behind the batch, got shape [5 7]")
 }
 
 // FuzzPreprocessingJSON: any bytes give an error, or a preprocessing that can be written and read again.
@@ -238,7 +240,8 @@ func TestWithPreprocessing(t *testing.T) {
 	require.Same(t, net.Params()[0], other.Params()[0])
 	_, err = net.WithPreprocessing(nets.ImageNet())
 	require.EqualError(t, err,
-		`nets: network "resnet-cifar-8-1": preprocessing crops images to 224×224 pixels, expected the input's 32×32`)
+		`nets: network "resnet-cifar-8-1": expected preprocessing that crops images to the input's 32×32 pixels, `+
+			`got 224×224`)
 	_, err = net.WithPreprocessing(nets.Preprocessing{})
 	require.ErrorContains(t, err, `nets: network "resnet-cifar-8-1": preprocessing: expected a finite mean`)
 }

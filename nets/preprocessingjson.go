@@ -36,8 +36,8 @@ func ParsePreprocessing(arg string) (Preprocessing, error) {
 	data, err := readSmall(arg)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Preprocessing{}, fmt.Errorf("preprocessing %q: expected a JSON file or one of %s: %w", arg,
-			strings.Join(Presets(), ", "), fs.ErrNotExist)
+		return Preprocessing{}, fmt.Errorf("preprocessing: expected a JSON file or one of %s, got %q: %w",
+			strings.Join(Presets(), ", "), arg, fs.ErrNotExist)
 	case err != nil:
 		return Preprocessing{}, fmt.Errorf("preprocessing: %w", err)
 	}

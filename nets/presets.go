@@ -110,8 +110,8 @@ func Preset(name string) (Preprocessing, error) {
 	all := presets()
 	i := slices.IndexFunc(all, func(p preset) bool { return p.name == name })
 	if i < 0 {
-		return Preprocessing{}, fmt.Errorf("unknown preprocessing %q: expected one of %s", name,
-			strings.Join(Presets(), ", "))
+		return Preprocessing{}, fmt.Errorf("preprocessing: expected one of %s, got %q", strings.Join(Presets(), ", "),
+			name)
 	}
 	return all[i].Preprocessing, nil
 }

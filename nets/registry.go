@@ -112,7 +112,8 @@ func definitionOf(name string, classes int) (Definition, error) {
 			}
 			v, err := strconv.ParseFloat(s, 64)
 			if err != nil || v > maxNumber {
-				return Definition{}, fmt.Errorf("nets: network %q: number %s, expected at most %d", name, s, maxNumber)
+				return Definition{}, fmt.Errorf("nets: network %q: expected numbers of at most %d, got %s", name,
+					maxNumber, s)
 			}
 			numbers[i] = v
 		}
@@ -122,7 +123,8 @@ func definitionOf(name string, classes int) (Definition, error) {
 		}
 		return d, nil
 	}
-	return Definition{}, fmt.Errorf("nets: %w %q, expected one of %s", ErrUnknown, name, strings.Join(Names(), ", "))
+	return Definition{}, fmt.Errorf("nets: %w: expected one of %s, got %q", ErrUnknown, strings.Join(Names(), ", "),
+		name)
 }
 
 // Open returns an architecture with the weights in a file, whose format is detected (see package weights). The number

@@ -18,20 +18,21 @@ import (
 
 func TestNewRefuses(t *testing.T) {
 	for name, want := range map[string]string{
-		"": "unknown network \"\", expected one of " +
+		"": "unknown network: expected one of " +
 			"densenet-bc-DEPTH-GROWTH[-rREDUCTION]",
-		"densenet":                                        "unknown network",
-		"densenet-bc-100":                                 "unknown network",
-		"densenet-bc-100-12x":                             "unknown network",
-		"Densenet-BC-100-12":                              "unknown network",
-		"densenet-bc--100-12":                             "unknown network",
-		"densenet-bc-100-12-r":                            "unknown network",
-		"densenet-bc-99-12":                               `network "densenet-bc-99-12": depth 99, expected 6n+4`,
-		"densenet-bc-100-0":                               "growth 0",
-		"densenet-bc-100-12-r1.5":                         "reduction 1.5",
-		"densenet-bc-100-12345":                           "number 12345, expected at most 10000",
-		"densenet-bc-99999999999999999-1":                 "number 99999999999999999, expected at most 10000",
-		"densenet-bc-100-12-r" + strings.Repeat("9", 400): "expected at most 10000",
+		"densenet":             "unknown network",
+		"densenet-bc-100":      "unknown network",
+		"densenet-bc-100-12x":  "unknown network",
+		"Densenet-BC-100-12":   "unknown network",
+		"densenet-bc--100-12":  "unknown network",
+		"densenet-bc-100-12-r": "unknown network",
+		"densenet-bc-99-12": `network "densenet-bc-99-12": expected a depth of 6n+4 with ` +
+			"n ≥ 1, got 99",
+		"densenet-bc-100-0":                               "expected a growth of at least 1, got 0",
+		"densenet-bc-100-12-r1.5":                         "expected a reduction in (0, 1], got 1.5",
+		"densenet-bc-100-12345":                           "expected numbers of at most 10000, got 12345",
+		"densenet-bc-99999999999999999-1":                 "expected numbers of at most 10000, got 99999999999999999",
+		"densenet-bc-100-12-r" + strings.Repeat("9", 400): "expected numbers of at most 10000, got 9999999999",
 	} {
 		_, err := nets.New(name, 10)
 		require.ErrorContains(t, err, want)
@@ -40,7 +41,7 @@ func TestNewRefuses(t *testing.T) {
 		require.EqualError(t, sizeErr, err.Error())
 	}
 	_, err := nets.New("densenet-bc-100-12", 0)
-	require.ErrorContains(t, err, "0 classes")
+	require.ErrorContains(t, err, "expected at least 1 class, got 0")
 }
 
 // named replaces a name's capital words by numbers. An optional part is left out.
@@ -149,7 +150,8 @@ func TestOpenRefuses(t *testing.T) {
 
 	_, err := nets.Open("densenet-bc-10", good)
 	require.ErrorIs(t, err, nets.ErrUnknown)
-	require.ErrorContains(t, err, `unknown network "densenet-bc-10"`)
+	require.ErrorContains(t, err,
+		`unknown network: expected one of `+strings.Join(nets.Names(), ", ")+`, got "densenet-bc-10"`)
 	_, err = nets.Open("densenet-bc-16-4", good)
 	require.ErrorContains(t, err, "load weights "+good+" into densenet-bc-16-4: ")
 	var mismatch *weights.MismatchError

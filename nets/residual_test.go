@@ -55,8 +55,10 @@ func TestResidualNetworksHaveTheKnownSizes(t *testing.T) {
 
 func TestResidualNetworksRefuse(t *testing.T) {
 	for name, want := range map[string]string{
-		"resnet-cifar-9-16": "6n+2", "resnet-cifar-2-16": "6n+2", "resnet-fashion-8-0": "width 0",
-		"wrn-12-2": "6n+4", "wrn-4-2": "6n+4", "wrn-10-0": "widening", "wrn-10-2-d1.5": "dropout 1.5",
+		"resnet-cifar-9-16": "depth of 6n+2 with n ≥ 1, got 9", "resnet-cifar-2-16": "depth of 6n+2 with n ≥ 1, got 2",
+		"resnet-fashion-8-0": "expected a width of at least 1, got 0", "wrn-12-2": "depth of 6n+4 with n ≥ 1, got 12",
+		"wrn-4-2": "depth of 6n+4 with n ≥ 1, got 4", "wrn-10-0": "expected a widening factor of at least 1, got 0",
+		"wrn-10-2-d1.5": "expected a dropout rate in [0, 1), got 1.5",
 	} {
 		_, err := nets.New(name, 10)
 		require.ErrorContains(t, err, want, name)
@@ -65,7 +67,7 @@ func TestResidualNetworksRefuse(t *testing.T) {
 		func() error { _, err := nets.SmallResNet(nets.SmallResNetConfig{Depth: 8, Width: 4}); return err },
 		func() error { _, err := nets.WideResNet(nets.WideResNetConfig{Depth: 10, Widen: 1}); return err },
 	} {
-		require.ErrorContains(t, f(), "0 classes")
+		require.ErrorContains(t, f(), "expected at least 1 class, got 0")
 	}
 	for _, f := range []func() error{ // must end before 2^50 layers are added
 		func() error {

@@ -33,9 +33,9 @@ func SmallResNet(cfg SmallResNetConfig) (*Network, error) {
 func (c SmallResNetConfig) definition() (Definition, error) {
 	switch {
 	case c.Depth < 8 || (c.Depth-2)%6 != 0:
-		return Definition{}, fmt.Errorf("depth %d, expected 6n+2 with n ≥ 1", c.Depth)
+		return Definition{}, fmt.Errorf("expected a depth of 6n+2 with n ≥ 1, got %d", c.Depth)
 	case c.Width < 1:
-		return Definition{}, fmt.Errorf("width %d, expected at least 1", c.Width)
+		return Definition{}, fmt.Errorf("expected a width of at least 1, got %d", c.Width)
 	}
 	d := Definition{
 		Name: fmt.Sprintf("resnet-cifar-%d-%d", c.Depth, c.Width), Classes: c.Classes,

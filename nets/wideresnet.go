@@ -33,11 +33,11 @@ func WideResNet(cfg WideResNetConfig) (*Network, error) {
 func (c WideResNetConfig) definition() (Definition, error) {
 	switch {
 	case c.Depth < 10 || (c.Depth-4)%6 != 0:
-		return Definition{}, fmt.Errorf("depth %d, expected 6n+4 with n ≥ 1", c.Depth)
+		return Definition{}, fmt.Errorf("expected a depth of 6n+4 with n ≥ 1, got %d", c.Depth)
 	case c.Widen < 1:
-		return Definition{}, fmt.Errorf("widening factor %d, expected at least 1", c.Widen)
+		return Definition{}, fmt.Errorf("expected a widening factor of at least 1, got %d", c.Widen)
 	case !(c.Dropout >= 0 && c.Dropout < 1):
-		return Definition{}, fmt.Errorf("dropout %v, expected a rate in [0, 1)", c.Dropout)
+		return Definition{}, fmt.Errorf("expected a dropout rate in [0, 1), got %v", c.Dropout)
 	}
 	name := fmt.Sprintf("wrn-%d-%d", c.Depth, c.Widen)
 	if c.Dropout > 0 {

@@ -257,7 +257,8 @@ func TestScoreErrors(t *testing.T) {
 				": expected samples of 4 features and 3 classes, as the head has, got 5 and 3")
 			assert.ErrorContains(t, m.Fit(t.Context(), p.head, other.fit),
 				"expected samples of 4 features and 3 classes, as the head has, got 5 and 3")
-			assert.ErrorContains(t, m.Fit(t.Context(), posthoc.Head{}, p.fit), name+": head of 0 classes")
+			assert.ErrorContains(t, m.Fit(t.Context(),
+				posthoc.Head{}, p.fit), name+": expected a head of at least 1 class and 1 feature, got 0 and 0")
 			assert.ErrorContains(t, m.Fit(t.Context(), p.head, bad), "sample 1: feature 1 is NaN")
 			assert.NoError(t, m.Score(t.Context(), p.test, dst), "a failed Fit keeps the earlier one")
 		}
@@ -304,9 +305,9 @@ func TestValidate(t *testing.T) {
 		assert.ErrorContains(t, s.Validate(), want)
 	}
 	for want, h := range map[string]posthoc.Head{
-		"the network has no linear last layer": {Classes: 1},
-		"head of 0 classes and 2 features":     {FeatureDim: 2},
-		"head weight has 1 values, expected 1 classes x 2 features = 2": {Classes: 1, FeatureDim: 2,
+		"the network has no linear last layer":                           {Classes: 1},
+		"expected a head of at least 1 class and 1 feature, got 0 and 2": {FeatureDim: 2},
+		"head weight: expected 1 classes x 2 features = 2 values, got 1": {Classes: 1, FeatureDim: 2,
 			Weight: make([]float32, 1)},
 		"head bias: expected a value for each of 1 classes, got 0": {Classes: 1, FeatureDim: 1,
 			Weight: make([]float32, 1)},

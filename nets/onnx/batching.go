@@ -41,7 +41,7 @@ func (v *value) apart(axes ...int) error {
 // first fails unless samples lie along the first axis.
 func (v *value) first() error {
 	if !v.batch.plain() {
-		return unsupportedf("the samples of a batch lie along axis %d, expected the first", v.batch.axis)
+		return unsupportedf("expected the samples of a batch along the first axis, got axis %d", v.batch.axis)
 	}
 	return nil
 }
@@ -122,7 +122,8 @@ func (t *tracer) share(v *value, axis int, b batching) (*value, error) {
 		return v, nil
 	}
 	if size != b.outer*samples*b.per {
-		return nil, fmt.Errorf("a constant of shape %v, expected axis %d to be %d", v.shape, axis, b.outer*t.n*b.per)
+		return nil, fmt.Errorf("a constant of shape %v: expected %d elements along axis %d, got %d", v.shape,
+			b.outer*t.n*b.per, axis, size)
 	}
 	// Read as [before, outer, samples, per, after], of which only the first sample is kept.
 	before, after := product(v.shape[:axis])*b.outer, b.per*product(v.shape[axis+1:])

@@ -85,7 +85,8 @@ func decode(data []byte, external external) (*file, error) {
 		return nil, errors.New("the model names no operator set of domain ai.onnx")
 	}
 	if v < minOpset || v > maxOpset {
-		return nil, fmt.Errorf("operator set %d of domain ai.onnx, expected %d to %d", v, minOpset, maxOpset)
+		return nil, fmt.Errorf("expected an operator set of domain ai.onnx from %d to %d, got %d", minOpset, maxOpset,
+			v)
 	}
 	for _, fn := range m.Functions {
 		if err := d.function(fn); err != nil {
@@ -158,7 +159,7 @@ func (d *decoder) graph(g *pb.GraphProto, outer map[string]bool, opsets map[stri
 		out.inits[t.Name], known[t.Name] = c, true
 	}
 	if len(g.SparseInitializer) > 0 {
-		return nil, fmt.Errorf("initialiser %q is sparse, expected dense ones",
+		return nil, fmt.Errorf("initialiser %q: expected a dense tensor, got a sparse one",
 			g.SparseInitializer[0].GetValues().GetName())
 	}
 	for _, i := range g.Input {
@@ -168,8 +169,8 @@ func (d *decoder) graph(g *pb.GraphProto, outer map[string]bool, opsets map[stri
 		}
 		if t := out.inits[in.name]; t != nil {
 			if !agrees(in.dims, t.shape) {
-				return nil, fmt.Errorf("input %q is declared as %v, its initialiser has shape %v", in.name, in.dims,
-					t.shape)
+				return nil, fmt.Errorf("input %q: expected an initialiser of shape %v, as declared, got %v", in.name,
+					in.dims, t.shape)
 			}
 			continue
 		}
@@ -225,14 +226,14 @@ func inputOf(v *pb.ValueInfoProto) (input, error) {
 		return in, nil
 	}
 	if len(t.Shape.Dim) > maxRank {
-		return in, fmt.Errorf("%d axes, expected at most %d", len(t.Shape.Dim), maxRank)
+		return in, fmt.Errorf("expected at most %d axes, got %d", maxRank, len(t.Shape.Dim))
 	}
 	in.dims = make([]int, len(t.Shape.Dim))
 	for i, dim := range t.Shape.Dim {
 		in.dims[i] = -1
 		if v, ok := dim.GetValue().(*pb.TensorShapeProto_Dimension_DimValue); ok {
 			if v.DimValue < 0 || v.DimValue > maxElements {
-				return in, fmt.Errorf("dimension %d is %d, expected 0 to %d", i, v.DimValue, maxElements)
+				return in, fmt.Errorf("dimension %d: expected 0 to %d, got %d", i, maxElements, v.DimValue)
 			}
 			in.dims[i] = int(v.DimValue)
 		}

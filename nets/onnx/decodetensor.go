@@ -22,15 +22,16 @@ type external struct{ fsys fs.FS }
 // typeOf returns the element type, the shape and the number of elements of a tensor.
 func typeOf(p *pb.TensorProto) (e elem, shape []int, n int, err error) {
 	if e = elem(p.GetDataType()); !e.known() {
-		return e, nil, 0, fmt.Errorf("elements of %v, expected floating-point numbers, integers or bool", e)
+		return e, nil, 0, fmt.Errorf("expected floating-point numbers, integers or bool, got elements of %v", e)
 	}
 	if len(p.Dims) > maxRank {
-		return e, nil, 0, fmt.Errorf("%d axes, expected at most %d", len(p.Dims), maxRank)
+		return e, nil, 0, fmt.Errorf("expected at most %d axes, got %d", maxRank, len(p.Dims))
 	}
 	shape = make([]int, len(p.Dims))
 	for i, v := range p.Dims {
 		if v < 0 || v > maxElements {
-			return e, nil, 0, fmt.Errorf("shape %v: axis %d is out of bounds, expected 0 to %d", p.Dims, i, maxElements)
+			return e, nil, 0, fmt.Errorf("shape %v: axis %d: expected 0 to %d elements, got %d", p.Dims, i, maxElements,
+				v)
 		}
 		shape[i] = int(v)
 	}
@@ -48,7 +49,7 @@ func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
 		d.f.elements += n
 	}
 	if p.Segment != nil {
-		return nil, errors.New("it is cut into segments, expected whole tensors")
+		return nil, errors.New("expected a whole tensor, got one that is cut into segments")
 	}
 	if p.GetDataLocation() == pb.TensorProto_EXTERNAL {
 		raw, err := d.external.read(p.ExternalData, int64(n)*int64(e.size()))
@@ -59,7 +60,7 @@ func (d *decoder) tensor(p *pb.TensorProto) (*constant, error) {
 	}
 	if len(p.RawData) > 0 {
 		if len(p.RawData) != n*e.size() {
-			return nil, fmt.Errorf("shape %v of %v takes %d bytes, got %d", shape, e, n*e.size(), len(p.RawData))
+			return nil, fmt.Errorf("shape %v of %v: expected %d bytes, got %d", shape, e, n*e.size(), len(p.RawData))
 		}
 		raw := p.RawData
 		p.RawData = nil // frees memory that is not needed any more
@@ -126,7 +127,7 @@ func fromFields(e elem, shape []int, n int, p *pb.TensorProto) (*constant, error
 		have, at = len(v), func(i int) int64 { return int64(v[i]) }
 	}
 	if have != n {
-		return nil, fmt.Errorf("shape %v has %d elements of %v, got %d", shape, n, e, have)
+		return nil, fmt.Errorf("shape %v of %v: expected %d elements, got %d", shape, e, n, have)
 	}
 	t := newConstant(e, shape...)
 	switch e {
@@ -178,7 +179,7 @@ func (x external) read(entries []*pb.StringStringEntryProto, want int64) ([]byte
 	case x.fsys == nil:
 		return nil, fmt.Errorf("external data: location %q, but there is no folder to read it from", location)
 	case length != want:
-		return nil, fmt.Errorf("external data %q: length %d, expected %d", location, length, want)
+		return nil, fmt.Errorf("external data %q: expected a length of %d, got %d", location, want, length)
 	case offset < 0:
 		return nil, fmt.Errorf("external data %q: expected an offset of at least 0, got %d", location, offset)
 	}
@@ -195,8 +196,8 @@ func (x external) read(entries []*pb.StringStringEntryProto, want int64) ([]byte
 		return nil, fmt.Errorf("external data %q is not a regular file", location)
 	}
 	if size := info.Size(); want > size || offset > size-want {
-		return nil, fmt.Errorf("external data %q: %d bytes from offset %d, the file has %d", location, want, offset,
-			size)
+		return nil, fmt.Errorf("external data %q: expected %d bytes from offset %d, got a file of %d", location, want,
+			offset, size)
 	}
 	out := make([]byte, want)
 	if r, ok := f.(io.ReaderAt); ok {

@@ -14,14 +14,14 @@ import (
 // values returns the elements of a constant operand.
 func values(v *graph.Operand) ([]float32, error) {
 	if v.Value == nil {
-		return nil, fmt.Errorf("%s is computed, expected a constant", described(v))
+		return nil, fmt.Errorf("expected a constant, got %s, which is computed", described(v))
 	}
 	if f, ok := v.Value.(*G.F32); ok {
 		return []float32{float32(*f)}, nil
 	}
 	d, ok := v.Value.(*tensor.Dense)
 	if !ok || d.Dtype() != tensor.Float32 || d.RequiresIterator() {
-		return nil, fmt.Errorf("%s of type %v, expected float32", described(v), v.Dtype)
+		return nil, fmt.Errorf("%s: expected float32, got %v", described(v), v.Dtype)
 	}
 	return d.Float32s(), nil
 }
@@ -167,8 +167,8 @@ func (e *exporter) batchAxis(v *graph.Operand) (axis, per int, err error) {
 func perSample(a, b int) (int, error) {
 	per := a / exportBatches[0]
 	if per < 1 || per*exportBatches[0] != a || per*exportBatches[1] != b {
-		return 0, fmt.Errorf("an axis has %d elements for %d samples and %d for %d, expected a multiple of the samples",
-			a, exportBatches[0], b, exportBatches[1])
+		return 0, fmt.Errorf("expected a multiple of the samples along an axis, got %d elements for %d samples and %d "+
+			"for %d", a, exportBatches[0], b, exportBatches[1])
 	}
 	return per, nil
 }

@@ -26,7 +26,7 @@ func (e *exporter) reshape(x string, shape []int, name string) error {
 		}
 	}
 	if free > 1 {
-		return fmt.Errorf("%d axes of its result depend on the batch, expected one at most of %v", free, shape)
+		return fmt.Errorf("expected at most one axis of its result to depend on the batch, got %d of %v", free, shape)
 	}
 	e.node("Reshape", name, []string{x, e.ints(name+".shape", shape...)})
 	return nil

@@ -32,10 +32,13 @@ func init() {
 // wantInputs fails unless the number of inputs is within bounds and the first least of them are present.
 func wantInputs[T any](in []*T, least, most int) error {
 	if len(in) < least || most >= 0 && len(in) > most {
-		if least == most {
-			return fmt.Errorf("%d inputs, expected %d", len(in), least)
+		switch {
+		case least == most:
+			return fmt.Errorf("inputs: expected %d, got %d", least, len(in))
+		case most < 0:
+			return fmt.Errorf("inputs: expected at least %d, got %d", least, len(in))
 		}
-		return fmt.Errorf("%d inputs, expected %d to %d", len(in), least, most)
+		return fmt.Errorf("inputs: expected %d to %d, got %d", least, most, len(in))
 	}
 	for i := range least {
 		if in[i] == nil {

@@ -118,8 +118,8 @@ func foldScatterElements(_ *tracer, n *node, in []*constant) ([]*constant, error
 // reduction says.
 func scatter(n *node, x, updates *constant, at []int, block int) ([]*constant, error) {
 	if updates.len() != len(at)*block || updates.elem != x.elem {
-		return nil, fmt.Errorf("updates of shape %v and %v, expected %d elements of %v", updates.shape, updates.elem,
-			len(at)*block, x.elem)
+		return nil, fmt.Errorf("updates: expected %d elements of %v, got shape %v of %v", len(at)*block, x.elem,
+			updates.shape, updates.elem)
 	}
 	reduce := n.str("reduction", "none")
 	f, ok := map[string]func(a, b float64) float64{
@@ -188,7 +188,7 @@ func foldGatherND(t *tracer, n *node, in []*constant) ([]*constant, error) {
 		return nil, err
 	}
 	if n.int("batch_dims", 0) != 0 {
-		return nil, unsupportedf("batch_dims %d, expected 0", n.int("batch_dims", 0))
+		return nil, unsupportedf("batch_dims: expected 0, got %d", n.int("batch_dims", 0))
 	}
 	x, index := in[0], in[1]
 	at, block, err := blocksAt(x.shape, index)

@@ -56,7 +56,7 @@ func foldConstantOfShape(t *tracer, n *node, in []*constant) ([]*constant, error
 	a := n.attrs["value"]
 	if a != nil && a.t != nil {
 		if a.t.len() != 1 {
-			return nil, fmt.Errorf("its value has shape %v, expected one element", a.t.shape)
+			return nil, fmt.Errorf("its value: expected one element, got shape %v", a.t.shape)
 		}
 		e, v = a.t.elem, a.t.at(0)
 	}
@@ -84,7 +84,7 @@ func foldRange(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 	}
 	for _, c := range in {
 		if c.len() != 1 {
-			return nil, fmt.Errorf("inputs of shapes %v, %v, %v, expected scalars", in[0].shape, in[1].shape,
+			return nil, fmt.Errorf("inputs: expected scalars, got shapes %v, %v, %v", in[0].shape, in[1].shape,
 				in[2].shape)
 		}
 	}
@@ -114,7 +114,7 @@ func foldEyeLike(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	s := in[0].shape
 	e := elem(n.int("dtype", int(in[0].elem)))
 	if len(s) != 2 || !e.known() {
-		return nil, fmt.Errorf("input of shape %v for elements of %v, expected a matrix", s, e)
+		return nil, fmt.Errorf("input: expected a matrix, got shape %v for elements of %v", s, e)
 	}
 	out, k := newConstant(e, s...), n.int("k", 0)
 	for r := range s[0] {
@@ -132,12 +132,12 @@ func foldTrilu(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	x, k := in[0], 0
 	if c := arg(in, 1); c != nil {
 		if c.len() != 1 {
-			return nil, fmt.Errorf("k of shape %v, expected a scalar", c.shape)
+			return nil, fmt.Errorf("k: expected a scalar, got shape %v", c.shape)
 		}
 		k = int(c.intAt(0))
 	}
 	if len(x.shape) < 2 {
-		return nil, fmt.Errorf("input of shape %v, expected at least 2 axes", x.shape)
+		return nil, fmt.Errorf("input: expected at least 2 axes, got shape %v", x.shape)
 	}
 	out := x.copied(x.shape, func(f func(dst, src, n, step int)) { f(0, 0, x.len(), 1) })
 	rows, cols := x.shape[len(x.shape)-2], x.shape[len(x.shape)-1]
@@ -178,8 +178,8 @@ func foldOneHot(t *tracer, n *node, in []*constant) ([]*constant, error) {
 	}
 	x, values := in[0], in[2]
 	if in[1].len() != 1 || values.len() != 2 {
-		return nil, fmt.Errorf("depth of shape %v, values of shape %v, expected a scalar and two", in[1].shape,
-			values.shape)
+		return nil, fmt.Errorf("depth and values: expected a scalar and two elements, got shapes %v and %v",
+			in[1].shape, values.shape)
 	}
 	depth := int(in[1].intAt(0))
 	axis, err := axisIn(n.int("axis", -1), len(x.shape)+1)

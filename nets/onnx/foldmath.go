@@ -284,7 +284,7 @@ func clipBounds(n *node, low, high *constant) (lo, hi float64, err error) {
 			continue
 		}
 		if b.c.len() != 1 {
-			return 0, 0, fmt.Errorf("a bound of shape %v, expected a scalar", b.c.shape)
+			return 0, 0, fmt.Errorf("bound: expected a scalar, got shape %v", b.c.shape)
 		}
 		*b.to = b.c.at(0)
 	}

@@ -53,7 +53,7 @@ func foldMatMul(t *tracer, _ *node, in []*constant) ([]*constant, error) {
 // matMulShape returns the shape of a matrix product by NumPy's rules.
 func matMulShape(a, b []int) ([]int, error) {
 	if len(a) == 0 || len(b) == 0 {
-		return nil, fmt.Errorf("shapes %v and %v, expected at least one axis each", a, b)
+		return nil, fmt.Errorf("expected at least one axis each, got shapes %v and %v", a, b)
 	}
 	sa, sb := a, b
 	if len(a) == 1 {
@@ -85,7 +85,7 @@ func foldCumSum(_ *tracer, n *node, in []*constant) ([]*constant, error) {
 	}
 	x := in[0]
 	if in[1].len() != 1 {
-		return nil, fmt.Errorf("an axis of shape %v, expected a scalar", in[1].shape)
+		return nil, fmt.Errorf("axis: expected a scalar, got shape %v", in[1].shape)
 	}
 	axis, err := axisIn(int(in[1].intAt(0)), len(x.shape))
 	if err != nil {

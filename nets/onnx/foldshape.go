@@ -84,7 +84,7 @@ func axesOf(n *node, c *constant, since int) ([]int, error) {
 		return nil, nil
 	}
 	if len(c.shape) > 1 || c.i64 == nil || c.len() > maxRank {
-		return nil, fmt.Errorf("axes of shape %v and %v, expected a vector of integers", c.shape, c.elem)
+		return nil, fmt.Errorf("axes: expected a vector of integers, got shape %v of %v", c.shape, c.elem)
 	}
 	return c.ints(), nil
 }
@@ -112,7 +112,7 @@ func squeezeTo(n *node, shape []int, c *constant) ([]int, error) {
 	for i, d := range shape {
 		drop := slices.Contains(axes, i)
 		if drop && d != 1 {
-			return nil, fmt.Errorf("axis %d of shape %v, expected one of size 1", i, shape)
+			return nil, fmt.Errorf("expected an axis of size 1, got axis %d of shape %v", i, shape)
 		}
 		if !drop && (len(axes) > 0 || d != 1) {
 			out = append(out, d)

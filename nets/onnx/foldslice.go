@@ -80,7 +80,8 @@ func cutsOf(n *node, shape []int, in []*constant) ([]cut, error) {
 				continue
 			}
 			if c.i64 == nil || len(c.shape) > 1 || c.len() > maxRank {
-				return nil, fmt.Errorf("input %d of shape %v and %v, expected a vector of integers", i, c.shape, c.elem)
+				return nil, fmt.Errorf("input %d: expected a vector of integers, got shape %v of %v", i, c.shape,
+					c.elem)
 			}
 			*to = c.ints()
 		}
@@ -163,7 +164,7 @@ func splitsOf(n *node, size int, c *constant) ([]int, error) {
 		sizes = n.ints("split")
 	} else if c != nil {
 		if c.i64 == nil || len(c.shape) > 1 || c.len() > maxNodes {
-			return nil, fmt.Errorf("sizes of shape %v and %v, expected a vector of integers", c.shape, c.elem)
+			return nil, fmt.Errorf("sizes: expected a vector of integers, got shape %v of %v", c.shape, c.elem)
 		}
 		sizes = c.ints()
 	}
@@ -231,7 +232,7 @@ func paddingOf(n *node, shape []int, in []*constant) (padding, error) {
 		pads = c.ints()
 		if v := arg(in, 2); v != nil {
 			if v.len() != 1 {
-				return p, fmt.Errorf("a value of shape %v, expected a scalar", v.shape)
+				return p, fmt.Errorf("value: expected a scalar, got shape %v", v.shape)
 			}
 			p.value = v.at(0)
 		}

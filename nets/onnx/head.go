@@ -14,7 +14,7 @@ func samplesFirst(v *value, n int) error {
 	case v.c != nil || !v.batch.is:
 		return errors.New("it does not depend on the images")
 	case !v.batch.plain() || v.batch.per != 1 || v.rank() < 2:
-		return fmt.Errorf("shape %v for %d samples, expected them along the first axis", v.shape, n)
+		return fmt.Errorf("expected %d samples along the first axis, got shape %v", n, v.shape)
 	}
 	return nil
 }

@@ -112,26 +112,28 @@ func TestHostileFiles(t *testing.T) {
 		`node "fc" (Gemm): its input "fc.bias" is no init`: func(g *pb.GraphProto) {
 			g.Initializer = g.Initializer[:3]
 		},
-		`node "relu" (Relu): its input "nothing" is no i`:   func(g *pb.GraphProto) { g.Node[1].Input[0] = "nothing" },
-		`its output "c" has a value already`:                func(g *pb.GraphProto) { g.Node[1].Output[0] = "c" },
-		`two initialisers are named "conv.bias"`:            initializer(3, floats("conv.bias", nil, 0)),
-		`nothing computes output "z"`:                       func(g *pb.GraphProto) { g.Output[0].Name = "z" },
-		`the graph has no output`:                           func(g *pb.GraphProto) { g.Output = nil },
-		`axis 0 is out of bounds, expected 0 to 2147483648`: initializer(1, floats("conv.bias", nil, 1<<62)),
-		`initialiser "conv.bias": shape [-4]: axis 0 is o`:  initializer(1, floats("conv.bias", nil, -4)),
-		`[1073741824 1073741824] has more than 2147483648`:  initializer(1, floats("conv.bias", nil, 1<<30, 1<<30)),
-		`shape [1000000000] has 1000000000 elements of fl`: initializer(1,
+		`node "relu" (Relu): its input "nothing" is no i`: func(g *pb.GraphProto) { g.Node[1].Input[0] = "nothing" },
+		`its output "c" has a value already`:              func(g *pb.GraphProto) { g.Node[1].Output[0] = "c" },
+		`two initialisers are named "conv.bias"`:          initializer(3, floats("conv.bias", nil, 0)),
+		`nothing computes output "z"`:                     func(g *pb.GraphProto) { g.Output[0].Name = "z" },
+		`the graph has no output`:                         func(g *pb.GraphProto) { g.Output = nil },
+		`axis 0: expected 0 to 2147483648 elements, got 4611686018427387904`: initializer(1,
+			floats("conv.bias", nil, 1<<62)),
+		`initialiser "conv.bias": shape [-4]: axis 0: expected 0 to 2147483648 elements, got -4`: initializer(1,
+			floats("conv.bias", nil, -4)),
+		`[1073741824 1073741824] has more than 2147483648`: initializer(1, floats("conv.bias", nil, 1<<30, 1<<30)),
+		`shape [1000000000] of float32: expected 1000000000 elements, got 4`: initializer(1,
 			floats("conv.bias", ramp(4), 1_000_000_000)),
-		`shape [4] of float32 takes 16 bytes, got 12`: initializer(1, &pb.TensorProto{Name: "conv.bias",
+		`shape [4] of float32: expected 16 bytes, got 12`: initializer(1, &pb.TensorProto{Name: "conv.bias",
 			DataType: 1, Dims: []int64{4}, RawData: make([]byte, 12)}),
 		`weight of shape [4 2 3 3], bias of shape [5]`: initializer(1, floats("conv.bias", ramp(5), 5)),
 		`(Conv): input of shape [5 2 6 5], weight of shap`: initializer(0, floats("conv.weight", ramp(4*3*3*3), 4, 3, 3,
 			3)),
 		`inputs of shapes [5 4] and [3 5] do not fit one `: initializer(2, floats("fc.weight", ramp(15), 3, 5)),
-		`elements of string, expected floating-point numb`: initializer(1, &pb.TensorProto{Name: "conv.bias",
-			DataType: 8, Dims: []int64{4}}),
-		`elements of data type 99, expected`: initializer(1, &pb.TensorProto{Name: "conv.bias", DataType: 99,
-			Dims: []int64{4}}),
+		`expected floating-point numbers, integers or bool, got elements of string`: initializer(1,
+			&pb.TensorProto{Name: "conv.bias", DataType: 8, Dims: []int64{4}}),
+		`expected floating-point numbers, integers or bool, got elements of data type 99`: initializer(1,
+			&pb.TensorProto{Name: "conv.bias", DataType: 99, Dims: []int64{4}}),
 		`constants of more than 1073741824 bytes in all a`: before(
 			&pb.NodeProto{OpType: "Constant", Name: "k", Output: list("k"),
 				Attribute: []*pb.AttributeProto{{Name: "value", T: ints("", 1<<30)}}},
@@ -141,26 +143,27 @@ func TestHostileFiles(t *testing.T) {
 			&pb.NodeProto{OpType: "Constant", Name: "k", Output: list("k"),
 				Attribute: []*pb.AttributeProto{{Name: "value", T: ints("", -7)}}},
 			node("Expand", "e", list("p", "k"), list("q"))),
-		`input "x": dimension 1 is -2, expected 0 to`: func(g *pb.GraphProto) {
+		`input "x": dimension 1: expected 0 to 2147483648, got -2`: func(g *pb.GraphProto) {
 			g.Input[0] = info("x", 1, -2, 6, 5)
 		},
 		`input "x": shape [5 2 60000 50000] has more tha`: func(g *pb.GraphProto) {
 			g.Input[0] = info("x", 0, 2, 60000, 50000)
 		},
-		`the file leaves the shape of an image free: [-1 2 -1 5]`: func(g *pb.GraphProto) {
+		`where the file leaves it free, got [-1 2 -1 5], -1 for what is free`: func(g *pb.GraphProto) {
 			g.Input[0] = info("x", 0, 2, 0, 5)
 		},
-		`it has 2 inputs ["x" "z"], expected one of images`: func(g *pb.GraphProto) {
+		`inputs: expected one, of images, got 2: ["x" "z"]`: func(g *pb.GraphProto) {
 			g.Input = append(g.Input, info("z", 4))
 			g.Node[0].Input[2] = "z"
 		},
-		`input "x" is declared as [-1 2 6 5], its initialiser has shape [4]`: initializer(1, floats("x", ramp(4), 4)),
+		`input "x": expected an initialiser of shape [-1 2 6 5], as declared, got [4]`: initializer(1,
+			floats("x", ramp(4), 4)),
 		`it mixes the samples of a batch, which lie along axis 0`: before(
 			node("ReduceMean", "mixing", list("p"), list("q"), &pb.AttributeProto{Name: "axes",
 				Type: pb.AttributeProto_INTS, Ints: []int64{0}})),
 		`a window of 7 pixels over 6 with pads 0 and 0`: initializer(0, floats("conv.weight", ramp(4*2*7*7), 4, 2, 7,
 			7)),
-		`strides [0 1], dilations [1 1], expected positive`: func(g *pb.GraphProto) {
+		`expected positive numbers, got kernel [3 3], strides [0 1], dilations [1 1]`: func(g *pb.GraphProto) {
 			g.Node[0].Attribute = []*pb.AttributeProto{{Name: "strides", Type: pb.AttributeProto_INTS,
 				Ints: []int64{0, 1}}}
 		},
@@ -181,13 +184,14 @@ func TestHostileFiles(t *testing.T) {
 			externalTensor("conv.bias", "")),
 		`external data "absent": open absent: file does not exist`: initializer(1,
 			externalTensor("conv.bias", "absent")),
-		`external data "w.bin": 16 bytes from offset 8, the file has 20`: initializer(1,
+		`external data "w.bin": expected 16 bytes from offset 8, got a file of 20`: initializer(1,
 			externalTensor("conv.bias", "w.bin", "offset", "8")),
-		`external data "w.bin": 16 bytes from offset 9223372036854775807, the f`: initializer(1,
+		`external data "w.bin": expected 16 bytes from offset 9223372036854775807, got a file of 20`: initializer(1,
 			externalTensor("conv.bias", "w.bin", "offset", "9223372036854775807")),
 		`external data "w.bin": expected an offset of at least 0, got -4`: initializer(1,
 			externalTensor("conv.bias", "w.bin", "offset", "-4")),
-		`external data "w.bin": length 8, expected 16`: initializer(1, externalTensor("conv.bias", "w.bin", "length",
+		`external data "w.bin": expected a length of 16, got 8`: initializer(1, externalTensor("conv.bias", "w.bin",
+			"length",
 			"8")),
 		`external data: offset "much" is no number`: initializer(1, externalTensor("conv.bias", "w.bin", "offset",
 			"much")),
@@ -199,10 +203,10 @@ func TestHostileFiles(t *testing.T) {
 		require.ErrorContains(t, err, "onnx: hostile.onnx: ")
 	}
 	for want, m := range map[string]*pb.ModelProto{
-		"operator set 99 of domain ai.onnx, expected 7 to 28": {OpsetImport: []*pb.OperatorSetIdProto{{Version: 99}},
-			Graph: small().Graph},
-		"operator set 6 of domain ai.onnx, expected 7 to 28": {OpsetImport: []*pb.OperatorSetIdProto{{Version: 6}},
-			Graph: small().Graph},
+		"expected an operator set of domain ai.onnx from 7 to 28, got 99": {
+			OpsetImport: []*pb.OperatorSetIdProto{{Version: 99}}, Graph: small().Graph},
+		"expected an operator set of domain ai.onnx from 7 to 28, got 6": {
+			OpsetImport: []*pb.OperatorSetIdProto{{Version: 6}}, Graph: small().Graph},
 		"names no operator set of domain ai.onnx": {OpsetImport: []*pb.OperatorSetIdProto{{Domain: "x", Version: 17}},
 			Graph: small().Graph},
 		"it has no graph": {OpsetImport: []*pb.OperatorSetIdProto{{Version: 17}}},

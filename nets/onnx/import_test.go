@@ -289,7 +289,8 @@ func TestTheShapeOfAnImageCanBeGiven(t *testing.T) {
 	require.Equal(t, []int{2, 6, 5}, net.InputShape())
 	requireSame(t, net, 0)
 	_, err := onnx.Read(marshal(t, m), nil, "m.onnx", onnx.Options{Input: []int{3, 6, 5}})
-	require.ErrorContains(t, err, "shape [-1 2 -1 -1] of the file, a given shape [3 6 5] of one image")
+	require.ErrorContains(t, err,
+		"given shape of one image: expected one that fits the file's [-1 2 -1 -1], got [3 6 5]")
 }
 
 func TestLayers(t *testing.T) {

@@ -50,7 +50,7 @@ func lowerAttention(t *tracer, n *node, in []*value) ([]*value, error) {
 		return nil, c.err
 	}
 	if q.rank() != 4 || k.rank() != 4 || v.rank() != 4 {
-		return nil, fmt.Errorf("inputs of shapes %v, %v, %v, expected 3 or 4 axes", in[0].shape, in[1].shape,
+		return nil, fmt.Errorf("inputs: expected 3 or 4 axes, got shapes %v, %v, %v", in[0].shape, in[1].shape,
 			in[2].shape)
 	}
 	heads, kvHeads = q.shape[1], k.shape[1]

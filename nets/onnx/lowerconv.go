@@ -38,7 +38,7 @@ func lowerConv(t *tracer, n *node, in []*value) ([]*value, error) {
 		return nil, err
 	}
 	if len(spatial) > 2 {
-		return nil, unsupportedf("a convolution over %d axes, expected 1 or 2", len(spatial))
+		return nil, unsupportedf("expected a convolution over 1 or 2 axes, got %d", len(spatial))
 	}
 	shape := append([]int{x.shape[0], w.shape[0]}, spatial...)
 	if len(spatial) == 1 {

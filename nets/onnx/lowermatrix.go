@@ -14,7 +14,7 @@ func lowerGemm(t *tracer, n *node, in []*value) ([]*value, error) {
 	alpha, beta := n.float("alpha", 1), n.float("beta", 1)
 	transA, transB := n.int("transA", 0) != 0, n.int("transB", 0) != 0
 	if a.rank() != 2 || b.rank() != 2 {
-		return nil, fmt.Errorf("inputs of shapes %v and %v, expected matrices", a.shape, b.shape)
+		return nil, fmt.Errorf("inputs: expected matrices, got shapes %v and %v", a.shape, b.shape)
 	}
 	c := &chain{t: t, n: n}
 	if transA {
@@ -195,7 +195,7 @@ func lowerEinsum(t *tracer, n *node, in []*value) ([]*value, error) {
 		return nil, fmt.Errorf("equation %q for %d inputs", equation, len(in))
 	}
 	if len(in) != 2 || !explicit || strings.Contains(equation, ".") {
-		return nil, unsupportedf("equation %q, expected two operands and a result without an ellipsis", equation)
+		return nil, unsupportedf("equation: expected two operands and a result without an ellipsis, got %q", equation)
 	}
 	sizes := map[byte]int{}
 	for i, labels := range operands {

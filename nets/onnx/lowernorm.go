@@ -16,7 +16,7 @@ func lowerBatchNorm(t *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	x := in[0]
 	if x.rank() < 2 {
-		return nil, fmt.Errorf("input of shape %v, expected [batch, channels, ...]", x.shape)
+		return nil, fmt.Errorf("input: expected shape [batch, channels, ...], got %v", x.shape)
 	}
 	if n.int("training_mode", 0) != 0 || n.opset < 9 && n.int("spatial", 1) == 0 {
 		return nil, unsupportedf("it is in training mode, or not by channel")
@@ -110,7 +110,7 @@ func lowerGroupNorm(t *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	x := in[0]
 	if x.rank() < 3 {
-		return nil, fmt.Errorf("input of shape %v, expected [batch, channels, spatial axes]", x.shape)
+		return nil, fmt.Errorf("input: expected shape [batch, channels, spatial axes], got %v", x.shape)
 	}
 	if err := x.first(); err != nil {
 		return nil, err

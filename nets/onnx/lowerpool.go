@@ -71,7 +71,7 @@ func lowerGlobalPool(t *tracer, n *node, in []*value) ([]*value, error) {
 	}
 	x := in[0]
 	if x.rank() < 3 {
-		return nil, fmt.Errorf("input of shape %v, expected [batch, channels, spatial axes]", x.shape)
+		return nil, fmt.Errorf("input: expected shape [batch, channels, spatial axes], got %v", x.shape)
 	}
 	var axes []int
 	for i := 2; i < x.rank(); i++ {

@@ -97,7 +97,7 @@ func lowerSoftmax(t *tracer, n *node, in []*value) ([]*value, error) {
 		otherwise = 1
 	}
 	if x.rank() == 0 {
-		return nil, fmt.Errorf("input of shape %v, expected at least one axis", x.shape)
+		return nil, fmt.Errorf("input: expected at least one axis, got shape %v", x.shape)
 	}
 	axis, err := axisIn(n.int("axis", otherwise), x.rank())
 	if err != nil {

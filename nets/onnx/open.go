@@ -173,7 +173,7 @@ func (n *node) reads(names map[string]bool) {
 // trace turns the file's nodes into instructions and returns its results.
 func (n *Network) trace(f *file, o Options) ([]*value, *tracer, error) {
 	if len(f.graph.inputs) != 1 {
-		return nil, nil, fmt.Errorf("it has %d inputs %q, expected one of images", len(f.graph.inputs),
+		return nil, nil, fmt.Errorf("inputs: expected one, of images, got %d: %q", len(f.graph.inputs),
 			inputNames(f.graph))
 	}
 	in := f.graph.inputs[0]
@@ -230,20 +230,21 @@ func (n *Network) dimensions(in input, given []int) ([]int, error) {
 		dims = slices.Repeat([]int{-1}, 1+len(given))
 	}
 	if len(dims) < 2 || len(given) > 0 && len(given) != len(dims)-1 {
-		return nil, fmt.Errorf("shape %v and a given shape %v of one image, expected [batch, axes of an image]",
+		return nil, fmt.Errorf("expected shape [batch, axes of an image], got %v and a given shape %v of one image",
 			in.dims, given)
 	}
 	for i := 1; i < len(dims); i++ {
 		if len(given) > 0 {
 			if dims[i] >= 0 && dims[i] != given[i-1] {
-				return nil, fmt.Errorf("shape %v of the file, a given shape %v of one image", in.dims, given)
+				return nil, fmt.Errorf("given shape of one image: expected one that fits the file's %v, got %v",
+					in.dims, given)
 			}
 			dims[i] = given[i-1]
 		}
 		if dims[i] < 0 {
 			return nil,
-				fmt.Errorf("the file leaves the shape of an image free: %v, -1 for what is free; expected it to be "+
-					"given", in.dims)
+				fmt.Errorf("expected the shape of an image to be given where the file leaves it free, got %v, -1 for "+
+					"what is free", in.dims)
 		}
 	}
 	if slices.Contains(dims, 0) {

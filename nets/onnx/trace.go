@@ -266,7 +266,7 @@ func (t *tracer) compute(n *node, in []*value, s *scope) ([]*value, error) {
 		return out, nil
 	}
 	if lower == nil {
-		return nil, unsupportedf("it is computed from images, expected constants only")
+		return nil, unsupportedf("inputs: expected constants, got some that are computed from images")
 	}
 	return lower(t, n, in)
 }
@@ -287,7 +287,7 @@ func (t *tracer) function(n *node, fn *function, in []*value) ([]*value, error) 
 	}
 	defer func() { t.depth-- }()
 	if len(in) > len(fn.in) {
-		return nil, fmt.Errorf("%d inputs, the function has %d", len(in), len(fn.in))
+		return nil, fmt.Errorf("inputs: expected at most %d, as the function has, got %d", len(fn.in), len(in))
 	}
 	s := &scope{values: map[string]*value{}}
 	for i, v := range in {
@@ -330,13 +330,13 @@ func (t *tracer) function(n *node, fn *function, in []*value) ([]*value, error) 
 // branch traces one branch of an If, whose condition must be known.
 func (t *tracer) branch(n *node, in []*value, s *scope) ([]*value, error) {
 	if len(in) != 1 || in[0] == nil {
-		return nil, fmt.Errorf("%d inputs, expected a condition", len(in))
+		return nil, fmt.Errorf("inputs: expected 1, a condition, got %d", len(in))
 	}
 	if in[0].unknown {
 		return nil, nil
 	}
 	if in[0].c == nil || in[0].c.len() != 1 {
-		return nil, unsupportedf("its condition is computed from images, expected a constant")
+		return nil, unsupportedf("condition: expected a constant, got one that is computed from images")
 	}
 	name := "else_branch"
 	if in[0].c.intAt(0) != 0 {

@@ -16,7 +16,7 @@ type windowAttrs struct {
 func windowOf(n *node, x *value, kernel []int) (*windowAttrs, error) {
 	spatial := x.rank() - 2
 	if spatial < 1 {
-		return nil, fmt.Errorf("input of shape %v, expected [batch, channels, spatial axes]", x.shape)
+		return nil, fmt.Errorf("input: expected shape [batch, channels, spatial axes], got %v", x.shape)
 	}
 	w := &windowAttrs{
 		kernel: kernel, stride: n.ints("strides"), dilation: n.ints("dilations"), groups: n.int("group", 1),
@@ -36,8 +36,8 @@ func windowOf(n *node, x *value, kernel []int) (*windowAttrs, error) {
 	for i := range spatial {
 		if w.kernel[i] < 1 || w.stride[i] < 1 || w.dilation[i] < 1 || w.kernel[i] > maxElements/w.dilation[i] ||
 			w.stride[i] > maxElements {
-			return nil, fmt.Errorf("kernel %v, strides %v, dilations %v, expected positive numbers", w.kernel, w.stride,
-				w.dilation)
+			return nil, fmt.Errorf("expected positive numbers, got kernel %v, strides %v, dilations %v", w.kernel,
+				w.stride, w.dilation)
 		}
 	}
 	pads := n.ints("pads")

@@ -107,7 +107,7 @@ func TestRefusesMalformedTensors(t *testing.T) {
 	wide := vector("b")
 	wide.class, wide.size, wide.shape = "DoubleStorage", 4, []int{4}
 	_, err := weights.ReadBytes(checkpoint(t, vector("a"), wide))
-	require.ErrorContains(t, err, "16 bytes, expected 4 elements of 8", "one storage by two types")
+	require.ErrorContains(t, err, "expected 4 elements of 8 bytes, got 16 bytes", "one storage by two types")
 
 	many := make([]view, 1000)
 	for i := range many {

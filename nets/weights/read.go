@@ -130,7 +130,7 @@ func readZip(r io.ReaderAt, size int64) (*StateDict, error) {
 		return nil, formatError("a Keras archive is not supported: " + exportHint)
 	case npy == 0:
 		return nil,
-			formatError("a zip archive, but neither a PyTorch checkpoint nor npz: expected data.pkl or *.npy in it")
+			formatError("zip archive: expected data.pkl of a PyTorch checkpoint or *.npy of npz, got neither")
 	}
 	return readNpz(r, size)
 }

@@ -139,7 +139,7 @@ func parseTensorInfo(dec *json.Decoder) (tensorInfo, error) {
 		return tensorInfo{}, err
 	}
 	if fields.Dtype == nil || fields.Shape == nil || fields.Offsets == nil || len(*fields.Offsets) != 2 {
-		return tensorInfo{}, errors.New("dtype, shape and two data_offsets are needed")
+		return tensorInfo{}, errors.New("expected dtype, shape and two data_offsets")
 	}
 	dt, ok := safetensorsTypes[*fields.Dtype]
 	if !ok {
@@ -166,7 +166,8 @@ func checkCoverage(infos []tensorInfo, size int64) error {
 	at := int64(0)
 	for _, info := range sorted {
 		if info.begin != at {
-			return fmt.Errorf("tensor %q: data starts at byte %d, expected %d", info.name, info.begin, at)
+			return fmt.Errorf("tensor %q: expected data from byte %d on, got it from byte %d on", info.name, at,
+				info.begin)
 		}
 		at = info.end
 		if at > size {

@@ -112,7 +112,8 @@ func (a *storages) storage(s *storage, size int) ([]byte, error) {
 		a.cache[s.key] = raw
 	}
 	if len(raw) != s.size*size { // also if two tensors use one storage with different types
-		return nil, fmt.Errorf("storage %q has %d bytes, expected %d elements of %d", s.key, len(raw), s.size, size)
+		return nil, fmt.Errorf("storage %q: expected %d elements of %d bytes, got %d bytes", s.key, s.size, size,
+			len(raw))
 	}
 	return raw, nil
 }
@@ -202,9 +203,9 @@ func selectStateDict(root any) ([]entry, error) {
 	if !isDict {
 		switch v := root.(type) {
 		case *opaque:
-			return nil, fmt.Errorf("the file holds a Python object of class %s, not a state dict: %s", v, resave)
+			return nil, fmt.Errorf("expected a state dict, got a Python object of class %s: %s", v, resave)
 		case *lazyTensor:
-			return nil, errors.New("the file holds a single tensor, not a state dict")
+			return nil, errors.New("expected a state dict, got a single tensor")
 		}
 		return nil, errors.New("the file holds no dictionary of tensors: " + resave)
 	}

@@ -90,9 +90,9 @@ func TestReadsIntegers(t *testing.T) {
 
 func TestRefusesWithAReason(t *testing.T) {
 	for name, want := range map[string]string{
-		"module.pth":        "class torch.nn.modules.linear.Linear, not a state dict",
+		"module.pth":        "expected a state dict, got a Python object of class torch.nn.modules.linear.Linear: ",
 		"module_inside.pth": "the file has epoch, model (torch.nn.modules.linear.Linear)",
-		"tensor.pth":        "a single tensor, not a state dict",
+		"tensor.pth":        "expected a state dict, got a single tensor",
 		"no_tensors.pth":    "the file has epoch, name",
 		"sparse.pth":        `tensor "s": tensors made by torch._utils._rebuild_sparse_tensor`,
 		"quantized.pth":     `tensor "q": tensors made by torch._utils._rebuild_qtensor`,

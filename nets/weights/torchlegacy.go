@@ -127,7 +127,7 @@ func (f *legacyFile) places(named map[string]*storage) (map[string]int64, error)
 	}
 	keys, ok := v.(*types.List)
 	if !ok {
-		return nil, fmt.Errorf("storage keys are a %T, expected a list", v)
+		return nil, fmt.Errorf("storage keys: expected a list, got a %T", v)
 	}
 	places := make(map[string]int64, len(*keys))
 	for _, k := range *keys {
@@ -149,7 +149,7 @@ func (f *legacyFile) places(named map[string]*storage) (map[string]int64, error)
 		}
 		f.at += int64(len(head))
 		if n := binary.LittleEndian.Uint64(head[:]); n != uint64(s.size) {
-			return nil, fmt.Errorf("storage %q has %d elements, expected %d", key, n, s.size)
+			return nil, fmt.Errorf("storage %q: expected %d elements, got %d", key, s.size, n)
 		}
 		if int64(s.size) > math.MaxInt64/16 || int64(s.size)*bytes > f.size-f.at {
 			return nil, fmt.Errorf("storage %q of %d elements: %w", key, s.size, io.ErrUnexpectedEOF)

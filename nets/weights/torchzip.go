@@ -66,7 +66,7 @@ func (a *archive) byteOrder() (binary.ByteOrder, error) {
 	case "big":
 		return binary.BigEndian, nil
 	}
-	return nil, fmt.Errorf("byte order %q is unknown", b)
+	return nil, fmt.Errorf("byte order: expected little or big, got %q", b)
 }
 
 // record returns the content of a zip record, of at most limit bytes, and verifies its checksum.
@@ -76,7 +76,7 @@ func (a *archive) record(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("zip record %q is missing", a.prefix+name)
 	}
 	if f.UncompressedSize64 > uint64(limit) {
-		return nil, fmt.Errorf("zip record %q of %d bytes, expected at most %d", f.Name, f.UncompressedSize64, limit)
+		return nil, fmt.Errorf("zip record %q: expected at most %d bytes, got %d", f.Name, limit, f.UncompressedSize64)
 	}
 	if f.Method != zip.Store {
 		if f.UncompressedSize64 > uint64(a.left) {
