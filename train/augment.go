@@ -26,17 +26,17 @@ type Augmentation struct {
 func (a Augmentation) check(height, width int) error {
 	switch {
 	case a.Crop < 0:
-		return configf("crop with %d pixels of padding, expected 0 or more", a.Crop)
+		return configf("crop: expected 0 or more pixels of padding, got %d", a.Crop)
 	case a.Cutout < 0:
-		return configf("cutout of %d pixels, expected 0 or more", a.Cutout)
+		return configf("cutout: expected 0 or more pixels, got %d", a.Cutout)
 	case a.Crop > min(height, width):
-		return configf("crop with %d pixels of padding, expected 0 to %d on images of %d×%d", a.Crop,
-			min(height, width), height, width)
+		return configf("crop: expected 0 to %d pixels of padding on images of %d×%d, got %d", min(height, width),
+			height, width, a.Crop)
 	case a.Cutout > 2*min(height, width):
-		return configf("cutout of %d pixels, expected 0 to %d on images of %d×%d", a.Cutout, 2*min(height, width),
-			height, width)
+		return configf("cutout: expected 0 to %d pixels on images of %d×%d, got %d", 2*min(height, width), height,
+			width, a.Cutout)
 	case !(a.Mixup >= 0) || math.IsInf(a.Mixup, 0):
-		return configf("mixup %v, expected a number, 0 or more", a.Mixup)
+		return configf("mixup: expected a finite number of at least 0, got %v", a.Mixup)
 	}
 	return nil
 }

@@ -94,12 +94,12 @@ func (r *run) sameTensors(a *npyz.Archive) error {
 			continue
 		}
 		if values, ok := mine[name]; !ok || len(values) != array.Len() {
-			return fmt.Errorf("%w: %s of %d values, expected %d", ErrMismatch, name, array.Len(), len(values))
+			return fmt.Errorf("%w: %s: expected %d values, got %d", ErrMismatch, name, len(values), array.Len())
 		}
 	}
 	for name, values := range mine {
 		if !a.Has(name) {
-			return fmt.Errorf("%w: no %s, expected %d values", ErrMismatch, name, len(values))
+			return fmt.Errorf("%w: %s: expected %d values, got none", ErrMismatch, name, len(values))
 		}
 	}
 	return nil
@@ -153,7 +153,7 @@ func (r *run) take(a *npyz.Archive) error {
 		}
 	}
 	if format, err := a.String("format"); err != nil || format != checkpointFormat {
-		return fmt.Errorf("format %q, expected %q", format, checkpointFormat)
+		return fmt.Errorf("format: expected %q, got %q", checkpointFormat, format)
 	}
 	identity, err := a.String("identity")
 	if err != nil {
@@ -171,14 +171,15 @@ func (r *run) take(a *npyz.Archive) error {
 		return fmt.Errorf("state: %w", err)
 	}
 	if s.Step < 0 || s.Step > r.totalSteps() || len(s.Curve) > r.c.Epochs {
-		return fmt.Errorf("step %d of a run of %d", s.Step, r.totalSteps())
+		return fmt.Errorf("expected a step from 0 to %d in at most %d epochs, got %d in %d", r.totalSteps(), r.c.Epochs,
+			s.Step, len(s.Curve))
 	}
 	steps, err := a.Ints("optimizer_steps")
 	if err != nil {
 		return err
 	}
 	if len(steps) != 1 || steps[0] != s.Step {
-		return fmt.Errorf("optimizer_steps %v, expected [%d]", steps, s.Step)
+		return fmt.Errorf("optimizer_steps: expected [%d], got %v", s.Step, steps)
 	}
 	if err := r.sameTensors(a); err != nil {
 		return err

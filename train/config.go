@@ -125,26 +125,26 @@ const (
 func (c Config) Check() error {
 	switch {
 	case c.Epochs < 1 || c.Epochs > maxEpochs:
-		return configf("%d epochs, expected 1 to %d", c.Epochs, maxEpochs)
+		return configf("expected 1 to %d epochs, got %d", maxEpochs, c.Epochs)
 	case c.Batch < 0 || c.Batch > maxBatch:
-		return configf("batch of %d images, expected 1 to %d, or 0 for the default", c.Batch, maxBatch)
+		return configf("batch: expected 1 to %d images, or 0 for the default, got %d", maxBatch, c.Batch)
 	case c.Shard < 0 || c.Batch > 0 && c.Shard > 0 && c.Batch%c.Shard != 0:
-		return configf("shard of %d images, expected a divisor of the batch of %d, or 0 for the default", c.Shard,
-			c.Batch)
+		return configf("shard: expected a divisor of the batch of %d images, or 0 for the default, got %d", c.Batch,
+			c.Shard)
 	case c.Workers < 0 || c.Workers > maxWorkers:
-		return configf("%d workers, expected 1 to %d, or 0 for the default", c.Workers, maxWorkers)
+		return configf("expected 1 to %d workers, or 0 for the default, got %d", maxWorkers, c.Workers)
 	case c.MaxMemory < 0:
-		return configf("memory of %d bytes, expected 1 or more, or 0 for the default", c.MaxMemory)
+		return configf("memory: expected 1 byte or more, or 0 for the default, got %d", c.MaxMemory)
 	case !(c.LabelSmoothing >= 0 && c.LabelSmoothing < 1):
-		return configf("label smoothing %v, expected a share in [0, 1)", c.LabelSmoothing)
+		return configf("label smoothing: expected a share in [0, 1), got %v", c.LabelSmoothing)
 	case !(c.ClipNorm >= 0) || math.IsInf(c.ClipNorm, 0):
-		return configf("gradient norm clipped at %v, expected a number, 0 (not at all) or more", c.ClipNorm)
+		return configf("bound of the gradient's norm: expected a finite number, 0 (none) or more, got %v", c.ClipNorm)
 	case !(c.EMADecay >= 0 && c.EMADecay < 1):
-		return configf("decay %v of the average, expected one in [0, 1)", c.EMADecay)
+		return configf("decay of the average: expected a number in [0, 1), got %v", c.EMADecay)
 	case c.StopAt < 0:
-		return configf("stop at step %d, expected 0 (at the end) or more", c.StopAt)
+		return configf("step to stop at: expected 0 (the end) or more, got %d", c.StopAt)
 	case c.CheckpointEvery < 0:
-		return configf("a checkpoint every %d steps, expected 0 (every epoch) or more", c.CheckpointEvery)
+		return configf("steps between checkpoints: expected 0 (every epoch) or more, got %d", c.CheckpointEvery)
 	}
 	if _, err := c.Optimizer.withDefaults(); err != nil {
 		return configf("%w", err)
@@ -169,16 +169,16 @@ func (c Config) withDefaults(net nets.Classifier, data dataset.Dataset) (Config,
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
 	if c.Batch < 1 || c.Batch > data.Len() {
-		return c, configf("batch of %d images, expected 1 to %d, as many as %s has", c.Batch, data.Len(), data.Name())
+		return c, configf("batch: expected 1 to %d images, as many as %s has, got %d", data.Len(), data.Name(), c.Batch)
 	}
 	if err := c.Check(); err != nil {
 		return c, err
 	}
 	switch shape := net.InputShape(); {
 	case c.Batch%c.Shard != 0:
-		return c, configf("shard of %d images, expected a divisor of the batch of %d", c.Shard, c.Batch)
+		return c, configf("shard: expected a divisor of the batch of %d images, got %d", c.Batch, c.Shard)
 	case len(shape) != 3 || shape[0] != 3:
-		return c, configf("network %s takes %v, expected [3 height width]", net.Name(), shape)
+		return c, configf("network %s: expected input of shape [3 height width], got %v", net.Name(), shape)
 	}
 	return c, nil
 }

@@ -101,7 +101,11 @@ func TestCheckpointOfAnotherStepIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		step, steps int
 		want        string
-	}{{7, 7, "step 7 of a run of 6"}, {-1, -1, "step -1"}, {2, 3, "optimizer_steps"}} {
+	}{
+		{7, 7, "expected a step from 0 to 6 in at most 3 epochs, got 7 in 0"},
+		{-1, -1, "expected a step from 0 to 6 in at most 3 epochs, got -1 in 0"},
+		{2, 3, "optimizer_steps: expected [2], got [3]"},
+	} {
 		r.state.Step = c.step
 		r.optimizer.SetSteps(c.steps)
 		require.NoError(t, r.save())

@@ -44,8 +44,8 @@ func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, er
 		memory: dataset.NewMemory(c.MaxMemory),
 	}
 	if l.pre.Layout != nets.NCHW {
-		return nil, fmt.Errorf("train: network %s takes images in the layout %s, expected %s", net.Name(), l.pre.Layout,
-			nets.NCHW)
+		return nil, fmt.Errorf("train: network %s: expected images in the layout %s, got %s", net.Name(), nets.NCHW,
+			l.pre.Layout)
 	}
 	shape := net.InputShape()
 	l.height, l.width = shape[1], shape[2]
@@ -62,12 +62,12 @@ func newLoader(net nets.Classifier, data dataset.Dataset, c Config) (*loader, er
 func checkLabels(data dataset.Dataset, classes int) error {
 	labels := data.Labels()
 	if len(labels) == 0 {
-		return fmt.Errorf("train: %s: no labels, expected one for each image", data.Name())
+		return fmt.Errorf("train: %s: expected a label for each image, got none", data.Name())
 	}
 	for i, c := range labels {
 		if c < 0 || c >= classes {
-			return fmt.Errorf("train: %s: image %s has label %d, expected 0 to %d", data.Name(), data.ID(i), c,
-				classes-1)
+			return fmt.Errorf("train: %s: image %s: expected a label from 0 to %d, got %d", data.Name(), data.ID(i),
+				classes-1, c)
 		}
 	}
 	return nil

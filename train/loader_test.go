@@ -43,7 +43,7 @@ func TestLayoutIsRefused(t *testing.T) {
 	net, err := nets.New("resnet-fashion-8-1", 3)
 	require.NoError(t, err)
 	_, err = newLoader(lastChannels{net}, numbered{}, Config{Batch: 4, Workers: 1})
-	require.EqualError(t, err, "train: network resnet-fashion-8-1 takes images in the layout NHWC, expected NCHW")
+	require.EqualError(t, err, "train: network resnet-fashion-8-1: expected images in the layout NCHW, got NHWC")
 }
 
 // visited returns the pictures in the batches of that many steps, identified by their brightness.

@@ -55,17 +55,17 @@ func (c OptimizerConfig) withDefaults() (OptimizerConfig, error) {
 	in01 := func(v float64) bool { return v >= 0 && v < 1 }
 	switch {
 	case c.Name != SGD && c.Name != SGDW && c.Name != AdamW:
-		return c, fmt.Errorf("optimizer %q, expected %s, %s or %s", c.Name, SGD, SGDW, AdamW)
+		return c, fmt.Errorf("optimizer: expected %s, %s or %s, got %q", SGD, SGDW, AdamW, c.Name)
 	case !in01(c.Momentum):
-		return c, fmt.Errorf("momentum %v, expected one in [0, 1)", c.Momentum)
+		return c, fmt.Errorf("momentum: expected a number in [0, 1), got %v", c.Momentum)
 	case c.Nesterov && c.Momentum == 0:
-		return c, fmt.Errorf("momentum 0, expected one above 0 for the look-ahead of Nesterov")
+		return c, fmt.Errorf("momentum: expected a number above 0 for the look-ahead of Nesterov, got 0")
 	case !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0):
-		return c, fmt.Errorf("weight decay %v, expected a number, 0 or more", c.WeightDecay)
+		return c, fmt.Errorf("weight decay: expected a finite number of at least 0, got %v", c.WeightDecay)
 	case !in01(c.Beta1) || !in01(c.Beta2):
-		return c, fmt.Errorf("betas %v and %v, expected ones in [0, 1)", c.Beta1, c.Beta2)
+		return c, fmt.Errorf("betas: expected numbers in [0, 1), got %v and %v", c.Beta1, c.Beta2)
 	case !(c.Epsilon > 0):
-		return c, fmt.Errorf("epsilon %v, expected a positive number", c.Epsilon)
+		return c, fmt.Errorf("epsilon: expected a positive number, got %v", c.Epsilon)
 	}
 	return c, nil
 }

@@ -235,20 +235,25 @@ func TestRunRefuses(t *testing.T) {
 		change func(c *train.Config)
 		want   string
 	}{
-		{func(c *train.Config) { c.Epochs = 0 }, "0 epochs"},
-		{func(c *train.Config) { c.Batch = 31 }, "batch of 31 images, expected 1 to 30"},
-		{func(c *train.Config) { c.Shard = 5 }, "expected a divisor"},
-		{func(c *train.Config) { c.Workers = -1 }, "-1 workers"},
-		{func(c *train.Config) { c.LabelSmoothing = 1 }, "label smoothing"},
-		{func(c *train.Config) { c.ClipNorm = math.NaN() }, "norm"},
-		{func(c *train.Config) { c.EMADecay = 1 }, "average"},
-		{func(c *train.Config) { c.Optimizer.Name = "lion" }, `optimizer "lion"`},
-		{func(c *train.Config) { c.Optimizer.Momentum = 1 }, "momentum 1"},
-		{func(c *train.Config) { c.Schedule.LearningRate = 0 }, "learning rate 0"},
-		{func(c *train.Config) { c.Schedule.Name = "zigzag" }, `schedule "zigzag"`},
-		{func(c *train.Config) { c.Schedule.Warmup = 2 }, "warm-up"},
+		{func(c *train.Config) { c.Epochs = 0 }, "expected 1 to 1000000 epochs, got 0"},
+		{func(c *train.Config) { c.Batch = 31 },
+			"batch: expected 1 to 30 images, as many as " + data.Name() + " has, got 31"},
+		{func(c *train.Config) { c.Shard = 5 },
+			"shard: expected a divisor of the batch of 24 images, or 0 for the default, got 5"},
+		{func(c *train.Config) { c.Workers = -1 }, " workers, or 0 for the default, got -1"},
+		{func(c *train.Config) { c.LabelSmoothing = 1 }, "label smoothing: expected a share in [0, 1), got 1"},
+		{func(c *train.Config) { c.ClipNorm = math.NaN() },
+			"bound of the gradient's norm: expected a finite number, 0 (none) or more, got NaN"},
+		{func(c *train.Config) { c.EMADecay = 1 }, "decay of the average: expected a number in [0, 1), got 1"},
+		{func(c *train.Config) { c.Optimizer.Name = "lion" }, `optimizer: expected sgd, sgdw or adamw, got "lion"`},
+		{func(c *train.Config) { c.Optimizer.Momentum = 1 }, "momentum: expected a number in [0, 1), got 1"},
+		{func(c *train.Config) { c.Schedule.LearningRate = 0 }, "learning rate: expected a positive number, got 0"},
+		{func(c *train.Config) { c.Schedule.Name = "zigzag" },
+			`schedule: expected constant, step, cosine or onecycle, got "zigzag"`},
+		{func(c *train.Config) { c.Schedule.Warmup = 2 },
+			"warm-up: expected 0 epochs or more, but less than the run's 2, got 2"},
 		{func(c *train.Config) { c.Augmentation.Crop = 29 }, "crop"},
-		{func(c *train.Config) { c.Augmentation.Mixup = -1 }, "mixup"},
+		{func(c *train.Config) { c.Augmentation.Mixup = -1 }, "mixup: expected a finite number of at least 0, got -1"},
 	} {
 		c := tinyConfig()
 		bad.change(&c)
@@ -258,7 +263,7 @@ func TestRunRefuses(t *testing.T) {
 	two, err := nets.New("resnet-fashion-8-2", 2)
 	require.NoError(t, err)
 	_, err = train.Run(context.Background(), two, data, nil, tinyConfig())
-	require.ErrorContains(t, err, "label 2")
+	require.ErrorContains(t, err, "expected a label from 0 to 1, got 2")
 }
 
 func TestCurves(t *testing.T) {

@@ -42,19 +42,20 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	warm := c.Warmup * float64(stepsPerEpoch)
 	switch {
 	case epochs < 1 || stepsPerEpoch < 1:
-		return nil, configf("schedule over %d epochs of %d steps, expected at least 1 each", epochs, stepsPerEpoch)
+		return nil, configf("schedule: expected at least 1 epoch of at least 1 step, got %d of %d", epochs,
+			stepsPerEpoch)
 	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
-		return nil, configf("learning rate %v, expected a positive number", c.LearningRate)
+		return nil, configf("learning rate: expected a positive number, got %v", c.LearningRate)
 	case !(warm >= 0 && warm < total):
-		return nil, configf("warm-up of %v epochs, expected 0 or more, but less than the run of %d", c.Warmup, epochs)
+		return nil, configf("warm-up: expected 0 epochs or more, but less than the run's %d, got %v", epochs, c.Warmup)
 	case c.Name == StepDecay && !(c.Every > 0):
-		return nil, configf("steps every %v epochs, expected a positive number", c.Every)
+		return nil, configf("epochs between steps: expected a positive number, got %v", c.Every)
 	case !(c.Every >= 0) || math.IsInf(c.Every, 0):
-		return nil, configf("steps every %v epochs, expected a number, 0 or more", c.Every)
+		return nil, configf("epochs between steps: expected a finite number of at least 0, got %v", c.Every)
 	case !(c.Gamma > 0 && c.Gamma <= 1):
-		return nil, configf("gamma %v, expected a factor in (0, 1]", c.Gamma)
+		return nil, configf("gamma: expected a factor in (0, 1], got %v", c.Gamma)
 	case !(c.Final >= 0 && c.Final <= 1):
-		return nil, configf("final share %v of the learning rate, expected one in [0, 1]", c.Final)
+		return nil, configf("final share of the learning rate: expected a number in [0, 1], got %v", c.Final)
 	}
 	var after func(step float64) float64
 	switch c.Name {
@@ -71,7 +72,8 @@ func NewSchedule(c ScheduleConfig, epochs, stepsPerEpoch int) (Schedule, error) 
 	case OneCycle:
 		return oneCycle(c, total, warm), nil
 	default:
-		return nil, configf("schedule %q, expected %s, %s, %s or %s", c.Name, Constant, StepDecay, Cosine, OneCycle)
+		return nil, configf("schedule: expected %s, %s, %s or %s, got %q", Constant, StepDecay, Cosine, OneCycle,
+			c.Name)
 	}
 	return func(step int) float64 {
 		if s := float64(step); s < warm {

@@ -113,7 +113,7 @@ func TestTrainCommandRefuses(t *testing.T) {
 		{"--data", filepath.Join(dir, "nothing"), exitFailed, "nothing"},
 		{"--epochs", "0", exitUsage, "--epochs 0"},
 		{"--batch", "0", exitUsage, "--batch 0"},
-		{"--batch", "61", exitUsage, "batch of 61 images, expected 1 to 60"},
+		{"--batch", "61", exitUsage, "batch: expected 1 to 60 images, as many as "},
 		{"--out", "model.pth", exitUsage, ".safetensors"},
 		{"--out", filepath.Join(dir, "no", "m.npz"), exitFailed, "there is no folder"},
 		{"--curves", filepath.Join(dir, "no", "c"), exitFailed, "there is no folder"},
@@ -129,7 +129,7 @@ func TestTrainCommandRefuses(t *testing.T) {
 		{"--crop", "99", exitUsage, "crop"},
 		{"--progress", "maybe", exitUsage, "maybe"},
 		{"--workers", "-1", exitUsage, "--workers"},
-		{"--classes", "1", exitFailed, "label 1"},
+		{"--classes", "1", exitFailed, "expected a label from 0 to 0, got 1"},
 	} {
 		args := []string{"train"}
 		for name, value := range good {
