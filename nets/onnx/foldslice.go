@@ -252,7 +252,7 @@ func paddingOf(n *node, shape []int, in []*constant) (padding, error) {
 		return p, err
 	}
 	if len(pads) != 2*len(axes) {
-		return p, fmt.Errorf("%d pads for %d axes", len(pads), len(axes))
+		return p, fmt.Errorf("pads: expected %d for %d axes, got %d", 2*len(axes), len(axes), len(pads))
 	}
 	p.before, p.after = make([]int, rank), make([]int, rank)
 	for i, a := range axes {

@@ -223,7 +223,7 @@ func inputNames(g *graphDef) []string {
 // dimensions returns the input's shape, the batch first, with -1 where the file does not fix a length.
 func (n *Network) dimensions(in input, given []int) ([]int, error) {
 	if !in.elem.known() {
-		return nil, fmt.Errorf("elements of %v", in.elem)
+		return nil, fmt.Errorf("expected floating-point numbers, integers or bool, got elements of %v", in.elem)
 	}
 	dims := slices.Clone(in.dims)
 	if dims == nil && given != nil {

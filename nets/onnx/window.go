@@ -45,7 +45,7 @@ func windowOf(n *node, x *value, kernel []int) (*windowAttrs, error) {
 		pads = make([]int, 2*spatial)
 	}
 	if len(pads) != 2*spatial {
-		return nil, fmt.Errorf("%d pads for %d axes", len(pads), spatial)
+		return nil, fmt.Errorf("pads: expected %d for %d axes, got %d", 2*spatial, spatial, len(pads))
 	}
 	w.begin, w.end = slices.Clone(pads[:spatial]), slices.Clone(pads[spatial:])
 	for i, auto := 0, n.str("auto_pad", "NOTSET"); i < spatial; i++ {
