@@ -19,7 +19,7 @@ func (b *Builder) BitInput(name string, n int) *G.Node {
 		return nil
 	}
 	if n < 1 {
-		b.fail(fmt.Errorf("input %q of %d bits, expected at least 1", name, n))
+		b.fail(fmt.Errorf("input %q: expected at least 1 bit, got %d", name, n))
 		return nil
 	}
 	if b.extra[name] != nil {
@@ -69,7 +69,7 @@ func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) 
 		return nil, err
 	}
 	if bits.Dtype() != tensor.Uint64 {
-		return nil, fmt.Errorf("%s: bits (%s) are of %v, expected uint64", name, bits.Name(), bits.Dtype())
+		return nil, fmt.Errorf("%s: bits (%s): expected uint64, got %v", name, bits.Name(), bits.Dtype())
 	}
 	if err := wantBatched(name+": present activations", 1, present); err != nil {
 		return nil, err
@@ -83,8 +83,8 @@ func newBitMixing(name string, bits, present, removed *G.Node) (*mixing, error) 
 		return nil, err
 	}
 	if got, want := removed.Shape()[1:], m.shape[1:]; !sameShape(got, want) {
-		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name,
-			removed.Name(), []int(got), want)
+		return nil, fmt.Errorf("%s: removed activations (%s): expected shape %v for a sample, got %v", name,
+			removed.Name(), want, []int(got))
 	}
 	size := present.Shape()[1:].TotalSize()
 	return m, wantShape(name, "bits", bits, batch, bitWords(size))

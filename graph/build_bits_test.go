@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -107,7 +108,9 @@ func TestBitsRefusals(t *testing.T) {
 		return err
 	}
 	for want, f := range map[string]func(b *graph.Builder, x *G.Node) (*G.Node, error){
-		"expected at least 1": func(b *graph.Builder, x *G.Node) (*G.Node, error) { return b.BitInput("i", 0), nil },
+		"expected at least 1 bit, got 0": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+			return b.BitInput("i", 0), nil
+		},
 		`"i" is one of numbers`: func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			b.Input("i", 2)
 			return b.BitInput("i", 2), nil
@@ -120,23 +123,23 @@ func TestBitsRefusals(t *testing.T) {
 			b.BitInput("s", 2)
 			return b.SharedInput("s", 2), nil
 		},
-		"has shape (4, 2)": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+		"input: i (input:i): expected shape (4, 1), got (4, 2)": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			b.BitInput("i", 128)
 			return b.BitInput("i", 2), nil
 		},
 		"expected uint64": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			return graph.MixBits(b.Input("i", 2), x, x)
 		},
-		"bits (input:i) has": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+		"bits (input:i): expected shape": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			return graph.MixBits(b.BitInput("i", 64), x, x)
 		},
-		"for a sample, expected": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+		"(input:r): expected shape [70] for a sample, got [71]": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			return graph.MixBits(b.BitInput("i", 70), x, b.Input("r", 71))
 		},
-		"expected 1 or 4 sampl": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+		"present activations (input:r): expected 1 or 4 sampl": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			return graph.MixBits(b.BitInput("i", 70), b.SharedInput("r", 2, 70), x)
 		},
-		"removed activations (input:r) have shape (2, 70)": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
+		"removed activations (input:r): expected 1 or 4 sampl": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
 			return graph.MixBits(b.BitInput("i", 70), x, b.SharedInput("r", 2, 70))
 		},
 		"MixRowsBits: row": func(b *graph.Builder, x *G.Node) (*G.Node, error) {
@@ -150,8 +153,8 @@ func TestBitsRefusals(t *testing.T) {
 	for _, bits := range [][]uint64{nil, make([]uint64, 3), make([]uint64, 2)} {
 		for _, err := range p.Run(context.Background(), stream(graph.Batch{X: make([]float32, 140), N: 2, Inputs: in,
 			Bits: map[string][]uint64{"coalition": bits}})) {
-			require.ErrorContains(t, err, `batch 0: input "coalition" of 2 samples holds`)
-			require.ErrorContains(t, err, "expected 2 each")
+			require.ErrorContains(t, err,
+				fmt.Sprintf(`input "coalition": expected 2 words of bits for each of 2 samples, got %d`, len(bits)))
 		}
 	}
 }

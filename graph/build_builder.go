@@ -87,7 +87,7 @@ func newBuilder(params []*Param, o Options, shared *store) *Builder {
 			b.fail(fmt.Errorf("parameter %d of the model is nil", i))
 			continue
 		case p.Value.Dtype() != tensor.Float32 || p.Value.RequiresIterator():
-			b.fail(fmt.Errorf("parameter %s is of %v, expected contiguous float32", p, p.Value.Dtype()))
+			b.fail(fmt.Errorf("parameter %s: expected contiguous float32, got %v", p, p.Value.Dtype()))
 		case b.params[p.Name] != nil:
 			b.fail(fmt.Errorf("model has two parameters named %q", p.Name))
 		}
@@ -137,8 +137,8 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 	shape := n.Shape()
 	if name == b.from {
 		if n.Dims() == 0 || n.Shape()[0] != b.batch || n.Dtype() != b.dtype {
-			b.fail(fmt.Errorf("%s of shape %v and %v cannot be started from, expected %d samples of %v", name,
-				n.Shape(), n.Dtype(), b.batch, b.dtype))
+			b.fail(fmt.Errorf("%s cannot be started from: expected a batch of %d in %v, got shape %v in %v", name,
+				b.batch, b.dtype, n.Shape(), n.Dtype()))
 			return nil
 		}
 		if b.spread {
@@ -157,7 +157,7 @@ func (b *Builder) Tap(name string, n *G.Node) *G.Node {
 			err = wantShape("hook", "result for "+name, hooked, shape...)
 		}
 		if err == nil && hooked.Dtype() != n.Dtype() {
-			err = fmt.Errorf("hook: result for %s is of %v, expected %v", name, hooked.Dtype(), n.Dtype())
+			err = fmt.Errorf("hook: result for %s: expected %v, got %v", name, n.Dtype(), hooked.Dtype())
 		}
 		if err == nil {
 			hooked, err = b.own(name, hooked)

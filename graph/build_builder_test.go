@@ -120,7 +120,7 @@ func TestBuilderErrors(t *testing.T) {
 		"empty parameter": {[]*graph.Param{{Name: "p"}}, nil, "parameter 0 of the model is nil"},
 		"twice":           {[]*graph.Param{newParam("p", 1), newParam("p", 1)}, nil, `two parameters named "p"`},
 		"float64 parameter": {[]*graph.Param{{Name: "p", Value: tensor.New(tensor.Of(tensor.Float64),
-			tensor.WithShape(2))}}, nil, "parameter p [2] is of float64, expected contiguous float32"},
+			tensor.WithShape(2))}}, nil, "parameter p [2]: expected contiguous float32, got float64"},
 		"view": {[]*graph.Param{{Name: "p", Value: view.(*tensor.Dense)}}, nil,
 			"expected contiguous float32"},
 		"tap twice": {nil, func(b *graph.Builder, x *G.Node) error {
@@ -136,21 +136,21 @@ func TestBuilderErrors(t *testing.T) {
 		"tap nil": {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("a", nil); return b.Err() },
 			`the node to name "a" is nil`},
 		"constant's size": {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, 3); return b.Err() },
-			`constant "c" of shape [3]: 2 values, expected 3`},
+			`constant "c" of shape [3]: expected 3 values, got 2`},
 		"constant's shape": {nil, func(b *graph.Builder, x *G.Node) error { b.Constant("c", two, -2); return b.Err() },
 			`constant "c": shape (-2)`},
 		"constant again": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.Constant("c", two, 2)
 			b.Constant("c", two, 2, 1)
 			return b.Err()
-		}, "c (c) has shape (2), expected (2, 1)"},
+		}, "c (c): expected shape (2, 1), got (2)"},
 		"input's shape": {nil, func(b *graph.Builder, x *G.Node) error { b.Input("i", 0); return b.Err() },
 			"input:i: shape (4, 0)"},
 		"input again": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.Input("i", 2)
 			b.Input("i", 3)
 			return b.Err()
-		}, "input: i (input:i) has shape (4, 2), expected (4, 3)"},
+		}, "input: i (input:i): expected shape (4, 3), got (4, 2)"},
 		"no batch norm": {nil, func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0); return b.Err() },
 			`model has no parameter "n.weight"`},
 		"norm's channels": {norm(newParam("n.weight", 1), newParam("n.running_var", 1, 1)),
@@ -159,22 +159,23 @@ func TestBuilderErrors(t *testing.T) {
 		"norm of others": {good, func(b *graph.Builder, x *G.Node) error {
 			b.BatchNorm(b.Do(func() (*G.Node, error) { return graph.Channels(x, 0, 1) }), "n", 0)
 			return b.Err()
-		}, "expected (1)"},
+		}, "expected shape (1)"},
 		"negative variance": {norm(newParam("n.weight", 1, 1), newParam("n.running_var", 1, -1)),
 			func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() },
-			"batch norm n: running variance of channel 1 is -1 with eps 0.5, expected a positive sum"},
+			"batch norm n: channel 1: expected a positive sum of running variance and eps, got -1 and 0.5"},
 		"NaN variance": {norm(newParam("n.weight", 1, 1), newParam("n.running_var", float32(math.NaN()), 1)),
-			func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() }, "channel 0 is NaN"},
+			func(b *graph.Builder, x *G.Node) error { b.BatchNorm(x, "n", 0.5); return b.Err() },
+			"channel 0: expected a positive sum of running variance and eps, got NaN and 0.5"},
 		"norm behind a bias": {good, func(b *graph.Builder, x *G.Node) error {
 			b.BatchNorm(b.Conv(x, "c", graph.ConvConfig{}), "n", 0)
 			return b.Err()
 		}, "batch norm n: weight has 2 channels, the layer before it 3"},
 		"another shape": {good, func(b *graph.Builder, x *G.Node) error { b.Param("n.bias", 3); return b.Err() },
-			"parameter (n.bias) has shape (2), expected (3)"},
+			"parameter (n.bias): expected shape (3), got (2)"},
 		"another size": {good, func(b *graph.Builder, x *G.Node) error {
 			b.Conv(x, "c", graph.ConvConfig{Out: 4})
 			return b.Err()
-		}, "weight c.weight has shape (3, 2, 1, 1), expected 4 output channels"},
+		}, "weight c.weight: expected 4 output channels and a kernel of 1×1, got shape (3, 2, 1, 1)"},
 		"another kernel": {good, func(b *graph.Builder, x *G.Node) error {
 			b.Conv(x, "c", graph.ConvConfig{Kernel: [2]int{1, 2}})
 			return b.Err()
@@ -185,7 +186,7 @@ func TestBuilderErrors(t *testing.T) {
 		}, `model has no parameter "c.bias"`},
 		"another out": {[]*graph.Param{newParam("fc.weight", 1, 2)},
 			func(b *graph.Builder, x *G.Node) error { b.Linear(b.GlobalAvgPool(x), "fc", 3); return b.Err() },
-			"parameter (fc.weight) has shape (2), expected (3, 2)"},
+			"parameter (fc.weight): expected shape (3, 2), got (2)"},
 		"no linear": {nil, func(b *graph.Builder, x *G.Node) error { b.Linear(x, "fc"); return b.Err() },
 			`model has no parameter "fc.weight"`},
 		"nil shortcut": {good, func(b *graph.Builder, x *G.Node) error {
@@ -211,9 +212,9 @@ func TestBuilderErrors(t *testing.T) {
 		"not a batch": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.Tap("y", b.Constant("c", two, 2))
 			return nil
-		}, "y has shape (2), expected the 4 samples of the batch first"},
+		}, "y: expected the 4 samples of the batch first, got shape (2)"},
 		"scalar": {nil, func(b *graph.Builder, x *G.Node) error { b.Tap("y", G.Must(G.Sum(x))); return nil },
-			"y has shape (), expected the 4 samples"},
+			"y: expected the 4 samples of the batch first, got shape ()"},
 		"not in the graph": {nil, func(b *graph.Builder, x *G.Node) error {
 			b.Tap("y", graphtest.NewSession(t, tensor.Float32, graphtest.Constant(graphtest.Zeros(4, 1))).In[0])
 			return nil

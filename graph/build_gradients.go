@@ -161,7 +161,7 @@ type backprop struct {
 // receive adds a contribution to the gradient of a node.
 func (b *backprop) receive(n, g *G.Node) error {
 	if !sameShape(g.Shape(), n.Shape()) {
-		return fmt.Errorf("the gradient for %s has shape %v, expected %v", n.Name(), g.Shape(), n.Shape())
+		return fmt.Errorf("gradient for %s: expected shape %v, got %v", n.Name(), n.Shape(), g.Shape())
 	}
 	if have, ok := b.total[n]; ok {
 		sum, err := Add(have, g)

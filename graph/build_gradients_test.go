@@ -285,7 +285,7 @@ func TestGradientsThroughOddOperations(t *testing.T) {
 			seed := s.Add(graphtest.Constant(graphtest.NewArray([]int{3}, []float64{1, 2, 3})), "seed")
 			if name == "wrong shape" {
 				_, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.In[1]})
-				require.ErrorContains(t, err, "has shape (), expected (3)")
+				require.ErrorContains(t, err, "expected shape (3), got ()")
 				return
 			}
 			gs, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{s.In[0]})

@@ -133,7 +133,7 @@ func (b *Builder) constant(key fixedKey, values func() []float64, shape ...int) 
 		}
 		v := values()
 		if len(v) != size {
-			return nil, fmt.Errorf("constant %q of shape %v: %d values, expected %d", key.name, shape, len(v), size)
+			return nil, fmt.Errorf("constant %q of shape %v: expected %d values, got %d", key.name, shape, size, len(v))
 		}
 		if b.dtype == tensor.Float64 {
 			return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(slices.Clone(v))), nil

@@ -93,8 +93,8 @@ func (b *Builder) folded(name string, bias *Param, eps float64) (scale, shift *G
 	}
 	for i, v := range variance {
 		if !(float64(v)+eps > 0) {
-			b.fail(fmt.Errorf("batch norm %s: running variance of channel %d is %v with eps %v, expected a positive "+
-				"sum", name, i, v, eps))
+			b.fail(fmt.Errorf("batch norm %s: channel %d: expected a positive sum of running variance and eps, got "+
+				"%v and %v", name, i, v, eps))
 			return nil, nil
 		}
 	}
@@ -169,7 +169,7 @@ func (b *Builder) Add(x, shortcut *G.Node) *G.Node {
 // given it must agree with them.
 func (b *Builder) Linear(x *G.Node, name string, out ...int) *G.Node {
 	if len(out) > 1 {
-		b.fail(fmt.Errorf("linear layer %s: sizes %v, expected one", name, out))
+		b.fail(fmt.Errorf("linear layer %s: expected one size, got %v", name, out))
 	}
 	b.declareLayer(name)
 	if b.err != nil {

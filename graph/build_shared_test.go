@@ -112,14 +112,14 @@ func TestSharedRefusals(t *testing.T) {
 			BroadcastInput: true},
 		`activations at "block" that all samples share need a hook there`: {From: "block",
 			BroadcastInput: true, Hooks: hooks},
-		"result for features (features) has shape (1, 11), expected (8, 11)": {From: "features",
+		"result for features (features): expected shape (8, 11), got (1, 11)": {From: "features",
 			BroadcastInput: true, Hooks: kept},
 		`input "mask" is one for each sample, not shared by them`:                      adding(mask),
-		"shared input: removed (input:removed) has shape (1, 11), expected (2, 11)":    adding(otherShape),
+		"shared input: removed (input:removed): expected shape (2, 11), got (1, 11)":   adding(otherShape),
 		`input "removed" is shared by all samples, not one for each`:                   adding(notShared),
 		"input:removed: expected a shared input of at least one axis, got none":        removed(),
 		"input:removed: shape (0, 11): expected at least one element along every axis": removed(0, 11),
-		"removed activations (input:removed) have shape (2, 11), expected 1 or 8 samp": removed(2, 11),
+		"removed activations (input:removed): expected 1 or 8 samp":                    removed(2, 11),
 	} {
 		_, err := graph.Compile(smallNet(6), o)
 		require.ErrorContains(t, err, want)
@@ -128,17 +128,18 @@ func TestSharedRefusals(t *testing.T) {
 		Fetch: []string{"logits"}})
 	x, ones := make([]float32, 11), make([]float32, 6)
 	for want, b := range map[string]graph.Batch{
-		"batch 0: 2 samples share 22 values, expected 11 of shape [11]": {X: make([]float32, 22), N: 2},
-		`batch 0: input "removed", which 2 samples share, holds 10 values, expected 11 of shape [1 11]`: {X: x,
+		"batch 0: expected 11 values of shape [11], which 2 samples share, got 22": {X: make([]float32, 22), N: 2},
+		`batch 0: input "removed": expected 11 values of shape [1 11], which 2 samples share, got 10`: {X: x,
 			N: 2, Inputs: map[string][]float32{"mask": ones, "removed": x[1:]}},
-		`batch 0: input "removed", which 2 samples share, holds 0 values, expected 11 of shape [1 11]`: {X: x,
+		`batch 0: input "removed": expected 11 values of shape [1 11], which 2 samples share, got 0`: {X: x,
 			N: 2, Inputs: map[string][]float32{"mask": ones}},
-		`batch 0: input "mask" of 2 samples holds 3 values, expected 3 of shape [3] each`: {X: x,
+		`batch 0: input "mask": expected 3 values of shape [3] for each of 2 samples, got 3`: {X: x,
 			N: 2, Inputs: map[string][]float32{"mask": ones[:3], "removed": x}},
-		`batch 0: 4611686018427387904 samples share 0 values, expected 11 of shape [11]`: {N: math.MaxInt>>1 + 1},
-		`batch 0: input "mask" of 4611686018427387904 samples holds 6 values, expected 3 of shape [3] each`: {X: x,
+		`batch 0: expected 11 values of shape [11], which 4611686018427387904 samples share, got 0`: {
+			N: math.MaxInt>>1 + 1},
+		`batch 0: input "mask": expected 3 values of shape [3] for each of 4611686018427387904 samples, got 6`: {X: x,
 			N: math.MaxInt>>1 + 1, Inputs: map[string][]float32{"mask": ones, "removed": x}},
-		"batch 0: 0 samples, expected at least 1": {X: x, Inputs: map[string][]float32{"mask": ones, "removed": x}},
+		"batch 0: expected at least 1 sample, got 0": {X: x, Inputs: map[string][]float32{"mask": ones, "removed": x}},
 	} {
 		for _, err := range p.Run(context.Background(), stream(b)) {
 			require.EqualError(t, err, want)

@@ -113,7 +113,7 @@ func TestCardReportsClassesThatDoNotExist(t *testing.T) {
 		p := compile(t, net, graph.Options{Device: device, Batch: 3, Fetch: []string{"label logit"}})
 		for _, err := range p.Run(context.Background(), stream(bad)) {
 			require.EqualError(t, err,
-				"batch 0: samples 0 to 2: Gather: sample 1 of the batch has class 9, expected 0 to 3")
+				"batch 0: samples 0 to 2: Gather: sample 1 of the batch: expected a class from 0 to 3, got 9")
 		}
 		require.Len(t, fetched(t, p, stream(good))["label logit"], 3)
 		require.NoError(t, p.Close())
@@ -139,7 +139,7 @@ func TestCardFailures(t *testing.T) {
 		"no card": {"cuda", func(card *emu.Card) { card.SetDevices(0) }, cuda.ErrUnavailable,
 			"the driver finds no usable card"},
 		"no such card": {"cuda:3", func(*emu.Card) {}, cuda.ErrUnavailable,
-			`device "cuda:3": CUDA is not available: no device 3, expected 0 to 0`},
+			`device "cuda:3": CUDA is not available: expected a device from 0 to 0, got 3`},
 		"memory":       {"cuda", func(card *emu.Card) { card.SetMemory(5000) }, cuda.ErrOutOfMemory, "5000 are free"},
 		"later memory": {"cuda", func(card *emu.Card) { card.Fail("cuMemAlloc", 3, 1) }, nil, "bytes wanted"},
 		"pinned memory": {"cuda", func(card *emu.Card) { card.Fail("cuMemAllocHost", 2, 1) }, nil,
@@ -292,7 +292,7 @@ func TestDevice(t *testing.T) {
 		require.ErrorContains(t, d.Check(), "expected cpu, cuda or cuda:N", d)
 	}
 	_, err := graph.Compile(smallNet(8), graph.Options{Device: graph.CUDA, Dtype: tensor.Float64})
-	require.ErrorContains(t, err, "which computes in float32")
+	require.ErrorContains(t, err, "expected element type float32, got float64")
 }
 
 // TestActivationsOnACard compares every function of one variable and its derivative with the processor's, at kinks, at

@@ -135,9 +135,9 @@ func TestChoicesOnACard(t *testing.T) {
 // batch.
 func TestCardReportsRowsThatDoNotExist(t *testing.T) {
 	emu.Use(t)
-	for name, value := range map[string]float32{"sample 2 of the batch has row 3, expected 0 to 2": 3,
-		"sample 2 of the batch has row 0.5, expected 0 to 2": 0.5,
-		"sample 2 of the batch has row -1, expected 0 to 2":  -1} {
+	for name, value := range map[string]float32{"sample 2 of the batch: expected a row from 0 to 2, got 3": 3,
+		"sample 2 of the batch: expected a row from 0 to 2, got 0.5": 0.5,
+		"sample 2 of the batch: expected a row from 0 to 2, got -1":  -1} {
 		for _, device := range []graph.Device{graph.CPU, graph.CUDA} {
 			batch := choiceBatch(4)
 			p := compile(t, everyChoice(t), graph.Options{Device: device, Batch: 4, Workers: 1,

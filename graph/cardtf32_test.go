@@ -126,11 +126,11 @@ func TestCardsWithoutTF32(t *testing.T) {
 	card := emu.Use(t)
 	before := card.Used().Held()
 	_, err := graph.Compile(smallNet(8), graph.Options{Precision: graph.TF32})
-	require.EqualError(t, err, `graph: precision "tf32" on the device "cpu", expected a card: "cuda" or "cuda:N"`)
+	require.EqualError(t, err, `graph: precision "tf32": expected a card as device, "cuda" or "cuda:N", got "cpu"`)
 	card.SetCapability(75)
 	_, err = graph.Compile(smallNet(8), graph.Options{Precision: graph.TF32, Device: graph.CUDA})
 	require.EqualError(t, err,
-		`graph: precision "tf32": device 0, emulated card 0, has compute capability 7.5, expected 8.0 or later`)
+		`graph: precision "tf32": device 0, emulated card 0: expected compute capability 8.0 or later, got 7.5`)
 	p, err := graph.Compile(smallNet(8), graph.Options{Device: graph.CUDA})
 	require.NoError(t, err, "float32 on that card")
 	require.NoError(t, runAll(p, samples(8, 2)))

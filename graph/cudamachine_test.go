@@ -162,7 +162,7 @@ func TestGorgoniasCUDAMachineFails(t *testing.T) {
 		}
 	}
 	_, err = m.Run(context.Background())
-	require.ErrorContains(t, err, "ClassMask: sample 1 of the batch has class 9, expected 0 to 3")
+	require.ErrorContains(t, err, "ClassMask: sample 1 of the batch: expected a class from 0 to 3, got 9")
 	require.NoError(t, m.Close())
 
 	g := G.NewGraph()

@@ -64,7 +64,7 @@ func sliceOf[T any](v G.Value) ([]T, error) {
 	case T:
 		return []T{data}, nil
 	default:
-		return nil, fmt.Errorf("value of shape %v holds %T, expected []%T", v.Shape(), data, *new(T))
+		return nil, fmt.Errorf("value of shape %v: expected []%T, got %T", v.Shape(), *new(T), data)
 	}
 }
 
@@ -121,7 +121,7 @@ func dispatch(name string, dtype tensor.Dtype, f32, f64 func() function) (functi
 	case tensor.Float64:
 		return f64(), nil
 	default:
-		return nil, fmt.Errorf("%s: element type %v, expected float32 or float64", name, dtype)
+		return nil, fmt.Errorf("%s: expected element type float32 or float64, got %v", name, dtype)
 	}
 }
 

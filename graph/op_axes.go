@@ -8,11 +8,19 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// axesOf returns a number of axes in words, for errors.
+func axesOf(n int) string {
+	if n == 1 {
+		return "1 axis"
+	}
+	return fmt.Sprintf("%d axes", n)
+}
+
 // wantAxis returns the index of an axis of a node of the given rank. A negative axis counts from the end: -1 is the
 // last.
 func wantAxis(name string, axis, rank int) (int, error) {
 	if axis < -rank || axis >= rank {
-		return 0, fmt.Errorf("%s: axis %d, expected one of %d axes", name, axis, rank)
+		return 0, fmt.Errorf("%s: expected one of %s, got axis %d", name, axesOf(rank), axis)
 	}
 	if axis < 0 {
 		axis += rank

@@ -51,7 +51,7 @@ func batchNorm(p normParts) (*G.Node, error) {
 		return nil, err
 	}
 	if !(p.eps >= 0) {
-		return nil, fmt.Errorf("%s: eps %v, expected 0 or more", name, p.eps)
+		return nil, fmt.Errorf("%s: expected eps of 0 or more, got %v", name, p.eps)
 	}
 	in := []*G.Node{p.x, p.gamma, p.beta}
 	if p.residual != nil {

@@ -122,7 +122,7 @@ func gatherRun[T kernel.Float](c *call[T]) error {
 // wantClass fails unless the class of sample i is one of the given number of classes.
 func wantClass(i, class, classes int) error {
 	if class < 0 || class >= classes {
-		return fmt.Errorf("sample %d of the batch has class %d, expected 0 to %d", i, class, classes-1)
+		return fmt.Errorf("sample %d of the batch: expected a class from 0 to %d, got %d", i, classes-1, class)
 	}
 	return nil
 }

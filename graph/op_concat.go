@@ -33,7 +33,7 @@ func concatShape(xs []*G.Node) (tensor.Shape, error) {
 	}
 	shape := xs[0].Shape()
 	if len(shape) < 2 {
-		return nil, fmt.Errorf("Concat: input 0 has shape %v, expected [batch, channels, ...]", shape)
+		return nil, fmt.Errorf("Concat: input 0: expected shape [batch, channels, ...], got %v", shape)
 	}
 	for i, x := range xs[1:] {
 		s := x.Shape()
@@ -143,7 +143,7 @@ func NewDenseBlock(x *G.Node, channels int) (*DenseBlock, error) {
 	case tensor.Float64:
 		b.buf = &buffer[float64]{n: s[0], size: s[1:].TotalSize()}
 	default:
-		return nil, fmt.Errorf("DenseBlock: element type %v, expected float32 or float64", x.Dtype())
+		return nil, fmt.Errorf("DenseBlock: expected element type float32 or float64, got %v", x.Dtype())
 	}
 	first, err := b.place(x, 0)
 	if err != nil {

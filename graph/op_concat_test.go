@@ -205,7 +205,7 @@ func TestDenseBlockErrors(t *testing.T) {
 		"negative":       {x, -1, "expected at most -1 channels, got 3"},
 		"absurdly large": {x, math.MaxInt>>3 + 1, "too many elements"},
 		"not of a number": {G.NewTensor(s.Graph, tensor.Int, 4, G.WithShape(1, 1, 1, 1), G.WithName("ints")), 8,
-			"element type int"},
+			"expected element type float32 or float64, got int"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := graph.NewDenseBlock(c.x, c.channels)

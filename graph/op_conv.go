@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
@@ -91,9 +92,10 @@ func (p convParts) geom() (kernel.ConvGeom, error) {
 		return g, fmt.Errorf("Conv2D: weight %s has shape %v, which does not fit %d channels in %d groups", p.w.Name(),
 			w, g.C, g.Groups)
 	}
-	if out, k := p.cfg.Out, p.cfg.Kernel; out != 0 && out != g.O || k != [2]int{} && k != [2]int{g.KH, g.KW} {
-		return g, fmt.Errorf("Conv2D: weight %s has shape %v, expected %d output channels and a kernel of %d×%d",
-			p.w.Name(), w, out, k[0], k[1])
+	kernelOf := [2]int{g.KH, g.KW}
+	if out, k := cmp.Or(p.cfg.Out, g.O), cmp.Or(p.cfg.Kernel, kernelOf); out != g.O || k != kernelOf {
+		return g, fmt.Errorf("Conv2D: weight %s: expected %d output channels and a kernel of %d×%d, got shape %v",
+			p.w.Name(), out, k[0], k[1], w)
 	}
 	if err := g.Check(); err != nil {
 		return g, fmt.Errorf("Conv2D: input %v, weight %s %v: %w", x, p.w.Name(), w, err)

@@ -58,8 +58,8 @@ func Clip(x, limit *G.Node) (*G.Node, error) {
 	}
 	size := x.Shape().TotalSize() / x.Shape()[0]
 	if l := limit.Shape().TotalSize(); l != 1 && l != size {
-		return nil, fmt.Errorf("Clip: limit has shape %v, expected 1 or %d elements for input %v", limit.Shape(), size,
-			x.Shape())
+		return nil, fmt.Errorf("Clip: limit: expected 1 or %d elements for input %v, got shape %v", size, x.Shape(),
+			limit.Shape())
 	}
 	return onCard(clipCard("clip_f32"))(floatOp("Clip", x.Shape(), []*G.Node{x, limit}, first(2),
 		same(func(in G.Nodes, _, grad *G.Node) (*G.Node, error) {

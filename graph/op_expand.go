@@ -45,7 +45,8 @@ func Tile(x *G.Node, reps ...int) (*G.Node, error) {
 	}
 	from := x.Shape()
 	if len(reps) != len(from) {
-		return nil, fmt.Errorf("Tile: %d repetitions %v, expected one for each axis of shape %v", len(reps), reps, from)
+		return nil, fmt.Errorf("Tile: expected a repetition for each axis of shape %v, got %d: %v", from, len(reps),
+			reps)
 	}
 	to := from.Clone()
 	var split tensor.Shape // for each axis its repetitions, then its elements
@@ -54,8 +55,8 @@ func Tile(x *G.Node, reps ...int) (*G.Node, error) {
 	for i, r := range reps {
 		if r < 1 || r > maxAxis/from[i] {
 			return nil,
-				fmt.Errorf("Tile: %d repetitions of the %d elements of axis %d, expected at least 1 and a size that "+
-					"fits", r, from[i], i)
+				fmt.Errorf("Tile: axis %d of %d elements: expected at least 1 repetition and a size that fits, got "+
+					"%d", i, from[i], r)
 		}
 		to[i] *= r
 		split, src = append(split, r, from[i]), append(src, 0, strides[i])

@@ -174,7 +174,7 @@ func wantInts(name string, ns ...*G.Node) error {
 			return fmt.Errorf("%s: class: expected a node, got nil", name)
 		}
 		if n.Dtype() != tensor.Int {
-			return fmt.Errorf("%s: class (%s) is of %v, expected int", name, n.Name(), n.Dtype())
+			return fmt.Errorf("%s: class (%s): expected int, got %v", name, n.Name(), n.Dtype())
 		}
 	}
 	return nil
@@ -187,7 +187,8 @@ func wantDims(name string, dims int, ns ...*G.Node) error {
 			return fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if n.Dims() != dims {
-			return fmt.Errorf("%s: input %d (%s) has shape %v, expected %d axes", name, i, n.Name(), n.Shape(), dims)
+			return fmt.Errorf("%s: input %d (%s): expected %s, got shape %v", name, i, n.Name(), axesOf(dims),
+				n.Shape())
 		}
 	}
 	return nil
@@ -200,8 +201,8 @@ func wantRank(name string, dims int, ns ...*G.Node) error {
 			return fmt.Errorf("%s: input %d: expected a node, got nil", name, i)
 		}
 		if n.Dims() < dims {
-			return fmt.Errorf("%s: input %d (%s) has shape %v, expected at least %d axes", name, i, n.Name(), n.Shape(),
-				dims)
+			return fmt.Errorf("%s: input %d (%s): expected at least %s, got shape %v", name, i, n.Name(),
+				axesOf(dims), n.Shape())
 		}
 	}
 	return nil
@@ -213,8 +214,8 @@ func wantBatched(name string, dims int, n *G.Node) error {
 		return fmt.Errorf("%s: expected an input, got nil", name)
 	}
 	if n.Dims() < dims {
-		return fmt.Errorf("%s: input (%s) has shape %v, expected at least %d axes, the batch first", name, n.Name(),
-			n.Shape(), dims)
+		return fmt.Errorf("%s: input (%s): expected at least %s, the batch first, got shape %v", name, n.Name(),
+			axesOf(dims), n.Shape())
 	}
 	return nil
 }
@@ -225,7 +226,8 @@ func wantShape(name, what string, n *G.Node, shape ...int) error {
 		return fmt.Errorf("%s: %s: expected a node, got nil", name, what)
 	}
 	if !sameShape(n.Shape(), shape) {
-		return fmt.Errorf("%s: %s (%s) has shape %v, expected %v", name, what, n.Name(), n.Shape(), tensor.Shape(shape))
+		return fmt.Errorf("%s: %s (%s): expected shape %v, got %v", name, what, n.Name(), tensor.Shape(shape),
+			n.Shape())
 	}
 	return nil
 }

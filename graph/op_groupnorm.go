@@ -18,8 +18,8 @@ func GroupNorm(x *G.Node, groups int, scale, bias *G.Node, eps float64) (*G.Node
 	}
 	s := x.Shape()
 	if groups < 1 || s[1]%groups != 0 {
-		return nil, fmt.Errorf("%s: %d groups, expected a number that divides the %d channels of %s %v", name, groups,
-			s[1], x.Name(), s)
+		return nil, fmt.Errorf("%s: expected a number of groups that divides the %d channels of %s %v, got %d", name,
+			s[1], x.Name(), s, groups)
 	}
 	if err := wantPerChannel(name, scale, bias, s[1]); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func LocalResponseNorm(x *G.Node, cfg LRNConfig) (*G.Node, error) {
 		return nil, err
 	}
 	if cfg.Size < 1 {
-		return nil, fmt.Errorf("%s: size %d, expected at least 1", name, cfg.Size)
+		return nil, fmt.Errorf("%s: expected size of at least 1, got %d", name, cfg.Size)
 	}
 	l, channels, hw := kernel.LRN(cfg), x.Shape()[1], x.Shape()[2:].TotalSize()
 	return explained(name, cfg)(floatOp(name, x.Shape(), []*G.Node{x}, first(1),

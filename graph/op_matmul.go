@@ -50,7 +50,7 @@ type products struct {
 // newProducts returns the products that [MatMul] of inputs of two shapes consists of, and the shape of the result.
 func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) {
 	if len(a) == 0 || len(b) == 0 {
-		return p, nil, fmt.Errorf("shapes %v and %v, expected at least one axis each", a, b)
+		return p, nil, fmt.Errorf("expected at least one axis each, got shapes %v and %v", a, b)
 	}
 	left, right := a, b
 	if len(a) == 1 {
@@ -63,7 +63,7 @@ func newProducts(a, b tensor.Shape) (p products, shape tensor.Shape, err error) 
 	p.m, p.k, p.n = left[la], left[la+1], right[lb+1]
 	if right[lb] != p.k {
 		return p, nil,
-			fmt.Errorf("shapes %v and %v, expected the same number of columns of the first as rows of the second", a, b)
+			fmt.Errorf("expected as many columns of the first as rows of the second, got shapes %v and %v", a, b)
 	}
 	batch, aAt, bAt, err := broadcastPair(left[:la], right[:lb])
 	if err != nil {

@@ -143,10 +143,10 @@ func TestMatMulErrors(t *testing.T) {
 	}{
 		"nil":       {nil, b, "MatMul: input 0: expected a node, got nil"},
 		"nil b":     {a, nil, "MatMul: input 1: expected a node, got nil"},
-		"columns":   {a, a, "expected the same number of columns of the first as rows of the second"},
+		"columns":   {a, a, "expected as many columns of the first as rows of the second, got shapes"},
 		"broadcast": {add("c", 2, 2, 3), add("d", 3, 3, 4), "axes of 2 and 3 do not broadcast"},
 		"ints": {s.Add(graphtest.ClassInput(0, 1), "class"), s.Add(graphtest.ClassInput(0, 1), "class2"),
-			"element type int"},
+			"expected element type float32 or float64, got int"},
 		"types": {a, s.Add(graphtest.ClassInput(0, 1, 2), "class3"), "input 1 (class3) is of int"},
 	} {
 		_, err := graph.MatMul(c.a, c.b)

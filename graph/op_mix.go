@@ -86,16 +86,16 @@ func newMixing(name string, mask, present, removed *G.Node, group []int) (*mixin
 		return nil, err
 	}
 	if got, want := removed.Shape()[1:], m.shape[1:]; !sameShape(got, want) {
-		return nil, fmt.Errorf("%s: removed activations (%s) have shape %v for a sample, expected %v", name,
-			removed.Name(), []int(got), want)
+		return nil, fmt.Errorf("%s: removed activations (%s): expected shape %v for a sample, got %v", name,
+			removed.Name(), want, []int(got))
 	}
 	if size := present.Shape()[1:].TotalSize(); len(group) != size {
-		return nil, fmt.Errorf("%s: groups of %d elements, activations have %d", name, len(group), size)
+		return nil, fmt.Errorf("%s: expected a group for each of %d activations, got %d", name, size, len(group))
 	}
 	for i, g := range group {
 		if g < AlwaysPresent || g >= groups {
-			return nil, fmt.Errorf("%s: element %d is in group %d, expected %d to %d", name, i, g, AlwaysPresent,
-				groups-1)
+			return nil, fmt.Errorf("%s: element %d: expected a group from %d to %d, got %d", name, i, AlwaysPresent,
+				groups-1, g)
 		}
 	}
 	m.runs = groupRuns(m.group)
@@ -105,8 +105,8 @@ func newMixing(name string, mask, present, removed *G.Node, group []int) (*mixin
 // wantSamples fails unless the node has one row for each sample of the batch, or one row for all.
 func (m *mixing) wantSamples(what string, n *G.Node) error {
 	if s := n.Shape(); s[0] != 1 && s[0] != m.batch || !sameShape(s[1:], m.shape[1:]) {
-		return fmt.Errorf("%s: %s activations (%s) have shape %v, expected 1 or %d samples of %v", m.name, what,
-			n.Name(), s, m.batch, m.shape[1:])
+		return fmt.Errorf("%s: %s activations (%s): expected 1 or %d samples of %v, got shape %v", m.name, what,
+			n.Name(), m.batch, m.shape[1:], s)
 	}
 	return nil
 }

@@ -170,7 +170,7 @@ func TestMixRowsRefusesRowsThatAreNone(t *testing.T) {
 			graphtest.Constant(graphtest.NewArray([]int{2}, []float64{1, row})))
 		s.Read(must2(t)(graph.MixRows(s.In[0], s.In[1], s.In[2], s.In[3], []int{0, 0, 0})))
 		_, err := s.TryRun()
-		require.ErrorContains(t, err, "sample 1 of the batch has row "+fmt.Sprint(row))
+		require.ErrorContains(t, err, "sample 1 of the batch: expected a row from 0 to 1, got "+fmt.Sprint(row))
 	}
 }
 
@@ -245,25 +245,25 @@ func TestMixErrors(t *testing.T) {
 		"Mix nil removed": {func() (*G.Node, error) { return graph.Mix(mask, x, nil, group) },
 			"Mix: removed activations: expected an input, got nil"},
 		"Mix shapes": {func() (*G.Node, error) { return graph.Mix(mask, x, mask, group) },
-			"removed activations (mask) have shape [2] for a sample, expected [3]"},
+			"removed activations (mask): expected shape [3] for a sample, got [2]"},
 		"Mix batch": {func() (*G.Node, error) { return graph.Mix(add("m3", 3, 2), x, x, group) },
-			"present activations (x) have shape (2, 3), expected 1 or 3 samples of [3]"},
+			"present activations (x): expected 1 or 3 samples of [3], got shape (2, 3)"},
 		"Mix groups": {func() (*G.Node, error) { return graph.Mix(mask, x, x, group[:2]) },
-			"groups of 2 elements, activations have 3"},
+			"Mix: expected a group for each of 3 activations, got 2"},
 		"Mix unknown group": {func() (*G.Node, error) { return graph.Mix(mask, x, x, []int{0, 2, 0}) },
-			"element 1 is in group 2, expected -1 to 1"},
+			"element 1: expected a group from -1 to 1, got 2"},
 		"Mix element types": {func() (*G.Node, error) { return graph.Mix(mask, class, class, group[:1]) },
 			"Mix: input 1 (class) is of int"},
 		"Mix removed": {func() (*G.Node, error) { return graph.Mix(add("m1", 3, 2), add("x1", 1, 3), x, group) },
-			"removed activations (x) have shape (2, 3), expected 1 or 3 samples of [3]"},
+			"removed activations (x): expected 1 or 3 samples of [3], got shape (2, 3)"},
 		"MixRows nil row": {func() (*G.Node, error) { return graph.MixRows(mask, x, x, nil, group) },
 			"MixRows: row: expected a node, got nil"},
 		"MixRows row": {func() (*G.Node, error) { return graph.MixRows(mask, x, x, add("row3", 3), group) },
-			"MixRows: row (row3) has shape (3), expected (2)"},
+			"MixRows: row (row3): expected shape (2), got (3)"},
 		"MixRows of ints": {func() (*G.Node, error) { return graph.MixRows(mask, x, x, class, group) },
 			"input 3 (class) is of int"},
 		"MixRows rows": {func() (*G.Node, error) { return graph.MixRows(mask, x, mask, add("row", 2), group) },
-			"removed activations (mask) have shape [2] for a sample, expected [3]"},
+			"removed activations (mask): expected shape [3] for a sample, got [2]"},
 		"Sub nil": {func() (*G.Node, error) { return graph.Sub(nil, x) },
 			"Sub: input 0: expected a node, got nil"},
 		"Sub shapes": {func() (*G.Node, error) { return graph.Sub(x, mask) },
@@ -273,9 +273,9 @@ func TestMixErrors(t *testing.T) {
 		"RunnerUp of one": {func() (*G.Node, error) { return graph.RunnerUp(add("one", 2, 1), class) },
 			"expected at least two classes"},
 		"RunnerUp class": {func() (*G.Node, error) { return graph.RunnerUp(x, add("f", 2)) },
-			"class (f) is of float64, expected int"},
+			"class (f): expected int, got float64"},
 		"RunnerUp batch": {func() (*G.Node, error) { return graph.RunnerUp(add("x3", 3, 2), class) },
-			"class (class) has shape (2), expected (3)"},
+			"class (class): expected shape (3), got (2)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := c.op()

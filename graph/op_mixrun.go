@@ -51,7 +51,7 @@ func mixSample[T kernel.Float](m *mixing, in []array[T], i int) (present, remove
 
 // wantRow returns the error for a sample whose row of removed activations does not exist.
 func wantRow[T kernel.Float](sample int, row T, rows int) error {
-	return fmt.Errorf("sample %d of the batch has row %v, expected 0 to %d", sample, row, rows-1)
+	return fmt.Errorf("sample %d of the batch: expected a row from 0 to %d, got %v", sample, rows-1, row)
 }
 
 // mixBetween returns the point at m on the line from r to p. The conversions make every operation round by itself, so

@@ -32,7 +32,7 @@ type normAt struct{ scale, bias int }
 // fills in. scale and bias may be nil; they have one element for each channel of each group, in any shape.
 func normalize(name string, x, scale, bias *G.Node, g normGeom, step NormStep) (*G.Node, error) {
 	if !(g.eps >= 0) {
-		return nil, fmt.Errorf("%s: eps %v, expected at least 0", name, g.eps)
+		return nil, fmt.Errorf("%s: expected eps of at least 0, got %v", name, g.eps)
 	}
 	in, at := []*G.Node{x}, normAt{-1, -1}
 	if scale != nil {

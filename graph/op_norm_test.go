@@ -214,41 +214,43 @@ func TestNormErrors(t *testing.T) {
 		"LayerNorm: input 0: expected a node, got nil": func() (*G.Node, error) {
 			return graph.LayerNorm(nil, nil, nil, 0, 0)
 		},
-		"LayerNorm: axis 3, expected one of 3 axes": func() (*G.Node, error) {
+		"LayerNorm: expected one of 3 axes, got axis 3": func() (*G.Node, error) {
 			return graph.LayerNorm(x, nil, nil, 3, 0)
 		},
-		"LayerNorm: axis -4": func() (*G.Node, error) { return graph.LayerNorm(x, nil, nil, -4, 0) },
-		"LayerNorm: scale (v) has shape (5), expected (3)": func() (*G.Node, error) {
+		"LayerNorm: expected one of 3 axes, got axis -4": func() (*G.Node, error) {
+			return graph.LayerNorm(x, nil, nil, -4, 0)
+		},
+		"LayerNorm: scale (v): expected shape (3), got (5)": func() (*G.Node, error) {
 			return graph.LayerNorm(x, v, nil, 2, 0)
 		},
-		"LayerNorm: bias (v) has shape (5), expected (6, 3)": func() (*G.Node, error) {
+		"LayerNorm: bias (v): expected shape (6, 3), got (5)": func() (*G.Node, error) {
 			return graph.LayerNorm(x, nil, v, 1, 0)
 		},
-		"LayerNorm: eps -1, expected at least 0": func() (*G.Node, error) {
+		"LayerNorm: expected eps of at least 0, got -1": func() (*G.Node, error) {
 			return graph.LayerNorm(x, nil, nil, 1, -1)
 		},
-		"RMSNorm: scale (v) has shape (5), expected (3)": func() (*G.Node, error) {
+		"RMSNorm: scale (v): expected shape (3), got (5)": func() (*G.Node, error) {
 			return graph.RMSNorm(x, v, -1, 0)
 		},
 		"GroupNorm: input 0: expected a node, got nil": func() (*G.Node, error) {
 			return graph.GroupNorm(nil, 1, nil, nil, 0)
 		},
-		"GroupNorm: 4 groups, expected a number that divides the 6": func() (*G.Node, error) {
+		"expected a number of groups that divides the 6 channels of x (2, 6, 3), got 4": func() (*G.Node, error) {
 			return graph.GroupNorm(x, 4, nil, nil, 0)
 		},
-		"GroupNorm: 0 groups": func() (*G.Node, error) {
+		"expected a number of groups that divides the 6 channels of x (2, 6, 3), got 0": func() (*G.Node, error) {
 			return graph.GroupNorm(x, 0, nil, nil, 0)
 		},
-		"GroupNorm: bias (v) has shape (5), expected (6)": func() (*G.Node, error) {
+		"GroupNorm: bias (v): expected shape (6), got (5)": func() (*G.Node, error) {
 			return graph.GroupNorm(x, 3, nil, v, 0)
 		},
-		"(v) has shape (5), expected at least 2 axes": func() (*G.Node, error) {
+		"(v): expected at least 2 axes, got shape (5)": func() (*G.Node, error) {
 			return graph.GroupNorm(v, 1, nil, nil, 0)
 		},
 		"LocalResponseNorm: input 0: expected a node, got nil": func() (*G.Node, error) {
 			return graph.LocalResponseNorm(nil, graph.LRNConfig{})
 		},
-		"LocalResponseNorm: size 0, expected at least 1": func() (*G.Node, error) {
+		"LocalResponseNorm: expected size of at least 1, got 0": func() (*G.Node, error) {
 			return graph.LocalResponseNorm(x, graph.LRNConfig{})
 		},
 	} {

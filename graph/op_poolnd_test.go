@@ -182,13 +182,15 @@ func TestPoolNDErrors(t *testing.T) {
 		x   *G.Node
 		cfg graph.PoolNDConfig
 	}{
-		"input 0: expected a node, got nil": {nil, graph.PoolNDConfig{Kernel: k}},
-		"expected at least 3 axes":          {flat, graph.PoolNDConfig{Kernel: k}},
-		"kernel [], expected 3 numbers":     {x, graph.PoolNDConfig{}},
-		"stride [1], expected 3 numbers":    {x, graph.PoolNDConfig{Kernel: k, Stride: []int{1}}},
-		"sizes must be positive":            {x, graph.PoolNDConfig{Kernel: k, Stride: []int{-1, 1, 1}}},
-		"padding 2 and 0 must be at least":  {x, graph.PoolNDConfig{Kernel: k, PadBegin: []int{0, 2, 0}}},
-		"does not fit the padded input 4":   {x, graph.PoolNDConfig{Kernel: []int{1, 5, 1}}},
+		"input 0: expected a node, got nil":   {nil, graph.PoolNDConfig{Kernel: k}},
+		"expected at least 3 axes":            {flat, graph.PoolNDConfig{Kernel: k}},
+		"kernel: expected 3 numbers, got []":  {x, graph.PoolNDConfig{}},
+		"stride: expected 3 numbers, got [1]": {x, graph.PoolNDConfig{Kernel: k, Stride: []int{1}}},
+		"expected positive sizes, got an axis of 4 with kernel 2, stride -1": {
+			x, graph.PoolNDConfig{Kernel: k, Stride: []int{-1, 1, 1}}},
+		"expected padding of at least zero and less than a window of 2 with dilation 1, got 2 and 0": {
+			x, graph.PoolNDConfig{Kernel: k, PadBegin: []int{0, 2, 0}}},
+		"does not fit the padded input 4": {x, graph.PoolNDConfig{Kernel: []int{1, 5, 1}}},
 	} {
 		for _, op := range []func() (*G.Node, error){
 			func() (*G.Node, error) { return graph.MaxPoolND(c.x, c.cfg) },

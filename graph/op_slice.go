@@ -26,7 +26,7 @@ func Slice(x *G.Node, axis, start, end, step int) (*G.Node, error) {
 		return nil, err
 	}
 	if step == 0 {
-		return nil, fmt.Errorf("Slice: step 0, expected another")
+		return nil, fmt.Errorf("Slice: expected a step other than 0, got 0")
 	}
 	first, n := sliceRange(start, end, step, from[a])
 	if n < 1 {
@@ -153,8 +153,8 @@ func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 	}
 	from := x.Shape()
 	if len(cfg.Before) != len(from) || len(cfg.After) != len(from) {
-		return nil, fmt.Errorf("Pad: %d and %d sizes for shape %v, expected one for each axis", len(cfg.Before),
-			len(cfg.After), from)
+		return nil, fmt.Errorf("Pad: expected a size before and one after for each axis of shape %v, got %d and %d",
+			from, len(cfg.Before), len(cfg.After))
 	}
 	if cfg.Mode < 0 || cfg.Mode > PadWrap {
 		return nil, fmt.Errorf("Pad: expected one of the modes of PadMode, got %d", int(cfg.Mode))
@@ -164,8 +164,8 @@ func Pad(x *G.Node, cfg PadConfig) (*G.Node, error) {
 		b, a := cfg.Before[i], cfg.After[i]
 		if b < -maxAxis || b > maxAxis || a < -maxAxis || a > maxAxis || n+a+b < 1 {
 			return nil,
-				fmt.Errorf("Pad: %d elements before and %d after the %d of axis %d, expected at least one in all", b, a,
-					n, i)
+				fmt.Errorf("Pad: axis %d of %d elements: expected at least one in all and a size that fits, got %d "+
+					"more before and %d after", i, n, b, a)
 		}
 		to[i] = n + a + b
 	}

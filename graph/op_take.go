@@ -30,7 +30,7 @@ func Take(x *G.Node, axis int, index []int) (*G.Node, error) {
 	index = slices.Clone(index)
 	for i, k := range index {
 		if k < -n || k >= n {
-			return nil, fmt.Errorf("Take: index %d, expected one of the %d elements of axis %d", k, n, a)
+			return nil, fmt.Errorf("Take: expected an index of the %d elements of axis %d, got %d", n, a, k)
 		}
 		if k < 0 {
 			index[i] += n

@@ -23,8 +23,8 @@ func Transpose(x *G.Node, perm ...int) (*G.Node, error) {
 		}
 	}
 	if len(perm) != len(from) {
-		return nil, fmt.Errorf("Transpose: %d axes in the order %v, expected the %d of shape %v", len(perm), perm,
-			len(from), from)
+		return nil, fmt.Errorf("Transpose: expected the %d axes of shape %v, got %d in the order %v", len(from), from,
+			len(perm), perm)
 	}
 	if _, err := wantAxes("Transpose", perm, len(from)); err != nil {
 		return nil, err
@@ -74,7 +74,8 @@ func ChannelShuffle(x *G.Node, groups int) (*G.Node, error) {
 	}
 	s := x.Shape()
 	if groups < 1 || s[1]%groups != 0 {
-		return nil, fmt.Errorf("ChannelShuffle: %d groups of the channels of shape %v, expected a divisor", groups, s)
+		return nil, fmt.Errorf("ChannelShuffle: expected groups that divide the channels of shape %v, got %d", s,
+			groups)
 	}
 	return regroup("ChannelShuffle", ShuffleStep{groups}, x, s, []int{s[0], groups, s[1] / groups, total(s[2:])}, 0, 2,
 		1, 3)
@@ -95,8 +96,8 @@ func DepthToSpace(x *G.Node, block int, crd bool) (*G.Node, error) {
 	}
 	s := x.Shape()
 	if s[1]/block%block != 0 || s[1]%block != 0 {
-		return nil, fmt.Errorf("DepthToSpace: blocks of %d × %d from the channels of shape %v, expected a divisor",
-			block, block, s)
+		return nil, fmt.Errorf("DepthToSpace: expected blocks that divide the channels of shape %v, got %d × %d", s,
+			block, block)
 	}
 	n, c, h, w := s[0], s[1]/block/block, s[2], s[3]
 	if h > maxAxis/block || w > maxAxis/block {
@@ -117,8 +118,8 @@ func SpaceToDepth(x *G.Node, block int, crd bool) (*G.Node, error) {
 	}
 	s := x.Shape()
 	if s[2]%block != 0 || s[3]%block != 0 {
-		return nil, fmt.Errorf("SpaceToDepth: blocks of %d × %d of shape %v, expected divisors of height and width",
-			block, block, s)
+		return nil, fmt.Errorf("SpaceToDepth: expected blocks that divide height and width of shape %v, got %d × %d", s,
+			block, block)
 	}
 	n, c, h, w := s[0], s[1], s[2]/block, s[3]/block
 	to := tensor.Shape{n, c * block * block, h, w}
@@ -136,7 +137,7 @@ func wantBlocks(name string, x *G.Node, block int) error {
 		return err
 	}
 	if block < 1 {
-		return fmt.Errorf("%s: blocks of %d, expected at least 1", name, block)
+		return fmt.Errorf("%s: expected blocks of at least 1, got %d", name, block)
 	}
 	return nil
 }

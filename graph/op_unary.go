@@ -136,11 +136,11 @@ func unary(x *G.Node, a Activation) (*G.Node, error) {
 func wantParameters(a kernel.Activation) error {
 	for _, p := range []float64{a.A, a.B} {
 		if math.IsNaN(p) || a.Kind != kernel.ActClamp && math.IsInf(float64(float32(p)), 0) {
-			return fmt.Errorf("parameters %v and %v, expected finite numbers", a.A, a.B)
+			return fmt.Errorf("parameters: expected finite numbers, got %v and %v", a.A, a.B)
 		}
 	}
 	if a.Kind == kernel.ActCELU && math.IsInf(1/float64(float32(a.A)), 0) {
-		return fmt.Errorf("alpha is %v, expected a number other than zero", a.A)
+		return fmt.Errorf("alpha: expected a number other than zero, got %v", a.A)
 	}
 	return nil
 }

@@ -212,11 +212,13 @@ func TestUnaryErrors(t *testing.T) {
 		op   func() (*G.Node, error)
 		want string
 	}{
-		{func() (*G.Node, error) { return graph.Sigmoid(class) }, "Sigmoid: element type int"},
-		{func() (*G.Node, error) { return graph.Clamp(x, nan, 1) }, "Clamp: parameters NaN and 1"},
-		{func() (*G.Node, error) { return graph.ELU(x, inf) }, "ELU: parameters +Inf"},
+		{func() (*G.Node, error) { return graph.Sigmoid(class) },
+			"Sigmoid: expected element type float32 or float64, got int"},
+		{func() (*G.Node, error) { return graph.Clamp(x, nan, 1) },
+			"Clamp: parameters: expected finite numbers, got NaN and 1"},
+		{func() (*G.Node, error) { return graph.ELU(x, inf) }, "ELU: parameters: expected finite numbers, got +Inf"},
 		{func() (*G.Node, error) { return graph.LeakyReLU(x, 1e300) }, "finite"},
-		{func() (*G.Node, error) { return graph.CELU(x, 0) }, "CELU: alpha is 0"},
+		{func() (*G.Node, error) { return graph.CELU(x, 0) }, "CELU: alpha: expected a number other than zero, got 0"},
 		{func() (*G.Node, error) { return graph.PReLU(x, slope) },
 			"PReLU: slope (slope): shape (2) does not broadcast to (2, 3)"},
 		{func() (*G.Node, error) { return graph.PReLU(slope, x) }, "does not broadcast"},

@@ -28,19 +28,21 @@ func TestBadBatches(t *testing.T) {
 		batch graph.Batch
 		want  string
 	}{
-		"empty":    {graph.Batch{}, "batch 1: 0 samples, expected at least 1"},
-		"negative": {change(func(b *graph.Batch) { b.N = -3 }), "batch 1: -3 samples"},
+		"empty":    {graph.Batch{}, "batch 1: expected at least 1 sample, got 0"},
+		"negative": {change(func(b *graph.Batch) { b.N = -3 }), "batch 1: expected at least 1 sample, got -3"},
 		"too few values": {change(func(b *graph.Batch) { b.X = b.X[1:] }),
-			"batch 1: 3 samples hold 323 values, expected 108 of shape [3 6 6] each"},
-		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }), "hold 325 values"},
-		"no values":       {change(func(b *graph.Batch) { b.X = nil }), "hold 0 values"},
-		"overflow":        {change(func(b *graph.Batch) { b.N, b.X = math.MaxInt, nil }), " samples hold 0 values"},
+			"batch 1: expected 108 values of shape [3 6 6] for each of 3 samples, got 323"},
+		"too many values": {change(func(b *graph.Batch) { b.X = append(slices.Clone(b.X), 1) }),
+			"for each of 3 samples, got 325"},
+		"no values": {change(func(b *graph.Batch) { b.X = nil }), "for each of 3 samples, got 0"},
+		"overflow": {change(func(b *graph.Batch) { b.N, b.X = math.MaxInt, nil }),
+			fmt.Sprintf("for each of %d samples, got 0", math.MaxInt)},
 		"labels": {change(func(b *graph.Batch) { b.Labels = []int{1} }),
 			"batch 1: expected a label for each of 3 samples, got 1"},
 		"no input": {change(func(b *graph.Batch) { b.Inputs = nil }),
-			`batch 1: input "scale" of 3 samples holds 0 values, expected 11 of shape [11] each`},
+			`batch 1: input "scale": expected 11 values of shape [11] for each of 3 samples, got 0`},
 		"input's size": {change(func(b *graph.Batch) { b.Inputs = map[string][]float32{"scale": make([]float32, 34)} }),
-			`input "scale" of 3 samples holds 34 values`},
+			`input "scale": expected 11 values of shape [11] for each of 3 samples, got 34`},
 	} {
 		n := 0
 		released := 0
@@ -69,7 +71,7 @@ func TestInputsThatNothingNeeds(t *testing.T) {
 	require.Equal(t, []float64{1, 2}, fetched(t, compile(t, m, graph.Options{}), stream(batch))["x"])
 	for _, err := range compile(t, m, graph.Options{Fetch: []string{"x", "sum"}}).Run(context.Background(),
 		stream(batch)) {
-		require.ErrorContains(t, err, `input "offset" of 2 samples holds 0 values`)
+		require.ErrorContains(t, err, `input "offset": expected 1 values of shape [1] for each of 2 samples, got 0`)
 	}
 }
 
@@ -80,7 +82,7 @@ func TestErrorsNameTheSamples(t *testing.T) {
 	bad.Labels = []int{0, 1, 2, 9, 3}
 	for _, err := range p.Run(context.Background(), stream(bad)) {
 		require.EqualError(t, err,
-			"batch 0: samples 0 to 3: Gather: sample 3 of the batch has class 9, expected 0 to 3")
+			"batch 0: samples 0 to 3: Gather: sample 3 of the batch: expected a class from 0 to 3, got 9")
 	}
 	require.NotEmpty(t, fetched(t, p, stream(pick(bad, 0, 1, 2)))["label logit"])
 }

@@ -34,7 +34,7 @@ func (o cudaOp) CUDADo(extern G.External, dev G.Device, out G.Value, in ...G.Val
 	}()
 	machine, ok := extern.(G.CUDAMachine)
 	if !ok {
-		return nil, fmt.Errorf("%s: a machine of %T, expected Gorgonia's for CUDA", o.name, extern)
+		return nil, fmt.Errorf("%s: expected Gorgonia's machine for CUDA, got %T", o.name, extern)
 	}
 	engine := &machine.Engines()[int(dev)]
 	if err := engine.DoWork(); err != nil {

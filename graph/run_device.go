@@ -41,7 +41,7 @@ func (d Device) card() (index int, ok bool, err error) {
 		index, err = strconv.Atoi(number)
 	}
 	if name != string(CUDA) || err != nil || index < 0 {
-		return 0, false, fmt.Errorf("device %q, expected cpu, cuda or cuda:N with the number of a card", string(d))
+		return 0, false, fmt.Errorf("device: expected cpu, cuda or cuda:N with the number of a card, got %q", string(d))
 	}
 	return index, true, nil
 }
@@ -83,8 +83,8 @@ func (a *accelerator) serve(p Precision) error {
 	}
 	const generation = 8
 	if c := a.ctx.Card(); c.Major < generation {
-		return fmt.Errorf("precision %q: device %d, %s, has compute capability %s, expected %d.0 or later", p, c.Index,
-			c.Name, c.Capability(), generation)
+		return fmt.Errorf("precision %q: device %d, %s: expected compute capability %d.0 or later, got %s", p, c.Index,
+			c.Name, generation, c.Capability())
 	}
 	a.tf32 = true
 	return nil

@@ -130,18 +130,18 @@ func (o Options) withDefaults(m Model) (Options, error) {
 	case o.BroadcastInput && (o.From == "" || o.Hooks[o.From] == nil):
 		return o, fmt.Errorf("activations at %q that all samples share need a hook there to read them", o.From)
 	case o.Dtype != tensor.Float32 && o.Dtype != tensor.Float64:
-		return o, fmt.Errorf("element type %v, expected float32 or float64", o.Dtype)
+		return o, fmt.Errorf("expected element type float32 or float64, got %v", o.Dtype)
 	case onCard && o.Dtype != tensor.Float32:
-		return o, fmt.Errorf("element type %v on the device %q, which computes in float32", o.Dtype, o.Device)
+		return o, fmt.Errorf("device %q: expected element type float32, got %v", o.Device, o.Dtype)
 	case o.Precision != Float32 && o.Precision != BFloat16 && o.Precision != TF32:
-		return o, fmt.Errorf("precision %q, expected %q, %q or %q", o.Precision, Float32, BFloat16, TF32)
+		return o, fmt.Errorf("precision: expected %q, %q or %q, got %q", Float32, BFloat16, TF32, o.Precision)
 	case o.Precision == TF32 && !onCard:
-		return o, fmt.Errorf("precision %q on the device %q, expected a card: %q or \"cuda:N\"", o.Precision, o.Device,
-			CUDA)
+		return o, fmt.Errorf("precision %q: expected a card as device, %q or \"cuda:N\", got %q", o.Precision, CUDA,
+			o.Device)
 	case o.Precision == BFloat16 && o.Dtype != tensor.Float32:
-		return o, fmt.Errorf("precision %q with element type %v, expected float32", o.Precision, o.Dtype)
+		return o, fmt.Errorf("precision %q: expected element type float32, got %v", o.Precision, o.Dtype)
 	case o.Precision == BFloat16 && onCard:
-		return o, fmt.Errorf("precision %q on the device %q, expected the device %q", o.Precision, o.Device, CPU)
+		return o, fmt.Errorf("precision %q: expected the device %q, got %q", o.Precision, CPU, o.Device)
 	}
 	return o, nil
 }

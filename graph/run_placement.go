@@ -272,7 +272,7 @@ func (p *placement) share(o *op, m *mirror) {
 func (p *placement) uploadFixed(n *G.Node, m *mirror) error {
 	key, ok := n.Value().(*tensor.Dense)
 	if !ok {
-		return fmt.Errorf("a fixed value of %T, expected a tensor", n.Value())
+		return fmt.Errorf("fixed value: expected a tensor, got %T", n.Value())
 	}
 	m.fixed, m.onHost = true, true
 	if r := p.card.tensors[key]; r != nil {

@@ -98,10 +98,10 @@ func TestPrecision(t *testing.T) {
 
 func TestPrecisionRefuses(t *testing.T) {
 	for want, o := range map[string]graph.Options{
-		`precision "half", expected "f32", "bf16" or "tf32"`: {Precision: "half"},
-		`precision "bf16" with element type float64, expected float32`: {Precision: graph.BFloat16,
+		`precision: expected "f32", "bf16" or "tf32", got "half"`: {Precision: "half"},
+		`precision "bf16": expected element type float32, got float64`: {Precision: graph.BFloat16,
 			Dtype: tensor.Float64},
-		`precision "bf16" on the device "cuda", expected the device "cpu"`: {Precision: graph.BFloat16,
+		`precision "bf16": expected the device "cpu", got "cuda"`: {Precision: graph.BFloat16,
 			Device: graph.CUDA},
 	} {
 		_, err := graph.Compile(newRoundedNet(), o)

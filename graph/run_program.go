@@ -87,17 +87,17 @@ func (p *Program) DOT(w io.Writer) error {
 
 func (p *Program) checkBatch(batch Batch) error {
 	if batch.N < 1 {
-		return fmt.Errorf("%d samples, expected at least 1", batch.N)
+		return fmt.Errorf("expected at least 1 sample, got %d", batch.N)
 	}
 	b := p.replicas[0].b
 	shape := p.InputShape()
 	switch {
 	case b.shareds[b.input] != nil && !holds(batch.X, 1, shape):
-		return fmt.Errorf("%d samples share %d values, expected %d of shape %v", batch.N, len(batch.X),
-			tensor.Shape(shape).TotalSize(), shape)
+		return fmt.Errorf("expected %d values of shape %v, which %d samples share, got %d",
+			tensor.Shape(shape).TotalSize(), shape, batch.N, len(batch.X))
 	case b.shareds[b.input] == nil && !holds(batch.X, batch.N, shape):
-		return fmt.Errorf("%d samples hold %d values, expected %d of shape %v each", batch.N, len(batch.X),
-			tensor.Shape(shape).TotalSize(), shape)
+		return fmt.Errorf("expected %d values of shape %v for each of %d samples, got %d",
+			tensor.Shape(shape).TotalSize(), shape, batch.N, len(batch.X))
 	}
 	if l := len(batch.Labels); l != 0 && l != batch.N {
 		return fmt.Errorf("expected a label for each of %d samples, got %d", batch.N, l)
@@ -106,20 +106,20 @@ func (p *Program) checkBatch(batch Batch) error {
 		x := batch.Inputs[name]
 		if b.shareds[node] != nil {
 			if shape := node.Shape(); !holds(x, 1, shape) {
-				return fmt.Errorf("input %q, which %d samples share, holds %d values, expected %d of shape %v",
-					name, batch.N, len(x), shape.TotalSize(), []int(shape))
+				return fmt.Errorf("input %q: expected %d values of shape %v, which %d samples share, got %d", name,
+					shape.TotalSize(), []int(shape), batch.N, len(x))
 			}
 			continue
 		}
 		if shape := []int(node.Shape()[1:]); !holds(x, batch.N, shape) {
-			return fmt.Errorf("input %q of %d samples holds %d values, expected %d of shape %v each",
-				name, batch.N, len(x), tensor.Shape(shape).TotalSize(), shape)
+			return fmt.Errorf("input %q: expected %d values of shape %v for each of %d samples, got %d", name,
+				tensor.Shape(shape).TotalSize(), shape, batch.N, len(x))
 		}
 	}
 	for name, node := range b.bits {
 		if got, per := len(batch.Bits[name]), node.Shape()[1]; got%batch.N != 0 || got/batch.N != per {
-			return fmt.Errorf("input %q of %d samples holds %d words of bits, expected %d each", name, batch.N, got,
-				per)
+			return fmt.Errorf("input %q: expected %d words of bits for each of %d samples, got %d", name, per, batch.N,
+				got)
 		}
 	}
 	return nil

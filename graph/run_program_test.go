@@ -186,7 +186,8 @@ func TestStartAtATap(t *testing.T) {
 		"unknown": {graph.Options{From: "nowhere"},
 			`no tapped node is named "nowhere" to start from; there are ["block" "features" "logits" "prediction"]`},
 		"lazy": {graph.Options{From: "scaled"}, `no tapped node is named "scaled"`},
-		"ints": {graph.Options{From: "prediction"}, "prediction of shape (8) and int cannot be started from"},
+		"ints": {graph.Options{From: "prediction"},
+			"prediction cannot be started from: expected a batch of 8 in float32, got shape (8) in int"},
 		"not enough": {graph.Options{From: "features", Fetch: []string{"logits", "image gradient"}},
 			"no output depends differentiably on input"},
 		"before": {graph.Options{From: "features", Fetch: []string{"block"}},
@@ -238,9 +239,9 @@ func TestHooks(t *testing.T) {
 		"error": {"features", func(*graph.Builder, *G.Node) (*G.Node, error) { return nil, fmt.Errorf("no luck") },
 			"no luck"},
 		"shape": {"features", func(_ *graph.Builder, n *G.Node) (*G.Node, error) { return graph.Channels(n, 0, 3) },
-			"has shape (8, 3), expected (8, 11)"},
+			"expected shape (8, 11), got (8, 3)"},
 		"type": {"features", func(b *graph.Builder, n *G.Node) (*G.Node, error) { return b.Labels(), nil },
-			"has shape (8), expected (8, 11)"},
+			"expected shape (8, 11), got (8)"},
 	} {
 		_, err := graph.Compile(smallNet(6), graph.Options{Hooks: map[string]graph.Hook{c.at: c.hook}})
 		require.ErrorContains(t, err, c.want, name)
@@ -377,8 +378,9 @@ func TestOptionsErrors(t *testing.T) {
 		"huge batch":   {graph.Options{Batch: math.MaxInt >> 3}, ", 3, 6, 6) has too many elements"},
 		"replicas":     {graph.Options{Workers: -2}, "expected at least 0 workers, got -2"},
 		"nothing":      {graph.Options{Fetch: []string{}}, "expected a node to fetch, got none"},
-		"element type": {graph.Options{Dtype: tensor.Int}, "element type int, expected float32 or float64"},
-		"device":       {graph.Options{Device: "tpu"}, `device "tpu", expected cpu, cuda or cuda:N`},
+		"element type": {graph.Options{Dtype: tensor.Int}, "expected element type float32 or float64, got int"},
+		"device": {graph.Options{Device: "tpu"},
+			`device: expected cpu, cuda or cuda:N with the number of a card, got "tpu"`},
 		"not a tap": {graph.Options{Fetch: []string{"fc.weight"}},
 			`no node is named "fc.weight"; there are ["block"`},
 		"empty name": {graph.Options{Fetch: []string{""}}, `no node is named ""`},

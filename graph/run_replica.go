@@ -131,8 +131,8 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 			return nil, err
 		}
 		if n.Dims() == 0 || n.Shape()[0] != o.Batch {
-			return nil, fmt.Errorf("%s has shape %v, expected the %d samples of the batch first", name, n.Shape(),
-				o.Batch)
+			return nil, fmt.Errorf("%s: expected the %d samples of the batch first, got shape %v", name, o.Batch,
+				n.Shape())
 		}
 		sn, s, err := newSink(n)
 		if err != nil {

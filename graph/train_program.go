@@ -58,13 +58,13 @@ func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
 	}
 	switch {
 	case o.Batch < 1:
-		return o, fmt.Errorf("batch of %d samples, expected at least 1", o.Batch)
+		return o, fmt.Errorf("expected a batch of at least 1 sample, got %d", o.Batch)
 	case o.Shard < 1 || o.Batch%o.Shard != 0:
-		return o, fmt.Errorf("shard of %d samples, expected a divisor of the batch of %d", o.Shard, o.Batch)
+		return o, fmt.Errorf("shard: expected a divisor of the batch of %d samples, got %d", o.Batch, o.Shard)
 	case o.Workers < 1:
-		return o, fmt.Errorf("%d workers, expected at least 1", o.Workers)
+		return o, fmt.Errorf("expected at least 1 worker, got %d", o.Workers)
 	case !(o.Momentum > 0 && o.Momentum <= 1):
-		return o, fmt.Errorf("momentum of running statistics %v, expected one in (0, 1]", o.Momentum)
+		return o, fmt.Errorf("expected momentum of running statistics in (0, 1], got %v", o.Momentum)
 	}
 	o.Workers = min(o.Workers, o.Batch/o.Shard)
 	return o, nil
@@ -212,13 +212,13 @@ func (p *TrainingProgram) check(b TrainingBatch) error {
 	n := p.options.Batch
 	switch {
 	case len(b.X) != n*p.input:
-		return fmt.Errorf("training batch holds %d values, expected %d samples of %d", len(b.X), n, p.input)
+		return fmt.Errorf("training batch: expected %d samples of %d values, got %d values", n, p.input, len(b.X))
 	case len(b.Targets) != n*p.classes:
-		return fmt.Errorf("training batch holds %d targets, expected %d samples of %d classes", len(b.Targets), n,
-			p.classes)
+		return fmt.Errorf("training batch: expected targets for %d samples of %d classes, got %d", n, p.classes,
+			len(b.Targets))
 	case p.replicas[0].b.training.seeds != nil && len(b.Seeds) != n:
-		return fmt.Errorf("training batch holds %d seeds of dropout, expected one for each of %d samples", len(b.Seeds),
-			n)
+		return fmt.Errorf("training batch: expected a seed of dropout for each of %d samples, got %d", n,
+			len(b.Seeds))
 	}
 	return nil
 }

@@ -176,10 +176,10 @@ func TestCompileTrainingRefuses(t *testing.T) {
 		want string
 	}{
 		{nil, graph.TrainingOptions{Batch: 1}, "expected a model, got nil"},
-		{m, graph.TrainingOptions{}, "batch of 0"},
-		{m, graph.TrainingOptions{Batch: 10, Shard: 4}, "shard of 4 samples, expected a divisor"},
-		{m, graph.TrainingOptions{Batch: 10, Workers: -1}, "-1 workers"},
-		{m, graph.TrainingOptions{Batch: 10, Momentum: 2}, "momentum"},
+		{m, graph.TrainingOptions{}, "expected a batch of at least 1 sample, got 0"},
+		{m, graph.TrainingOptions{Batch: 10, Shard: 4}, "shard: expected a divisor of the batch of 10 samples, got 4"},
+		{m, graph.TrainingOptions{Batch: 10, Workers: -1}, "expected at least 1 worker, got -1"},
+		{m, graph.TrainingOptions{Batch: 10, Momentum: 2}, "expected momentum of running statistics in (0, 1], got 2"},
 		{m, graph.TrainingOptions{Batch: 10, Logits: "nothing"}, `no node is named "nothing"`},
 	} {
 		_, err := graph.CompileTraining(c.m, c.o)
@@ -191,9 +191,12 @@ func TestCompileTrainingRefuses(t *testing.T) {
 		change func(b *graph.TrainingBatch)
 		want   string
 	}{
-		{func(b *graph.TrainingBatch) { b.X = b.X[1:] }, "299 values"},
-		{func(b *graph.TrainingBatch) { b.Targets = nil }, "0 targets"},
-		{func(b *graph.TrainingBatch) { b.Seeds = nil }, "0 seeds"},
+		{func(b *graph.TrainingBatch) { b.X = b.X[1:] },
+			"training batch: expected 4 samples of 75 values, got 299 values"},
+		{func(b *graph.TrainingBatch) { b.Targets = nil },
+			"training batch: expected targets for 4 samples of 3 classes, got 0"},
+		{func(b *graph.TrainingBatch) { b.Seeds = nil },
+			"training batch: expected a seed of dropout for each of 4 samples, got 0"},
 	} {
 		bad := good
 		c.change(&bad)

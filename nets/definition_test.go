@@ -92,7 +92,7 @@ func TestDefineRefuses(t *testing.T) {
 		`parameter "p" has no shape where it is first asked for`: building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.Param("p")
 		}),
-		"has shape (3), expected (4)": building(func(b *graph.Builder, x *G.Node) *G.Node {
+		"expected shape (4), got (3)": building(func(b *graph.Builder, x *G.Node) *G.Node {
 			b.Param("p", 3)
 			return b.Param("p", 4)
 		}),
@@ -102,7 +102,7 @@ func TestDefineRefuses(t *testing.T) {
 		"batch norm n: input": building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.BatchNorm(b.Do(func() (*G.Node, error) { return graph.ArgMax(b.GlobalAvgPool(x)) }), "n", 0)
 		}),
-		"sizes [3 4], expected one": building(func(b *graph.Builder, x *G.Node) *G.Node {
+		"expected one size, got [3 4]": building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.Linear(b.GlobalAvgPool(x), "l", 3, 4)
 		}),
 		"or 10000 parameters": building(func(b *graph.Builder, x *G.Node) *G.Node {
@@ -133,7 +133,7 @@ func TestBuildMustStandByItsSizes(t *testing.T) {
 	require.Equal(t, 3, net.FeatureDim())
 	_, err = graph.Compile(net, graph.Options{})
 	require.ErrorContains(t, err,
-		"weight c.weight has shape (3, 2, 1, 1), expected 4 output channels and a kernel of 1×1")
+		"weight c.weight: expected 4 output channels and a kernel of 1×1, got shape (3, 2, 1, 1)")
 }
 
 func TestPreprocessingOf(t *testing.T) {

@@ -34,7 +34,7 @@ func size(shape []int) int {
 // NewArray returns an array of the given elements, which it keeps. It panics unless the shape has as many.
 func NewArray(shape []int, data []float64) Array {
 	if size(shape) != len(data) {
-		panic(fmt.Sprintf("graphtest: %d elements, expected those of shape %v", len(data), shape))
+		panic(fmt.Sprintf("graphtest: expected the %d elements of shape %v, got %d", size(shape), shape, len(data)))
 	}
 	return Array{shape, data}
 }
@@ -180,7 +180,7 @@ func Floats(t T, v G.Value) []float64 {
 	case float32:
 		return []float64{float64(data)}
 	}
-	t.Fatalf("value of %T, expected float64, float32 or int", v.Data())
+	t.Fatalf("value: expected float64, float32 or int, got %T", v.Data())
 	return nil
 }
 
@@ -197,7 +197,7 @@ func widen[E float32 | int](x []E) []float64 {
 func RequireClose(t T, want, got []float64, tol float64, what string) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("%s: %d elements, expected %d", what, len(got), len(want))
+		t.Fatalf("%s: expected %d elements, got %d", what, len(want), len(got))
 	}
 	scale := 1.0
 	for _, v := range want {
@@ -207,7 +207,7 @@ func RequireClose(t T, want, got []float64, tol float64, what string) {
 	}
 	for i, w := range want {
 		if g := got[i]; g != w && !(math.IsNaN(g) && math.IsNaN(w)) && !(math.Abs(g-w) <= tol*scale) {
-			t.Fatalf("%s: element %d is %v, expected %v ± %g (of %d)", what, i, g, w, tol*scale, len(want))
+			t.Fatalf("%s: element %d of %d: expected %v ± %g, got %v", what, i, len(want), w, tol*scale, g)
 		}
 	}
 }
@@ -216,15 +216,16 @@ func RequireClose(t T, want, got []float64, tol float64, what string) {
 func RequireSameBits(t T, want, got [][]float64, what string) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("%s: %d results, expected %d", what, len(got), len(want))
+		t.Fatalf("%s: expected %d results, got %d", what, len(want), len(got))
 	}
 	for i := range want {
 		if len(got[i]) != len(want[i]) {
-			t.Fatalf("%s: result %d has %d elements, expected %d", what, i, len(got[i]), len(want[i]))
+			t.Fatalf("%s: result %d: expected %d elements, got %d", what, i, len(want[i]), len(got[i]))
 		}
 		for j := range want[i] {
 			if math.Float64bits(want[i][j]) != math.Float64bits(got[i][j]) {
-				t.Fatalf("%s: result %d, element %d is %v, expected the bits of %v", what, i, j, got[i][j], want[i][j])
+				t.Fatalf("%s: result %d, element %d: expected the bits of %v, got %v", what, i, j, want[i][j],
+					got[i][j])
 			}
 		}
 	}

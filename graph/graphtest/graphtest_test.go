@@ -129,8 +129,8 @@ func doubleTest(fault string) graphtest.Op {
 func TestCheckFindsEachFault(t *testing.T) {
 	require.Empty(t, failureOf(func(t graphtest.T) { doubleTest("").Check(t, 1) }))
 	for fault, want := range map[string]string{
-		"value": "element 0 is", "gradient": "gradient of input 0: element", "second run": "second run: result 0",
-		"inputs": "element 0 is", "float32": "expected",
+		"value": "element 0 of", "gradient": "gradient of input 0: element", "second run": "second run: result 0",
+		"inputs": "second run: result 0, element 0: expected the bits of", "float32": "expected",
 		"batch": "value of sample 2 in a batch of one: result 0, element 0",
 	} {
 		require.Contains(t, failureOf(func(t graphtest.T) { doubleTest(fault).Check(t, 1) }), want, fault)
@@ -138,7 +138,7 @@ func TestCheckFindsEachFault(t *testing.T) {
 	wrongShape := doubleTest("")
 	wrongShape.Want = func([]graphtest.Input) graphtest.Array { return graphtest.Zeros(4, 3) }
 	require.Contains(t, failureOf(func(t graphtest.T) { wrongShape.Check(t, 1) }),
-		"value of shape [3 4], expected [4 3]")
+		"value: expected shape [4 3], got [3 4]")
 	broken := doubleTest("")
 	broken.Build = func(in G.Nodes) (*G.Node, error) { return graph.Conv2D(in[0], in[0], nil, graph.ConvConfig{}) }
 	require.Contains(t, failureOf(func(t graphtest.T) { broken.Check(t, 1) }), "build: Conv2D")
@@ -170,12 +170,12 @@ func TestComparisons(t *testing.T) {
 		return failureOf(func(t graphtest.T) { graphtest.RequireClose(t, want, got, 0.1, "x") })
 	}
 	require.Empty(t, fails([]float64{nan, inf, 10}, []float64{nan, inf, 10.9}))
-	require.Contains(t, fails([]float64{1}, []float64{1.2}), "x: element 0 is 1.2, expected 1")
+	require.Contains(t, fails([]float64{1}, []float64{1.2}), "x: element 0 of 1: expected 1 ± 0.1, got 1.2")
 	require.Contains(t, fails([]float64{nan}, []float64{1}), "expected NaN")
-	require.Contains(t, fails([]float64{1}, nil), "0 elements, expected 1")
+	require.Contains(t, fails([]float64{1}, nil), "expected 1 elements, got 0")
 	require.Contains(t, failureOf(func(t graphtest.T) {
 		graphtest.RequireSameBits(t, [][]float64{{0}}, [][]float64{{math.Copysign(0, -1)}}, "zero")
 	}), "zero: result 0, element 0")
 	require.Contains(t, failureOf(func(t graphtest.T) { graphtest.RequireSameBits(t, nil, [][]float64{{0}}, "y") }),
-		"1 results, expected 0")
+		"expected 0 results, got 1")
 }

@@ -79,10 +79,10 @@ func (o Op) session(t T, dtype tensor.Dtype, cotangent Array) (s *Session, varia
 	s = NewSession(t, dtype, o.In...)
 	y := o.node(s)
 	if !slices.Equal(y.Shape(), cotangent.Shape) {
-		t.Fatalf("value of shape %v, expected %v", []int(y.Shape()), cotangent.Shape)
+		t.Fatalf("value: expected shape %v, got %v", cotangent.Shape, []int(y.Shape()))
 	}
 	if y.Dtype() != dtype {
-		t.Fatalf("value of %v, expected %v", y.Dtype(), dtype)
+		t.Fatalf("value: expected elements of %v, got %v", dtype, y.Dtype())
 	}
 	s.Read(y)
 	var wrt G.Nodes
@@ -100,8 +100,8 @@ func (o Op) session(t T, dtype tensor.Dtype, cotangent Array) (s *Session, varia
 	}
 	for i, g := range gs {
 		if !slices.Equal(g.Shape(), wrt[i].Shape()) {
-			t.Fatalf("gradient of input %d has shape %v, expected %v", variables[i], []int(g.Shape()),
-				[]int(wrt[i].Shape()))
+			t.Fatalf("gradient of input %d: expected shape %v, got %v", variables[i], []int(wrt[i].Shape()),
+				[]int(g.Shape()))
 		}
 	}
 	s.Read(gs...)
@@ -148,7 +148,7 @@ func (o Op) checkSamples(t T, dtype tensor.Dtype, cotangent Array, want [][]floa
 	}
 	n := o.In[at].samples()
 	if len(cotangent.Shape) == 0 || cotangent.Shape[0] != n {
-		t.Fatalf("value of shape %v, expected %d samples first, as many as input %d has", cotangent.Shape, n, at)
+		t.Fatalf("value: expected %d samples first, as many as input %d has, got shape %v", n, at, cotangent.Shape)
 	}
 	for _, i := range []int{0, n - 1} {
 		one := o

@@ -95,6 +95,6 @@ func TestCommandsOnACard(t *testing.T) {
 	require.Equal(t, "tf32", b.Precision)
 	card.SetCapability(75)
 	require.Contains(t, fails(t, "bench", "--net", worldNet, "--device", "cuda", "--precision", "tf32"),
-		"has compute capability 7.5, expected 8.0 or later")
+		"expected compute capability 8.0 or later, got 7.5")
 	require.Equal(t, before.Contexts, int64(0))
 }

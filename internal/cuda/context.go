@@ -64,9 +64,9 @@ func (d *Driver) newContext(index int) (*Context, error) {
 	case len(cards) == 0:
 		return nil, fmt.Errorf("%w: the driver finds no card", ErrUnavailable)
 	case index < 0 || index >= len(cards):
-		return nil, fmt.Errorf("%w: no device %d, expected 0 to %d", ErrUnavailable, index, len(cards)-1)
+		return nil, fmt.Errorf("%w: expected a device from 0 to %d, got %d", ErrUnavailable, len(cards)-1, index)
 	case cards[index].Major < 7:
-		return nil, fmt.Errorf("%w: device %d, %s, has compute capability %s, expected 7.0 or later", ErrUnavailable,
+		return nil, fmt.Errorf("%w: device %d, %s: expected compute capability 7.0 or later, got %s", ErrUnavailable,
 			index, cards[index].Name, cards[index].Capability())
 	}
 	c := &Context{driver: d, card: cards[index], modules: map[string]uintptr{}, kernels: map[string]*Kernel{}}

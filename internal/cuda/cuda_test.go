@@ -79,7 +79,7 @@ func TestCards(t *testing.T) {
 	for _, i := range []int{-1, 2} {
 		_, err = d.NewContext(i)
 		require.ErrorIs(t, err, cuda.ErrUnavailable)
-		require.ErrorContains(t, err, fmt.Sprintf("no device %d, expected 0 to 1", i))
+		require.ErrorContains(t, err, fmt.Sprintf("expected a device from 0 to 1, got %d", i))
 	}
 	card.SetDevices(0)
 	_, err = cuda.Open()
@@ -117,7 +117,7 @@ func TestLaunch(t *testing.T) {
 		require.Equal(t, max(x[i], 0), v, "element %d", i)
 	}
 	err = s.Launch(k, cuda.Grid{X: 1, Y: 70000, Z: 1, Threads: 256}, &a)
-	require.ErrorContains(t, err, "expected 1 to")
+	require.ErrorContains(t, err, "expected a grid of 1 to 2147483647 × 65535 × 65535 blocks, got 1 × 70000 × 1")
 	_, err = c.Kernel("none")
 	require.ErrorContains(t, err, "no kernel is named none")
 }

@@ -64,8 +64,8 @@ type Grid struct{ X, Y, Z, Threads int }
 func (s *Stream) Launch(k *Kernel, g Grid, a *Args) error {
 	const most = 65535 // blocks along y and z
 	if g.X < 1 || g.Y < 1 || g.Z < 1 || g.X > 1<<31-1 || g.Y > most || g.Z > most {
-		return fmt.Errorf("kernel %s: a grid of %d×%d×%d blocks, expected 1 to %d, %d and %d", k.name, g.X, g.Y, g.Z,
-			1<<31-1, most, most)
+		return fmt.Errorf("kernel %s: expected a grid of 1 to %d × %d × %d blocks, got %d × %d × %d", k.name, 1<<31-1,
+			most, most, g.X, g.Y, g.Z)
 	}
 	err := s.context.do(func(d *Driver) error {
 		return d.check(cuLaunchKernel, d.call(cuLaunchKernel, k.handle, uintptr(g.X), uintptr(g.Y), uintptr(g.Z),

@@ -156,7 +156,7 @@ func (s *ConvSpec[T]) checkLengths() error {
 		{"post shift", s.PostShift, g.O, true},
 	} {
 		if len(v.got) != v.want && !(v.optional && v.got == nil) {
-			return fmt.Errorf("kernel: convolution %s has %d elements, expected %d", v.name, len(v.got), v.want)
+			return fmt.Errorf("kernel: convolution %s: expected %d elements, got %d", v.name, v.want, len(v.got))
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func (g ConvGeom) Check() error {
 	g = g.norm()
 	switch {
 	case g.C < 1 || g.H < 1 || g.W < 1 || g.O < 1:
-		return fmt.Errorf("kernel: convolution from [%d %d %d] to %d channels: sizes must be positive", g.C, g.H, g.W,
+		return fmt.Errorf("kernel: convolution: expected positive sizes, got [%d %d %d] to %d channels", g.C, g.H, g.W,
 			g.O)
 	case g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1 || g.PH < 0 || g.PW < 0:
 		return fmt.Errorf("kernel: convolution with kernel [%d %d], stride [%d %d], padding [%d %d], dilation [%d "+

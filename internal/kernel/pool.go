@@ -30,13 +30,13 @@ func (g PoolGeom) Check() error {
 	g = g.norm()
 	switch {
 	case g.C < 1 || g.H < 1 || g.W < 1 || g.KH < 1 || g.KW < 1 || g.SH < 1 || g.SW < 1 || g.DH < 1 || g.DW < 1:
-		return fmt.Errorf("kernel: pooling [%d %d %d] with kernel [%d %d], stride [%d %d], dilation [%d %d]: sizes "+
-			"must be positive",
+		return fmt.Errorf("kernel: pooling: expected positive sizes, got [%d %d %d] with kernel [%d %d], stride "+
+			"[%d %d], dilation [%d %d]",
 			g.C, g.H, g.W, g.KH, g.KW, g.SH, g.SW, g.DH, g.DW)
 	case !g.rows().padded() || !g.columns().padded():
-		return fmt.Errorf("kernel: pooling padding [%d %d] and [%d %d] must be at least zero and less than a window "+
-			"of [%d %d] with dilation [%d %d]",
-			g.PH, g.PW, g.PH+g.EH, g.PW+g.EW, g.KH, g.KW, g.DH, g.DW)
+		return fmt.Errorf("kernel: pooling: expected padding of at least zero and less than a window of [%d %d] "+
+			"with dilation [%d %d], got [%d %d] and [%d %d]",
+			g.KH, g.KW, g.DH, g.DW, g.PH, g.PW, g.PH+g.EH, g.PW+g.EW)
 	case g.OutH() < 1 || g.OutW() < 1:
 		return fmt.Errorf("kernel: pooling kernel [%d %d] does not fit the padded input [%d %d]", g.KH, g.KW,
 			g.H+2*g.PH+g.EH, g.W+2*g.PW+g.EW)

@@ -42,7 +42,7 @@ func NewPoolND(g PoolNDGeom) (*PoolND, error) {
 	}{{"kernel", g.Kernel}, {"stride", g.Stride}, {"dilation", g.Dilation}, {"padding", g.Begin},
 		{"end padding", g.End}} {
 		if len(f.v) != n && (f.v != nil || f.name == "kernel") {
-			return nil, fmt.Errorf("kernel: pooling %s %v, expected %d numbers", f.name, f.v, n)
+			return nil, fmt.Errorf("kernel: pooling %s: expected %d numbers, got %v", f.name, n, f.v)
 		}
 	}
 	at := func(v []int, i int) int {
@@ -61,13 +61,14 @@ func NewPoolND(g PoolNDGeom) (*PoolND, error) {
 		switch {
 		case a.in < 1 || a.k < 1 || a.s < 1 || a.d < 1:
 			return nil,
-				fmt.Errorf("kernel: pooling axis of %d with kernel %d, stride %d, dilation %d: sizes must be positive",
+				fmt.Errorf("kernel: pooling: expected positive sizes, got an axis of %d with kernel %d, stride %d, "+
+					"dilation %d",
 					a.in, a.k, a.s, a.d)
 		case !a.padded():
 			return nil,
-				fmt.Errorf("kernel: pooling padding %d and %d must be at least zero and less than a window of %d "+
-					"with dilation %d",
-					a.begin, a.end, a.k, a.d)
+				fmt.Errorf("kernel: pooling: expected padding of at least zero and less than a window of %d with "+
+					"dilation %d, got %d and %d",
+					a.k, a.d, a.begin, a.end)
 		case a.out(g.CeilMode) < 1:
 			return nil, fmt.Errorf("kernel: pooling kernel %d does not fit the padded input %d", a.k,
 				a.in+a.begin+a.end)

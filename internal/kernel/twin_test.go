@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -254,7 +255,8 @@ func TestConvUpdate(t *testing.T) {
 			require.ErrorContains(t, c.Update(other), "parameters alone")
 			other = first
 			other.Weight = other.Weight[1:]
-			require.ErrorContains(t, c.Update(other), "weight has")
+			require.ErrorContains(t, c.Update(other),
+				fmt.Sprintf("weight: expected %d elements, got %d", len(first.Weight), len(other.Weight)))
 		}
 	})
 }
