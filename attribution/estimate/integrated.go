@@ -84,7 +84,8 @@ func (g IntegratedGradients) steps(r *run) (int, error) {
 		steps = r.opt.Samples
 	}
 	if steps < 0 || steps%2 != 0 {
-		return 0, fmt.Errorf("attribution: integrated gradients with %d steps, expected an even number", steps)
+		return 0, fmt.Errorf("attribution: integrated gradients: expected a positive even number of steps, got %d",
+			steps)
 	}
 	point := r.workCost(0, 1)
 	if r.opt.Budget > 0 {

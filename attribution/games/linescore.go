@@ -37,25 +37,25 @@ type LINe struct {
 // check reports parameters that do not fit a head.
 func (p *LINe) check(h *Readout) error {
 	if len(p.Contributions) != h.classes*h.neurons {
-		return fmt.Errorf("attribution: LINe contributions hold %d values, expected [%d, %d]", len(p.Contributions),
-			h.classes, h.neurons)
+		return fmt.Errorf("attribution: LINe contributions: expected [%d, %d] values, got %d", h.classes, h.neurons,
+			len(p.Contributions))
 	}
 	if len(p.ActivationThresholds) != h.classes || len(p.WeightThresholds) != h.classes {
-		return fmt.Errorf("attribution: LINe has %d activation and %d weight thresholds, expected %d of each",
-			len(p.ActivationThresholds), len(p.WeightThresholds), h.classes)
+		return fmt.Errorf("attribution: LINe thresholds: expected %d for activations and as many for weights, got "+
+			"%d and %d", h.classes, len(p.ActivationThresholds), len(p.WeightThresholds))
 	}
 	if n := len(p.Limits); n != 0 && n != h.neurons && n != h.classes*h.neurons {
-		return fmt.Errorf("attribution: LINe clips at %d limits, expected [%d] or [%d, %d]", n, h.neurons, h.classes,
-			h.neurons)
+		return fmt.Errorf("attribution: LINe clip limits: expected [%d] or [%d, %d], got %d", h.neurons, h.classes,
+			h.neurons, n)
 	}
 	if i := mathx.FirstNotFinite(p.Limits); i >= 0 {
-		return fmt.Errorf("attribution: LINe clips at limit %d = %v, expected a finite number", i, p.Limits[i])
+		return fmt.Errorf("attribution: LINe clip limit %d: expected a finite number, got %v", i, p.Limits[i])
 	}
 	if len(p.Limits) == 0 && (math.IsNaN(p.Clip) || p.Clip <= 0) {
-		return fmt.Errorf("attribution: LINe clips at %v, expected a positive number", p.Clip)
+		return fmt.Errorf("attribution: LINe clip: expected a positive number, got %v", p.Clip)
 	}
 	if i := mathx.FirstNotFinite(p.Contributions); i >= 0 {
-		return fmt.Errorf("attribution: LINe contribution %d is %v", i, p.Contributions[i])
+		return fmt.Errorf("attribution: LINe contribution %d: expected a finite number, got %v", i, p.Contributions[i])
 	}
 	return nil
 }

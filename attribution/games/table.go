@@ -20,8 +20,8 @@ type Table struct {
 func NewTable(values []float64) (*Table, error) {
 	n := bits.Len(uint(len(values))) - 1
 	if n < 1 || n > attribution.MaxEnumerated || len(values) != 1<<n {
-		return nil, fmt.Errorf("attribution: a table of %d values, expected 2^n with n from 1 to %d", len(values),
-			attribution.MaxEnumerated)
+		return nil, fmt.Errorf("attribution: table: expected 2^n values with n from 1 to %d, got %d",
+			attribution.MaxEnumerated, len(values))
 	}
 	if i := mathx.FirstNotFinite(values); i >= 0 {
 		return nil, fmt.Errorf("%w: coalition %b has %v", attribution.ErrNotFinite, i, values[i])
