@@ -189,7 +189,7 @@ func classIndex(d Dataset, classes []Class) ([]int, error) {
 				name, len(classes), abridge(idsOf(classes)))
 		}
 		if count[name] > 1 {
-			return nil, fmt.Errorf("%s: class %s is the name of %d of the classes given, expected an ID", describe(d),
+			return nil, fmt.Errorf("%s: class %s: expected an ID, got the name of %d of the classes given", describe(d),
 				name, count[name])
 		}
 	}

@@ -131,7 +131,7 @@ func TestOpenWithClasses(t *testing.T) {
 
 	for text, want := range map[string]string{
 		dir + "/c": dir + "/c: class wren is none of the 4 classes given, which begin with n1, n2, n3, n4",
-		dir + "/d": dir + "/d: class crane is the name of 2 of the classes given, expected an ID",
+		dir + "/d": dir + "/d: class crane: expected an ID, got the name of 2 of the classes given",
 		list:       list + ": image a/n3/1.png: expected a label of 4 classes, got 4",
 	} {
 		put(t, dir, "c/wren/1.png", dot(t, 3))

@@ -137,8 +137,8 @@ func unpackIdx(f io.Reader, limit int64) (*idxArray, error) {
 	}
 	if want > limit {
 		return nil,
-			fmt.Errorf("shape %v unpacks to %d bytes, expected at most %d for a file of its size; unpack the file to "+
-				"read it on demand", shape, want, limit)
+			fmt.Errorf("shape %v: expected at most %d bytes unpacked from a file of its size, got %d; unpack the file "+
+				"to read it on demand", shape, limit, want)
 	}
 	var data bytes.Buffer
 	got, err := io.Copy(&data, io.LimitReader(z, want+1))

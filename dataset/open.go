@@ -208,7 +208,7 @@ func (t tree) detect(path string) (string, error) {
 			return "tar", nil
 		}
 		return "",
-			fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it should be, as in cifar10:%s",
+			fmt.Errorf("%s (%d bytes): %w: expected one of %s; name it in front if it is one, as in cifar10:%s",
 				path, size, ErrFormat, strings.Join(formats, ", "), path)
 	}
 	return "", fmt.Errorf("%s (%d bytes): %w: it can be %s; name it in front, as in %s:%s",

@@ -90,8 +90,8 @@ func openOODTests(names ...string) (sets []openOODSet) {
 func OpenOOD(root, benchmark string) (OpenOODBenchmark, error) {
 	of, ok := openOODBenchmarks[benchmark]
 	if !ok {
-		return OpenOODBenchmark{}, fmt.Errorf("OpenOOD: unknown benchmark %q, expected one of %s",
-			benchmark, strings.Join(slices.Sorted(maps.Keys(openOODBenchmarks)), ", "))
+		return OpenOODBenchmark{}, fmt.Errorf("OpenOOD benchmark: expected one of %s, got %q",
+			strings.Join(slices.Sorted(maps.Keys(openOODBenchmarks)), ", "), benchmark)
 	}
 	t := disk()
 	lists := filepath.Join(root, openOODLists, benchmark)

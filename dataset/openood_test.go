@@ -100,5 +100,5 @@ func TestOpenOOD(t *testing.T) {
 	}
 	_, err := OpenOOD(t.TempDir(), "mnist")
 	require.EqualError(t, err,
-		`OpenOOD: unknown benchmark "mnist", expected one of cifar10, cifar100, imagenet, imagenet200`)
+		`OpenOOD benchmark: expected one of cifar10, cifar100, imagenet, imagenet200, got "mnist"`)
 }

@@ -67,6 +67,7 @@ func TestReader(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, r.Image(ctx, set, 0, use), context.Canceled)
 	require.ErrorIs(t, r.Decode(ctx, file, 50*40, use), context.Canceled)
-	require.ErrorContains(t, NewMemory(100).Reader().Image(t.Context(), set, 0, use), "a.png: decoding it takes")
+	require.ErrorContains(t, NewMemory(100).Reader().Image(t.Context(), set, 0, use),
+		"a.png: memory to decode it: expected at most")
 	require.Zero(t, memory.budget.taken)
 }

@@ -45,8 +45,8 @@ func (s *scratch) reserve(need, file int64) error {
 		m = newBudget(0)
 	}
 	if need > max(m.limit, bytesPerFileByte*file) {
-		return fmt.Errorf("decoding it takes %d MiB, expected at most %d for a file of %d bytes", need>>20, m.limit>>20,
-			file)
+		return fmt.Errorf("memory to decode it: expected at most %d MiB for a file of %d bytes, got %d MiB",
+			m.limit>>20, file, need>>20)
 	}
 	if err := m.take(s.ctx, need); err != nil {
 		return err

@@ -158,7 +158,7 @@ func TestStreamErrors(t *testing.T) {
 			error) {
 			return image.NewGray(image.Rectangle{}), nil
 		},
-		"picture 13: reading failed: picture of 2000000000x2000000000 pixels": func() (image.Image,
+		"reading failed: picture: expected at most 178956970 pixels, got 2000000000x2000000000": func() (image.Image,
 			error) {
 			return image.White, nil
 		},

@@ -49,8 +49,8 @@ func TestPicturesWithinMemory(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	_, err = trained(1, nil, "")
-	require.Regexp(t, `^train: .*\.png: decoding it takes`, err.Error())
+	require.Regexp(t, `^train: .*\.png: memory to decode it: expected at most`, err.Error())
 	_, err = trained(1, nil, filepath.Join(t.TempDir(), "state.npz"))
-	require.Regexp(t, `^train: .*\.png: decoding it takes`, err.Error())
+	require.Regexp(t, `^train: .*\.png: memory to decode it: expected at most`, err.Error())
 	require.ErrorIs(t, func() error { _, err := trained(-1, nil, ""); return err }(), train.ErrConfig)
 }

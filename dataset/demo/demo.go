@@ -111,7 +111,7 @@ func open(name, file, source, licence string) (*Set, error) {
 		return nil, err
 	}
 	if len(axes) != 3 || axes[1] != side || axes[2] != side {
-		return nil, fmt.Errorf("demo: %s holds pictures of shape %v, expected (N, %d, %d)", file, axes, side, side)
+		return nil, fmt.Errorf("demo: %s: expected pictures of shape (N, %d, %d), got %v", file, side, side, axes)
 	}
 	return &Set{name: name, pixels: raw, Source: source, Licence: licence}, nil
 }

@@ -194,7 +194,8 @@ func TestProtocolUsage(t *testing.T) {
 		`--fpr "best": expected line or openood`:      {"--fpr", "best"},
 		"--bootstrap and --also-weights":              {"--bootstrap", "5", "--also-weights", "x"},
 		"--benchmark is required":                     {"--openood", "x"},
-		`unknown benchmark "mnist"`:                   {"--openood", "x", "--benchmark", "mnist"},
+		`OpenOOD benchmark: expected one of cifar10, cifar100, imagenet, imagenet200, got "mnist"`: {
+			"--openood", "x", "--benchmark", "mnist"},
 	} {
 		code, stdout, stderr := runGoline(w.eval(more...)...)
 		require.Equal(t, exitUsage, code, "%q: %s", more, stderr)

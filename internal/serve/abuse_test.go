@@ -197,5 +197,6 @@ func TestPicturesShareMemory(t *testing.T) {
 	status, body := s.send(t, http.MethodPost, "/v1/score", "", large)
 	wg.Wait()
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, string(body), "decoding it takes 6 MiB, expected at most 0 for a file of")
+	require.Contains(t, string(body), "memory to decode it: expected at most 0 MiB for a file of")
+	require.Contains(t, string(body), "got 6 MiB")
 }

@@ -16,8 +16,8 @@ func FromImage(im image.Image, buf []uint8) (pix []uint8, height, width int) {
 		return nil, 0, 0
 	}
 	if b.Dx() > MaxPixels/b.Dy() {
-		panic(fmt.Sprintf("picture of %dx%d pixels (height x width), expected at most %d pixels", b.Dy(), b.Dx(),
-			MaxPixels))
+		panic(fmt.Sprintf("picture: expected at most %d pixels, got %dx%d (height x width)", MaxPixels, b.Dy(),
+			b.Dx()))
 	}
 	return fromImage(im, buf, false), b.Dy(), b.Dx()
 }

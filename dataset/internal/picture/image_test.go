@@ -102,6 +102,6 @@ func TestFromImageLimits(t *testing.T) {
 	require.Empty(t, pix)
 	require.Zero(t, height+width)
 	require.PanicsWithValue(t,
-		"picture of 2000000000x2000000000 pixels (height x width), expected at most 178956970 pixels",
+		"picture: expected at most 178956970 pixels, got 2000000000x2000000000 (height x width)",
 		func() { FromImage(image.White, nil) })
 }
