@@ -14,9 +14,9 @@ import (
 func Comparable(before, after Result) error {
 	switch {
 	case len(before.Runs) == 0:
-		return fmt.Errorf("the result to compare with has no runs, expected a file of goline bench --json")
+		return fmt.Errorf("result to compare with: expected a file of goline bench --json, got one without runs")
 	case before.Net != after.Net:
-		return fmt.Errorf("the result to compare with is of network %s, expected %s", before.Net, after.Net)
+		return fmt.Errorf("result to compare with: expected network %s, got %s", after.Net, before.Net)
 	case (before.Latency == nil) != (after.Latency == nil):
 		return errors.New("expected both results with --latency or both without: images one at a time are another rate")
 	}

@@ -28,8 +28,9 @@ func TestPrintChange(t *testing.T) {
 			require.Contains(t, out.String(), "+50.0 %")
 		}
 	}
-	require.ErrorContains(t, bench.Comparable(before, bench.Result{Net: "b"}), "of network a, expected b")
-	require.ErrorContains(t, bench.Comparable(bench.Result{Net: "a"}, before), "no runs")
+	require.ErrorContains(t, bench.Comparable(before, bench.Result{Net: "b"}), "expected network b, got a")
+	require.ErrorContains(t, bench.Comparable(bench.Result{Net: "a"}, before),
+		"expected a file of goline bench --json, got one without runs")
 	singly := before
 	singly.Latency = &bench.Latency{Images: 3, P50: 1, P99: 2}
 	require.ErrorContains(t, bench.Comparable(before, singly), "--latency")

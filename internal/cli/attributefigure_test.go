@@ -56,11 +56,11 @@ func TestAttributeValuesFigureIsCheckedFirst(t *testing.T) {
 	w := newAttributeWorld(t)
 	data := []string{"values", "--data", w.path("test.npz")}
 	for want, args := range map[string][]string{
-		`ending ".pdf", expected .png or .svg`:      {"--figure", w.path("v.pdf")},
-		`ending "", expected .png or .svg`:          {"--figure", w.path("v")},
-		"--figure needs --top of at least 1, got 0": {"--figure", w.path("v.svg"), "--top", "0"},
-		"--csv and --figure are the same file":      {"--figure", w.path("v.svg"), "--csv", w.path("v.svg")},
-		"would replace the file of --data":          {"--figure", w.path("link.svg")},
+		`expected the ending .png or .svg, got ".pdf"`:  {"--figure", w.path("v.pdf")},
+		`expected the ending .png or .svg, got ""`:      {"--figure", w.path("v")},
+		"--figure: expected --top of at least 1, got 0": {"--figure", w.path("v.svg"), "--top", "0"},
+		"--csv and --figure are the same file":          {"--figure", w.path("v.svg"), "--csv", w.path("v.svg")},
+		"would replace the file of --data":              {"--figure", w.path("link.svg")},
 	} {
 		if want == "would replace the file of --data" {
 			require.NoError(t, os.Link(w.path("test.npz"), w.path("link.svg")))

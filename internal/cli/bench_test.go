@@ -51,7 +51,7 @@ func TestBenchCompares(t *testing.T) {
 
 	code, _, stderr = runGoline("bench", "--net", "densenet-bc-16-4", "--images", "1", "--runs", "1", "--compare", file)
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "is of network densenet-bc-10-4, expected densenet-bc-16-4")
+	require.Contains(t, stderr, "result to compare with: expected network densenet-bc-16-4, got densenet-bc-10-4")
 
 	require.NoError(t, os.WriteFile(file, []byte("nothing"), 0o600))
 	code, _, stderr = runGoline(append(args, "--compare", file)...)

@@ -111,6 +111,6 @@ func drawer(cmd *cobra.Command, path string, prog *graph.Program) (func(io.Write
 			return nil
 		}, nil
 	default:
-		return nil, command.Usagef("--out %s: ending %q, expected .dot or .svg", path, ext)
+		return nil, command.Usagef("--out %s: expected the ending .dot or .svg, got %q", path, ext)
 	}
 }

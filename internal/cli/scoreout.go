@@ -70,8 +70,8 @@ func formatOf(path string) (scoreFormat, error) {
 		return newCSV, nil
 	default:
 		return nil,
-			command.Usagef("--out %s: ending %q, expected .csv, .jsonl, .npz or .parquet, or - for standard output",
-				path, ext)
+			command.Usagef("--out %s: expected the ending .csv, .jsonl, .npz or .parquet, or - for standard output, "+
+				"got %q", path, ext)
 	}
 }
 

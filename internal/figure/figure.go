@@ -50,7 +50,7 @@ func (f *Figure) PNG() io.WriterTo {
 			dpi = DefaultDPI
 		}
 		if dpi < 1 || dpi > 1200 {
-			return nil, fmt.Errorf("figure: %d dots per inch, expected 1 to 1200", dpi)
+			return nil, fmt.Errorf("figure: expected 1 to 1200 dots per inch, got %d", dpi)
 		}
 		c := vgimg.NewWith(vgimg.UseWH(f.Width, f.Height), vgimg.UseDPI(dpi))
 		f.Draw(draw.New(c))

@@ -112,7 +112,7 @@ func (m *model) compute(ctx context.Context, batch []job) ([]Answer, error) {
 		for i, score := range s.Score {
 			if math.IsNaN(score) || math.IsInf(score, 0) {
 				return nil,
-					badRequest("the score is %v, expected a finite number: the input is too large for the network",
+					badRequest("score: expected a finite number, got %v: the input is too large for the network",
 						score)
 			}
 			a := Answer{Result: det.Judge(score, s.Prediction[i])}
@@ -191,8 +191,9 @@ func (m *model) prepare(img dataset.Image) ([]float32, error) {
 		return nil, badRequest("%w", err)
 	}
 	if h != height || w != width {
-		return nil, badRequest("picture of %d×%d pixels comes out as %d×%d, expected %d×%d (width × height)", img.Width,
-			img.Height, w, h, width, height)
+		return nil,
+			badRequest("picture of %d×%d pixels: expected %d×%d after preprocessing, got %d×%d (width × height)",
+				img.Width, img.Height, width, height, w, h)
 	}
 	x := make([]float32, m.size)
 	if err := p.Apply(x, img); err != nil {

@@ -99,8 +99,8 @@ func serveGames(ctx context.Context, subjects []subject, in io.Reader, out io.Wr
 			return fmt.Errorf("standard input: expected a request of two numbers: %w", err)
 		}
 		if int64(ask.Coalitions)*int64(players) > mostRequested {
-			return fmt.Errorf("standard input: %d coalitions of %d players in one request, expected at most %d",
-				ask.Coalitions, players, mostRequested/players)
+			return fmt.Errorf("standard input: expected at most %d coalitions of %d players in one request, got %d",
+				mostRequested/players, players, ask.Coalitions)
 		}
 		asked.Reset() // the buffer grows with the bytes that arrive, not with the number that a request announces
 		if n, err := io.CopyN(&asked, requests, int64(ask.Coalitions)*int64(players)); err != nil {

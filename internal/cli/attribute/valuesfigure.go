@@ -22,10 +22,10 @@ func (v *valuesCommand) checkFigure() error {
 		return nil
 	}
 	if ext := strings.ToLower(filepath.Ext(v.figure)); ext != ".png" && ext != ".svg" {
-		return command.Usagef("--figure %s: ending %q, expected .png or .svg", v.figure, ext)
+		return command.Usagef("--figure %s: expected the ending .png or .svg, got %q", v.figure, ext)
 	}
 	if v.top < 1 {
-		return command.Usagef("--figure needs --top of at least 1, got %d", v.top)
+		return command.Usagef("--figure: expected --top of at least 1, got %d", v.top)
 	}
 	return nil
 }
