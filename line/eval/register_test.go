@@ -97,3 +97,62 @@ func ExampleRun() {
 	//
 	// FPR95 (lower is better) / AUROC (higher is better) in %; 40 ID samples, accuracy 32.50 %
 }
+
+// labelled is a part of the test: a scorer that counts the samples with labels, but is not Stateful.
+type labelled struct{ state struct{ Seen int } }
+
+func (l *labelled) Fit(_ context.Context, _ posthoc.Head, id posthoc.Samples) error {
+	for i := range id.N {
+		if id.Labels[i] >= 0 {
+			l.state.Seen++
+		}
+	}
+	return nil
+}
+
+func (l *labelled) Score() func(*posthoc.Block, []float64) {
+	return func(_ *posthoc.Block, dst []float64) {
+		for i := range dst {
+			dst[i] = float64(l.state.Seen)
+		}
+	}
+}
+
+// stateful is a labelled scorer that is fitted.
+type stateful struct{ labelled }
+
+func (s *stateful) State() any { return &s.state }
+
+func init() {
+	posthoc.Register(posthoc.Kind{Name: "test-labels", FittedOn: posthoc.Labels,
+		Params: []posthoc.Parameter{{Name: "stateless", Max: 1, Whole: true}},
+		Part: func(params map[string]float64, _ int) (posthoc.Part, error) {
+			if params["stateless"] == 1 {
+				return posthoc.Part{Score: &labelled{}}, nil
+			}
+			return posthoc.Part{Score: &stateful{}}, nil
+		}})
+}
+
+// TestRegisterLabels: the part of a kind that is fitted on labels need not look for samples without any, alone and in a
+// composition, and a scorer that would never be fitted is an error.
+func TestRegisterLabels(t *testing.T) {
+	d := data(1)
+	none := d.Fit.Samples
+	none.Labels = nil
+	for _, name := range []string{"test-labels", "react+test-labels"} {
+		m, err := posthoc.New(name, posthoc.Options{})
+		require.NoError(t, err)
+		require.EqualError(t, m.Fit(t.Context(), d.Head, none), fmt.Sprintf(
+			"posthoc: %s: expected labelled in-distribution samples, got %d without a label", name, none.N))
+		require.NoError(t, m.Fit(t.Context(), d.Head, d.Fit.Samples))
+		got := make([]float64, d.ID.N)
+		require.NoError(t, m.Score(t.Context(), d.ID.Samples, got))
+		require.Equal(t, float64(d.Fit.N), got[0], "every fitted sample has a label")
+	}
+	for name, param := range map[string]string{"test-labels": "stateless", "react+test-labels": "test-labels.stateless"} {
+		_, err := posthoc.New(name, posthoc.Options{Params: map[string]float64{param: 1}})
+		require.EqualError(t, err, "posthoc: test-labels is fitted on labelled ID samples: expected a scorer that "+
+			"implements Stateful, got a *eval_test.labelled", name)
+	}
+}

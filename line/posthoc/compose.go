@@ -67,10 +67,13 @@ func (k Kind) compose(params map[string]float64, workers int) (Method, error) {
 	b := base{k.Name, params, workers}
 	if len(k.parts) == 0 {
 		p, err := k.Part(params, workers)
+		if err == nil {
+			err = k.checkPart(p)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return compose(b, []string{k.Name}, []Part{p})
+		return compose(b, k.FittedOn, []string{k.Name}, []Part{p})
 	}
 	var names []string
 	var parts []Part
@@ -83,7 +86,22 @@ func (k Kind) compose(params map[string]float64, workers int) (Method, error) {
 		if err != nil {
 			return nil, fmt.Errorf("posthoc: %s: %w", k.Name, err)
 		}
+		if err := part.checkPart(p); err != nil {
+			return nil, err
+		}
 		names, parts = append(names, part.Name), append(parts, p)
 	}
-	return compose(b, names, parts)
+	return compose(b, k.FittedOn, names, parts)
+}
+
+// checkPart returns an error if the kind is fitted on samples, but nothing of its part p would be fitted.
+func (k Kind) checkPart(p Part) error {
+	if k.FittedOn == Nothing || p.Shape != nil || p.Score == nil {
+		return nil
+	}
+	if _, learns := p.Score.(Stateful); !learns {
+		return fmt.Errorf("posthoc: %s is fitted on %v: expected a scorer that implements Stateful, got a %T", k.Name,
+			k.FittedOn, p.Score)
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ type composed struct {
 	poolers int // the first poolers of the shapers replace features
 	scorer  named[Scorer]
 	learns  bool // whether Score needs a Fit before it; shapers need at least the head
+	labels  bool // whether Fit needs labels
 	fitted  bool
 	head    *dense // the network's head; nil where no part changes features
 	classes int
@@ -27,8 +28,8 @@ type named[T any] struct {
 
 // compose makes a method of parts, in the order in which they apply. It is an error if more than one part is a
 // scorer.
-func compose(b base, names []string, parts []Part) (*composed, error) {
-	m := &composed{base: b}
+func compose(b base, on Fitting, names []string, parts []Part) (*composed, error) {
+	m := &composed{base: b, labels: on == Labels}
 	m.scorer = named[Scorer]{"energy", energyScore(1)}
 	own := ""
 	for i, p := range parts {
@@ -93,6 +94,11 @@ func (m *composed) Fit(ctx context.Context, head Head, id Samples) error {
 	}
 	if err := m.checkNeeds(id); err != nil {
 		return err
+	}
+	if m.labels {
+		if err := checkLabels(id); err != nil {
+			return m.errorf("%w", err)
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err

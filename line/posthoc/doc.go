@@ -16,8 +16,9 @@
 // Every score is oriented higher = more in-distribution (ID). Scores are computed in float64 from float32 features
 // and logits, each sample separately, so that they have the same bits for any number of workers and any batch.
 //
-// [Register] adds a method of one's own, which commands and reports then treat like the others. Package line adds
-// LINe in this way.
+// [Register] adds a method of one's own, which package eval, reports and files then treat like the others. Package line
+// adds LINe in this way. For a formula [Func] is enough; a method that learns is a [Kind] whose Part has a [Scorer] or
+// [Shaper] that is [Stateful].
 //
 // Of this module it uses only the type [Head] and the linear algebra of internal/linalg.
 package posthoc

@@ -49,9 +49,6 @@ type mahalanobisScore struct {
 func (s *mahalanobisScore) State() any { return &s.state }
 
 func (s *mahalanobisScore) Fit(ctx context.Context, head Head, id Samples) error {
-	if err := checkLabels(id); err != nil {
-		return err
-	}
 	row := func(i int, x []float64) {
 		for d, v := range id.Features[i*id.FeatureDim : (i+1)*id.FeatureDim] {
 			x[d] = float64(v)

@@ -6,7 +6,8 @@ import "context"
 // ASH and DICE. In a composition each shaper is fitted to the samples as the network gives them, not as earlier
 // shapers leave them, unless an earlier shaper is a [FeatureReplacer].
 type Shaper interface {
-	// Fit learns what Shape needs. It replaces what an earlier Fit learned, and keeps neither head nor id.
+	// Fit learns what Shape needs. It replaces what an earlier Fit learned, and keeps neither head nor id, which are
+	// valid and have the same shape; see [Kind] for labels.
 	Fit(ctx context.Context, head Head, id Samples) error
 	// Shape returns a function that changes a block in place. The function is for one goroutine and may own scratch
 	// memory.
@@ -24,11 +25,13 @@ type FeatureReplacer interface {
 // Scorer is the part of a detector that turns features and logits into a score.
 type Scorer interface {
 	// Fit learns what Score needs from samples as the shapers leave them. It replaces what an earlier Fit learned,
-	// and keeps neither head nor id.
+	// and keeps neither head nor id, which are valid and have the same shape; see [Kind] for labels. It is called only
+	// for a scorer that is [Stateful].
 	Fit(ctx context.Context, head Head, id Samples) error
-	// Score returns a function that writes the score of each sample of a block, higher = more in-distribution. The
-	// function is for one goroutine and may own scratch memory. The score of a sample must not depend on the other
-	// samples.
+	// Score returns a function that writes the score of each sample of a block to dst [sample], higher = more
+	// in-distribution; a score of NaN is an error that names the sample. It is called after Fit, if there is one to
+	// call. The function is for one goroutine and may own scratch memory. The score of a sample must not depend on the
+	// other samples.
 	Score() func(b *Block, dst []float64)
 }
 
@@ -53,7 +56,8 @@ type Needing interface {
 	Needs() []string
 }
 
-// Stateful is implemented by shapers and scorers that learn. It is how fitted methods are measured and kept in files.
+// Stateful is implemented by shapers and scorers that learn. It is how fitted methods are measured and kept in files,
+// and what tells that a scorer has to be fitted.
 type Stateful interface {
 	// State returns a pointer to a struct whose exported fields, of types float64, int, []float64, []float32, []int32
 	// and []int, are all that Fit learned. [Restore] writes through it into a part that was never fitted.

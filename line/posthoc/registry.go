@@ -42,11 +42,14 @@ func (f Fitting) String() string {
 
 // Kind is a method that can be made by name.
 type Kind struct {
-	Name     string      // what New takes; without "+", which joins the names of a composition
-	Params   []Parameter // its settings, in the order of tables; nil for none
-	Doc      string      // one line: what the score is
-	Source   string      // the paper: authors, venue and year
-	FittedOn Fitting     // what samples Fit must be given
+	Name   string      // what New takes; without "+", which joins the names of a composition
+	Params []Parameter // its settings, in the order of tables; nil for none
+	Doc    string      // one line: what the score is
+	Source string      // the paper: authors, venue and year
+	// FittedOn says what samples Fit must be given. With [Labels] a method made from Part refuses samples of which none
+	// has a label; single labels may still be -1, and there may be classes without samples. Unless it is [Nothing], the
+	// Part has a shaper, or a scorer that is [Stateful].
+	FittedOn Fitting
 	// Part makes the kind's part of a composition, not fitted. params holds a value in range for each of Params;
 	// workers is at least 1. Part is nil for a kind that cannot be composed.
 	Part func(params map[string]float64, workers int) (Part, error)
@@ -64,10 +67,13 @@ var registered struct {
 	kinds []Kind
 }
 
-// Register adds a kind of method, so that [New], commands and reports know it by its name. Call it from an init
-// function, as package line does for LINe. It panics for a kind without a name or without both New and Part, for a
-// name that is taken, and for a parameter whose default or grid lies outside its range, because these are mistakes in
-// the program.
+// Register adds a kind of method, so that [New], package eval, reports and line.FitMethod know it by its name. Call it
+// from an init function, as package line does for LINe. Every program that loads a detector of this kind must register
+// the kind, too. The command goline knows the kinds of the packages that it is built from: in a clone of this module,
+// an import of your package in cmd/goline/main.go adds yours to all commands.
+//
+// It panics for a kind without a name or without both New and Part, for a name that is taken, and for a parameter whose
+// default or grid lies outside its range, because these are mistakes in the program.
 func Register(k Kind) {
 	if k.Name == "" || k.New == nil && k.Part == nil {
 		panic("posthoc: Register of a kind without a name or without New")

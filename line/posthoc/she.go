@@ -21,9 +21,6 @@ type sheScore struct {
 func (s *sheScore) State() any { return &s.state }
 
 func (s *sheScore) Fit(ctx context.Context, head Head, id Samples) error {
-	if err := checkLabels(id); err != nil {
-		return err
-	}
 	correct := id.Predictions()
 	for i, c := range correct {
 		if c != id.Labels[i] {

@@ -34,9 +34,6 @@ func (s *tempScore) Fit(ctx context.Context, _ Head, id Samples) error {
 			labelled = append(labelled, i)
 		}
 	}
-	if len(labelled) == 0 {
-		return fmt.Errorf("expected labelled in-distribution samples, got %d without a label", id.N)
-	}
 	beta, err := bestInverseTemperature(ctx, id, labelled, s.workers)
 	s.state.Temperature = 1 / beta
 	return err
