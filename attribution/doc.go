@@ -7,9 +7,10 @@
 // players can join. An [Estimator] turns a game into an [Estimate]: values, standard errors, what was spent, and the
 // efficiency residual.
 //
+//	features, err := eval.NodeRows(ctx, program, nets.Features, images) // [picture][neuron]
 //	readout, err := games.NewReadout(nets.HeadOf(net))
 //	rules := games.PenultimateOptions{Value: attribution.Probability}
-//	game, err := games.NewPenultimate(readout, features, label, rules) // of one picture
+//	game, err := games.NewPenultimate(readout, features[0], label, rules) // of the first picture
 //	found, err := estimate.Permutation{Antithetic: true}.Estimate(ctx, game, attribution.Options{Budget: 10000})
 //	for i, v := range found.Values {
 //		lo, hi := found.Interval(i, 0.95)
@@ -25,8 +26,8 @@
 //
 // Packages games and estimate both use this package and do not know each other. A game may come from anywhere, and
 // offers what it can beyond [Game] through the interfaces [Incremental], [Differentiable], [Linear], [Sampled],
-// [SampledGradients], [Costed], [CostedGradients], [Rescaled], [Traced] and [Named]. Package compare uses this
-// package and estimate; interactions uses this package alone. Of them all, only games knows graphs.
+// [SampledGradients], [Costed], [CostedGradients], [Kinked], [Rescaled], [Traced] and [Named]. Package compare uses
+// this package and estimate; interactions uses this package alone. Of them all, only games knows graphs.
 //
 // Cost is counted in forward-equivalents: one coalition value is one forward pass of the part of the network that the
 // game runs, unless the game says otherwise through [Costed]; a gradient is one forward and one backward pass, and a

@@ -61,7 +61,6 @@ func (v ownDifferentiable) Gradient(logits []float64, class int, dst []float64) 
 }
 
 // CheckValue returns an error for a value function that is unknown or needs more classes. It accepts nil.
-// accepts nil.
 func CheckValue(v ValueFunction, classes int) error {
 	if v, ok := v.(Value); ok {
 		return v.check(classes)

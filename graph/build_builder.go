@@ -21,7 +21,10 @@ type Model interface {
 }
 
 // Builder adds the nodes of a model to one graph. Its layer methods keep the first error, return nil after it, and
-// accept nil, so that an architecture reads as one expression per layer; Err tells at the end.
+// accept nil, so that an architecture reads as one expression per layer; Err tells at the end. Do makes a layer of any
+// operation of this package, of Gorgonia or of your own:
+//
+//	gate := b.Do(func() (*G.Node, error) { return graph.Sigmoid(b.Linear(x, "gate", 16)) })
 //
 // Consecutive layers are fused where that leaves their values the same up to rounding: batch norm, ReLU and residual
 // additions become part of the convolution next to them. A fused layer has no node of its own, so Tap a node that is to

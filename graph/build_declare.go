@@ -123,6 +123,11 @@ func (b *Builder) declareConv(x *G.Node, name string, cfg ConvConfig) {
 		b.fail(err)
 		return
 	}
+	if cfg.Out < 1 || cfg.Kernel[0] < 1 || cfg.Kernel[1] < 1 {
+		b.fail(fmt.Errorf("convolution %s: expected ConvConfig.Out and Kernel of at least 1, got %d and %v", name,
+			cfg.Out, cfg.Kernel))
+		return
+	}
 	groups := max(cfg.Groups, 1)
 	b.Param(name+".weight", cfg.Out, x.Shape()[1]/groups, cfg.Kernel[0], cfg.Kernel[1])
 	if cfg.Bias {

@@ -47,4 +47,10 @@ func TestDeclare(t *testing.T) {
 		return errors.New("a later error")
 	})
 	require.EqualError(t, err, `graph: parameter "fc.weight" has no shape where it is first asked for`)
+	_, err = graph.Declare([]int{2, 3, 3}, func(b *graph.Builder, x *G.Node) error {
+		b.Conv(x, "c", graph.ConvConfig{Out: 4})
+		return b.Err()
+	})
+	require.EqualError(t, err,
+		"graph: convolution c: expected ConvConfig.Out and Kernel of at least 1, got 4 and [0 0]")
 }

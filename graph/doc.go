@@ -1,6 +1,7 @@
 // Package graph builds, compiles and runs image classifiers as Gorgonia expression graphs.
 //
-// Operations are functions from nodes to a node, so they mix with Gorgonia's own:
+// Operations are functions from nodes to a node, so they mix with Gorgonia's own (G is how this module imports
+// gorgonia.org/gorgonia):
 //
 //	y, err := graph.Conv2D(x, w, nil, graph.ConvConfig{Padding: [2]int{1, 1}})
 //	dx, err := graph.Gradients(G.Nodes{y}, G.Nodes{seed}, G.Nodes{x}) // d(Σ seed·y)/dx

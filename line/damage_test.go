@@ -92,6 +92,7 @@ func TestLoadRefusesBadArrays(t *testing.T) {
 		{"version", npyz.New([]int64{1, 1}), `array "version": expected shape `},
 		{"network", npyz.Scalar("resnet-of-doom"), "unknown network: expected one of " +
 			strings.Join(nets.Names(), ", ") + `, got "resnet-of-doom"`},
+		{"network", npyz.Scalar("mine"), `, got "mine"; LoadFor of package line takes a network that is defined in Go`},
 		{"network", npyz.Scalar("densenet-bc-16-4"), "densenet-bc-16-4 of 3 classes: expected "},
 		{"network", npyz.Scalar("densenet-bc-9994-10000"), "parameter"},
 		{"network", npyz.Scalar("densenet-bc-40-60"), " parameter values, got "},

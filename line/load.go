@@ -11,9 +11,12 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// Load reads a detector with its network. Errors name the path and, where they concern one, the array. The error for
-// a file of another kind says what it holds. Files of all releases can be read; those of early releases give no
-// threshold ([ErrNoThreshold]).
+// Load reads a detector with its network: one that package nets knows by name, or one from an ONNX file. A detector of
+// a network that is defined in Go is read by [LoadFor], since no file holds its function. That of a method which
+// posthoc.Register added needs the same registration in the program that reads it.
+//
+// Errors name the path and, where they concern one, the array. The error for a file of another kind says what it holds.
+// Files of all releases can be read; those of early releases give no threshold ([ErrNoThreshold]).
 func Load(path string) (*Detector, error) { return loadFile(path, loadNetwork) }
 
 // LoadFor reads a detector for a network that is in memory already. If the network differs from the one that the

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,6 +133,8 @@ func loadNamed(a *npyz.Archive, name string, p nets.Preprocessing) (nets.Classif
 	}
 	// checked before a damaged or hostile file can make the program take much memory
 	switch size, err := nets.Size(name, classes); {
+	case errors.Is(err, nets.ErrUnknown):
+		return nil, fmt.Errorf("%w; LoadFor of package line takes a network that is defined in Go", err)
 	case err != nil:
 		return nil, err
 	case size != held:

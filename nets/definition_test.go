@@ -86,7 +86,7 @@ func TestDefineRefuses(t *testing.T) {
 		`two layers are named "c"`: building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.GlobalAvgPool(b.Conv(b.Conv(x, "c", conv(2)), "c", conv(2)))
 		}),
-		"parameter c.weight of shape [0 2 3 3] is empty": building(func(b *graph.Builder, x *G.Node) *G.Node {
+		"expected ConvConfig.Out and Kernel of at least 1, got 0": building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.GlobalAvgPool(b.Conv(x, "c", conv(0)))
 		}),
 		`parameter "p" has no shape where it is first asked for`: building(func(b *graph.Builder, x *G.Node) *G.Node {

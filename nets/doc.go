@@ -14,7 +14,10 @@
 //			return b.GlobalAvgPool(b.ReLU(b.Conv(x, "conv1", graph.ConvConfig{Out: 16, Kernel: [2]int{3, 3}})))
 //		},
 //	})
+//	err = weights.LoadInto(own, "mine.npz") // conv1.weight [16, 3, 3, 3], fc.weight [10, 16], fc.bias [10]
 //	program, err := graph.Compile(net, graph.Options{})
+//
+// G is gorgonia.org/gorgonia.
 //
 // The package builds on packages graph and weights; the packages of data, detectors and training build on it.
 package nets

@@ -6,7 +6,7 @@ import (
 	"github.com/line-ood/goline/attribution"
 )
 
-// ClosedForm returns the Shapley values of a [attribution.Linear] game, v(S) = v(∅) + Σ_{i∈S} a_i, which are the a_i.
+// ClosedForm returns the Shapley values of an [attribution.Linear] game, v(S) = v(∅) + Σ_{i∈S} a_i, which are the a_i.
 // It evaluates v(∅) and v(N) for the efficiency residual.
 type ClosedForm struct{}
 

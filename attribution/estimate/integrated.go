@@ -32,7 +32,7 @@ func (r Rule) String() string {
 // IntegratedGradients integrates the gradient along the straight line from all removed to all present (Sundararajan,
 // Taly and Yan 2017, equation 1): the Aumann-Shapley value. It equals the Shapley value when the game is linear or
 // symmetric in how players interact, not in general; that difference is no part of StdErr, which is the distance
-// between the rule's result and that of the same rule on every second point. For a [attribution.Sampled] game the
+// between the rule's result and that of the same rule on every second point. For an [attribution.Sampled] game the
 // gradients are means over all members.
 type IntegratedGradients struct {
 	// Steps is the number of steps m, which must be even; 0 stands for 32. Options.Samples replaces it. A budget

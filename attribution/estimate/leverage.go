@@ -18,7 +18,7 @@ import (
 // The paper decides about every pair independently, so that the number of pairs is random. Here the number is the one
 // asked for: each size gets the same share, sizes with fewer pairs than their share are enumerated, and fractions of
 // a pair are settled by systematic rounding, so that every pair keeps its probability of being drawn. With all
-// 2^(n-1)-1 pairs the result is exact. For a [attribution.Sampled] game every value is the mean over all members.
+// 2^(n-1)-1 pairs the result is exact. For an [attribution.Sampled] game every value is the mean over all members.
 type LeverageSHAP struct{}
 
 // Name returns "leverageshap".

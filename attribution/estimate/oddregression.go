@@ -25,7 +25,7 @@ import (
 //
 // Coalitions are drawn as in LeverageSHAP. The process is conditioned on at most 5,120 pairs. With more pairs, its
 // errors on the others are regressed as in LeverageSHAP, and the result corrects the values as far as it exceeds its
-// own noise. For a [attribution.Sampled] game every value is the mean over all members.
+// own noise. For an [attribution.Sampled] game every value is the mean over all members.
 type OddRegression struct{}
 
 // Name returns "odd-regression".

@@ -23,7 +23,7 @@ import (
 //
 // besides an equal share of r(N) - r(∅); p_s ∝ 1/√(s (n-s)) has the least variance where r is of the same size
 // throughout. Whatever the proxy, the estimate is unbiased and its intervals are those of the sampled part; gradients
-// that say little, as behind rectifiers, make it no better than sampling. For a [attribution.Sampled] game all values
+// that say little, as behind rectifiers, make it no better than sampling. For an [attribution.Sampled] game all values
 // and gradients are means over all members.
 type ProxyAdjusted struct{}
 

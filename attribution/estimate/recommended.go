@@ -49,7 +49,7 @@ const (
 //   - with more players and without gradients, [LeverageSHAP] where the budget allows more than twice as many pairs as
 //     players, and antithetic [Permutation] or the unbiased [KernelSHAP] where it does not.
 //
-// Antithetic [Permutation] is also the choice for a [attribution.Sampled] game of many members, where the budget does
+// Antithetic [Permutation] is also the choice for an [attribution.Sampled] game of many members, where the budget does
 // not allow gradients at all members.
 func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {

@@ -331,7 +331,7 @@ func (r *run) finish(e attribution.Estimate) attribution.Estimate {
 	return e
 }
 
-// drawn returns the game as a [attribution.Sampled] game with several members, or nil when it has no more than one.
+// drawn returns the game as an [attribution.Sampled] game with several members, or nil when it has no more than one.
 func drawn(g attribution.Game) attribution.Sampled {
 	if s, ok := g.(attribution.Sampled); ok && s.Members() > 1 {
 		return s

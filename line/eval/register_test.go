@@ -150,7 +150,9 @@ func TestRegisterLabels(t *testing.T) {
 		require.NoError(t, m.Score(t.Context(), d.ID.Samples, got))
 		require.Equal(t, float64(d.Fit.N), got[0], "every fitted sample has a label")
 	}
-	for name, param := range map[string]string{"test-labels": "stateless", "react+test-labels": "test-labels.stateless"} {
+	for name, param := range map[string]string{
+		"test-labels": "stateless", "react+test-labels": "test-labels.stateless",
+	} {
 		_, err := posthoc.New(name, posthoc.Options{Params: map[string]float64{param: 1}})
 		require.EqualError(t, err, "posthoc: test-labels is fitted on labelled ID samples: expected a scorer that "+
 			"implements Stateful, got a *eval_test.labelled", name)
