@@ -75,7 +75,7 @@ func (g *Gallery) view() (bundle, error) {
 		page.WriteString(`<p style="margin:.4em 0"><b>` + html.EscapeString(g.Title) + "</b></p>")
 		text.WriteString(g.Title + "\n")
 	}
-	page.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:8px">`)
+	page.WriteString(`<div style="display:flex;flex-wrap:wrap;gap:10px;padding:3px">`)
 	for i, p := range g.Pictures {
 		if p.Image == nil {
 			return bundle{}, fmt.Errorf("picture %d: expected an image, got none", i)

@@ -60,7 +60,7 @@ func TestRender(t *testing.T) {
 			require.Equal(t, "what it shows", b.text)
 		}},
 		"result": {evaluation(), func(b bundle) {
-			require.Contains(t, b.html, "<td align=\"right\"><b>25.00</b> / <b>50.00</b></td>")
+			require.Contains(t, b.html, "<td style=\"text-align:right\"><b>25.00</b> / <b>50.00</b></td>")
 			require.Contains(t, b.html, "&lt;digits&gt;")
 			require.NotContains(t, b.html, "<digits>")
 			require.Contains(t, b.text, "│ line   │ clip = 1   │ 25.00 / 50.00 │")
@@ -79,6 +79,7 @@ func TestRender(t *testing.T) {
 		"table": {&Table{Caption: "a & b", Header: []string{"name", "n", "share"}, Rows: [][]any{{"<x>", 3, 0.125},
 			{nil}}, Digits: 3}, func(b bundle) {
 			require.Contains(t, b.html, "<caption>a &amp; b</caption>")
+			require.Contains(t, b.html, `<th style="text-align:left">name</th><th style="text-align:right">n</th>`)
 			require.Contains(t, b.html,
 				`<td style="text-align:left">&lt;x&gt;</td><td style="text-align:right">3</td><td `+
 					`style="text-align:right">0.125</td>`)

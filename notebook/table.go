@@ -36,7 +36,7 @@ func (t *Table) view() (bundle, error) {
 	page.WriteString("<thead><tr>")
 	header := make(table.Row, len(t.Header))
 	for i, h := range t.Header {
-		page.WriteString("<th>" + html.EscapeString(h) + "</th>")
+		page.WriteString(`<th style="text-align:` + t.align(i) + `">` + html.EscapeString(h) + "</th>")
 		header[i] = h
 	}
 	plain.Style().Format.Header = 0 // names keep their case
@@ -51,11 +51,7 @@ func (t *Table) view() (bundle, error) {
 		line := make(table.Row, len(row))
 		for j, cell := range row {
 			text, number := t.format(cell)
-			align := "left"
-			if number {
-				align = "right"
-			}
-			page.WriteString(`<td style="text-align:` + align + `">` + html.EscapeString(text) + "</td>")
+			page.WriteString(`<td style="text-align:` + aligned(number) + `">` + html.EscapeString(text) + "</td>")
 			line[j] = text
 		}
 		page.WriteString("</tr>")
@@ -67,6 +63,25 @@ func (t *Table) view() (bundle, error) {
 		text = t.Caption + "\n" + text
 	}
 	return bundle{html: page.String(), text: text}, nil
+}
+
+// align is the alignment of a column's name: that of its first cell.
+func (t *Table) align(column int) string {
+	for _, row := range t.Rows {
+		if column < len(row) {
+			_, number := t.format(row[column])
+			return aligned(number)
+		}
+	}
+	return aligned(false)
+}
+
+// aligned is where cells are aligned to: numbers to the right, so that their decimals stand below each other.
+func aligned(number bool) string {
+	if number {
+		return "right"
+	}
+	return "left"
 }
 
 // format formats a cell and reports whether it is a number.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -105,6 +106,10 @@ func (f Format) style(highlight bool) (escape, bold func(string) string) {
 	return escape, bold
 }
 
+// alignment is the attribute of a cell in HTML. Notebooks have a style for cells that outranks it, but not a cell's own
+// style.
+var alignment = regexp.MustCompile(`(<t[dh]) align="([a-z]+)"`)
+
 // render writes a table with a caption.
 func (f Format) render(w table.Writer, caption string) string {
 	switch f {
@@ -113,6 +118,7 @@ func (f Format) render(w table.Writer, caption string) string {
 	case HTML: // HTML requires the caption as the table's first child
 		w.Style().HTML = table.HTMLOptions{CSSClass: "goline", Newline: "<br/>"} // cells are escaped already
 		opening, rest, _ := strings.Cut(w.RenderHTML(), "\n")
+		rest = alignment.ReplaceAllString(rest, `$1 style="text-align:$2"`)
 		return opening + "\n  <caption>" + caption + "</caption>\n" + rest
 	}
 	return w.Render() + "\n" + caption
