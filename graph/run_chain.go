@@ -61,8 +61,8 @@ func (t *chainTail) runAll(c *call[float32]) error {
 
 // chainConvs finds chains: the pointwise, depthwise and pointwise convolutions of an inverted residual, or up to three
 // convolutions in bfloat16, where nothing else reads the values in between. One operation then runs the whole chain, so
-// that these values stay in the processor's cache. chainConvs returns, for each node that a chain reads, the nodes that read it later than the edges
-// of the graph tell.
+// that these values stay in the processor's cache. chainConvs returns, for each node that a chain reads, the nodes that
+// read it later than the edges of the graph tell.
 func chainConvs(order G.Nodes) map[*G.Node]G.Nodes {
 	readers := make(map[*G.Node]int, len(order))
 	for _, n := range order {

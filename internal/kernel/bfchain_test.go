@@ -97,7 +97,8 @@ func propBFloat16Chain(t *rapid.T) {
 	team.Start()
 	defer team.End()
 	shared := guarded(&a, make([]float32, len(dst)))
-	chain.ForwardTeam(team, shared, src, residual, n, out, in, out, guarded(&a, nans[float32](chain.TeamScratchLen(team))))
+	chain.ForwardTeam(team, shared, src, residual, n, out, in, out,
+		guarded(&a, nans[float32](chain.TeamScratchLen(team))))
 	requireBits(t, dst, shared, "by a team of %d", team.Size())
 }
 

@@ -187,8 +187,8 @@ func (p *bfPlan) fill(io *bfIO, scratch []float32, group, y, rows int) {
 	p.view(scratch, rows, all)
 }
 
-// seen returns how many rows of input, with the padding, output rows [y, y+rows) read, which of them are no padding, and
-// the first row's number in the image.
+// seen returns how many rows of input, with the padding, output rows [y, y+rows) read, which of them are no padding,
+// and the first row's number in the image.
 func (p *bfPlan) seen(y, rows int) (see, r0, r1, top int) {
 	g := p.g
 	see = (rows-1)*g.SH + (g.KH-1)*g.DH + 1
@@ -197,7 +197,8 @@ func (p *bfPlan) seen(y, rows int) (see, r0, r1, top int) {
 	return see, r0, max(r0, r1), top
 }
 
-// view copies the dense planes of some pairs to the views, of which it fills what the given number of output rows reads.
+// view copies the dense planes of some pairs to the views, of which it fills what the given number of output rows
+// reads.
 func (p *bfPlan) view(scratch []float32, rows int, pairs span) {
 	first := pairs.lo * p.plane
 	for i := range p.views {

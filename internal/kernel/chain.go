@@ -1,13 +1,14 @@
 package kernel
 
-// Chain runs convolutions one behind the other as one. The bits are those of the convolutions run one after the other. A
-// Chain is safe for concurrent use. There are two kinds:
+// Chain runs convolutions one behind the other as one. The bits are those of the convolutions run one after the other.
+// A Chain is safe for concurrent use. There are two kinds:
 //
 // In float32, the convolutions of an inverted residual: a pointwise convolution (which may be missing, or be the first
-// convolution of an image instead), a depthwise one and another pointwise one. Some output rows are computed at a time, so
-// that the values in between never leave the cache.
+// convolution of an image instead), a depthwise one and another pointwise one. Some output rows are computed at a time,
+// so that the values in between never leave the cache.
 //
-// In bfloat16 by AMX, any convolutions without groups: the values in between are written as the next one multiplies them.
+// In bfloat16 by AMX, any convolutions without groups: the values in between are written as the next one multiplies
+// them.
 type Chain[T Float] struct {
 	convs []*Conv[T]
 	fast  chainEngine // nil where the convolutions run one after the other

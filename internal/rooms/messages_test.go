@@ -20,9 +20,6 @@ import (
 // The words for both are "SUBJECT: expected X, got Y".
 var backwards = regexp.MustCompile(`, (expected|want|wanted)\b|\b(must|should|has to|have to)( not)? be\b`)
 
-// otherDialects lists the rooms whose errors may still be worded in another way.
-var otherDialects = []string{"line", "nets", "train"}
-
 // formatters returns the names of the functions of a file that take a format and its arguments, as fmt.Errorf does.
 func formatters(file *ast.File) (names []string) {
 	for _, d := range file.Decls {
@@ -103,10 +100,6 @@ func TestErrorsSayWhatWasExpectedFirst(t *testing.T) {
 	}))
 	require.Subset(t, makers, []string{"Usagef", "badRequest", "configf", "unsupportedf", "labelf"})
 	for path, file := range files {
-		room, _, _ := strings.Cut(path, "/")
-		if slices.Contains(otherDialects, room) {
-			continue
-		}
 		for _, message := range otherWords(set, file, makers) {
 			t.Errorf("%s:%s: expected an error that says SUBJECT: expected X, got Y", path, message)
 		}

@@ -187,7 +187,8 @@ const (
 // left and one to the right. It reads the vector in front of each plane, and the one behind, with any content.
 func bfSides(u unit) {
 	u.text("bfSidesAVX512", "bfSidesArgs",
-		"copies planes of pairs from one column to the left and from one to the right, with zeros where a word of masks says so.")
+		"copies planes of pairs from one column to the left and from one to the right, with zeros where a word of "+
+			"masks says so.")
 	args := u.args()
 	left, right, src := u.load64(args, bfSidesLeft), u.load64(args, bfSidesRight), u.load64(args, bfSidesSrc)
 	step, pairs := u.load64(args, bfSidesPair), u.load64(args, bfSidesPairs)
