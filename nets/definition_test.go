@@ -79,7 +79,8 @@ func TestDefineRefuses(t *testing.T) {
 		"classifier.weight of shape [9223372036854775807 5]": func(d *nets.Definition) { d.Classes = math.MaxInt },
 		"expected features of shape [batch, features], got (1, 2, 6, 8)": building(
 			func(b *graph.Builder, x *G.Node) *G.Node { return x }),
-		`the node to name "features" is nil`: building(func(b *graph.Builder, x *G.Node) *G.Node { return nil }),
+		"expected features from Definition.Build, got nil": building(
+			func(b *graph.Builder, x *G.Node) *G.Node { return nil }),
 		`two layers are named "classifier"`: building(func(b *graph.Builder, x *G.Node) *G.Node {
 			return b.Linear(b.GlobalAvgPool(x), "classifier", 3)
 		}),

@@ -1,6 +1,7 @@
 package nets
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -70,8 +71,11 @@ func (n *Network) Outputs() []string { return []string{Features, Logits} }
 // Build adds the network to a graph, for images x [batch, channels, height, width]. It taps features, logits and
 // prediction.
 func (n *Network) Build(b *graph.Builder, x *G.Node) error {
-	z := b.Tap(Features, n.d.Build(b, x))
-	if z != nil && z.Dims() != 2 {
+	z := n.d.Build(b, x)
+	if z == nil && b.Err() == nil {
+		return errors.New("expected features from Definition.Build, got nil")
+	}
+	if z = b.Tap(Features, z); z != nil && z.Dims() != 2 {
 		return fmt.Errorf("expected features of shape [batch, features], got %v", z.Shape())
 	}
 	l := b.Tap(Logits, b.Linear(z, n.d.Head, n.d.Classes))
