@@ -32,7 +32,8 @@ func ExampleFunc() {
 	// Output: [5.0 0.5]
 }
 
-// A registered method has a name and parameters that commands and searches know, and can be composed with others.
+// A registered method has a name and parameters that searches and reports know. One that learns, or is to be composed
+// with others, has a Part instead of New: see the example of Scorer.
 func ExampleRegister() {
 	posthoc.Register(posthoc.Kind{
 		Name: "example-margin", Doc: "largest logit minus the second, times a factor", Source: "this example",
@@ -62,4 +63,61 @@ func ExampleRegister() {
 	}
 	fmt.Printf("%s: %.1f\n", m.Name(), scores)
 	// Output: example-margin: [2.0 0.2]
+}
+
+// centre is a scorer that learns: 1/(1 + d), with d the distance to the mean of the fitted features.
+type centre struct {
+	state struct{ Mean []float64 } // [feature]
+}
+
+// State has Fit called, and the mean kept in the files of detectors.
+func (c *centre) State() any { return &c.state }
+
+func (c *centre) Fit(_ context.Context, head posthoc.Head, id posthoc.Samples) error {
+	c.state.Mean = make([]float64, head.FeatureDim)
+	for i, z := range id.Features {
+		c.state.Mean[i%head.FeatureDim] += float64(z) / float64(id.N)
+	}
+	return nil
+}
+
+func (c *centre) Score() func(*posthoc.Block, []float64) {
+	return func(b *posthoc.Block, dst []float64) {
+		for i := range dst {
+			sum := 0.0
+			for j, z := range b.FeaturesOf(i) {
+				sum += (z - c.state.Mean[j]) * (z - c.state.Mean[j])
+			}
+			dst[i] = 1 / (1 + math.Sqrt(sum))
+		}
+	}
+}
+
+// A method that learns is a Part. It can be composed with others by name, and line.FitMethod makes a detector of it,
+// with its state in the file.
+func ExampleScorer() {
+	posthoc.Register(posthoc.Kind{
+		Name: "example-centre", Doc: "nearness to the mean", Source: "this example", FittedOn: posthoc.ID,
+		Part: func(map[string]float64, int) (posthoc.Part, error) { return posthoc.Part{Score: &centre{}}, nil },
+	})
+	ctx, samples := context.Background(), twoSamples()
+	head := posthoc.Head{Classes: 2, FeatureDim: 2, Weight: []float32{1, 0, 0, 1}, Bias: []float32{0, 0}}
+	fitted := samples.Subset([]int{1}) // the picture with small features
+	for _, name := range []string{"example-centre", "react+example-centre"} {
+		m, err := posthoc.New(name, posthoc.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := m.Fit(ctx, head, fitted); err != nil {
+			log.Fatal(err)
+		}
+		scores := make([]float64, samples.N)
+		if err := m.Score(ctx, samples, scores); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: %.2f\n", m.Name(), scores)
+	}
+	// Output:
+	// example-centre: [0.18 1.00]
+	// react+example-centre: [0.92 1.00]
 }
