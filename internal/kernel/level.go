@@ -15,9 +15,10 @@ const (
 	generic level = iota
 	avx2
 	avx512
+	neon
 )
 
-var levelNames = [...]string{generic: "generic", avx2: "avx2", avx512: "avx512"}
+var levelNames = [...]string{generic: "generic", avx2: "avx2", avx512: "avx512", neon: "neon"}
 
 func (l level) String() string { return levelNames[l] }
 
@@ -32,14 +33,15 @@ var current = func() *atomic.Int32 {
 	return v
 }()
 
-// lowered returns the lower of l and the level of the given name, or l if there is no such level.
-func lowered(l level, name string) level {
-	for i, n := range levelNames {
-		if strings.EqualFold(name, n) {
-			return min(l, level(i))
+// lowered returns the level of the given name if the highest of the levels supported is above it, and otherwise the
+// highest.
+func lowered(supported []level, name string) level {
+	for _, l := range supported {
+		if strings.EqualFold(name, levelNames[l]) {
+			return l
 		}
 	}
-	return l
+	return supported[len(supported)-1]
 }
 
 // CheckLevelVariable fails where the environment variable GOLINE_CPU holds something that is not a level, and so has no
@@ -56,19 +58,25 @@ func checkLevel(name string) error {
 
 func currentLevel() level { return level(current.Load()) }
 
-// Level returns the name of the instruction set in use: "generic", "avx2" or "avx512". The environment variable
-// GOLINE_CPU, read at start-up, can ask for a lower one than the CPU has.
+// Level returns the name of the instruction set in use: "generic", "avx2", "avx512" or, on arm64, "neon". The
+// environment variable GOLINE_CPU, read at start-up, can ask for a lower one than the CPU has.
 func Level() string { return currentLevel().String() }
 
 // Levels returns the names of the instruction sets that this CPU and build support, lowest first.
-func Levels() []string { return levelNames[:detect()+1] }
+func Levels() []string {
+	var names []string
+	for _, l := range detect() {
+		names = append(names, l.String())
+	}
+	return names
+}
 
 // ForceLevel switches to another level until restore is called. It is for tests and benchmarks, which must not run in
 // parallel with others meanwhile. A Conv and a Right keep the level at which they were made.
 func ForceLevel(name string) (restore func(), err error) {
-	for i, n := range Levels() {
-		if n == name {
-			old := current.Swap(int32(i))
+	for _, l := range detect() {
+		if l.String() == name {
+			old := current.Swap(int32(l))
 			return func() { current.Store(old) }, nil
 		}
 	}

@@ -4,12 +4,14 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-func detect() level {
+// detect returns the levels that the CPU supports, lowest first.
+func detect() []level {
+	levels := []level{generic, avx2, avx512}
 	switch {
 	case !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasBMI2:
-		return generic
+		return levels[:1]
 	case cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512BW:
-		return avx512
+		return levels
 	}
-	return avx2
+	return levels[:2]
 }

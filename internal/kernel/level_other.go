@@ -1,5 +1,5 @@
-//go:build !amd64 || noasm
+//go:build (!amd64 && !arm64) || noasm
 
 package kernel
 
-func detect() level { return generic }
+func detect() []level { return []level{generic} }

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"go/format"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
+
+	"github.com/line-ood/goline/internal/kernel/gen/neon"
 )
 
 const constraint = "amd64 && !noasm"
@@ -165,6 +168,10 @@ func generate() (map[string][]byte, error) {
 		return nil, err
 	}
 	files["decl_amd64.go"] = src
-	files["dispatch_amd64.go"], err = dispatch()
+	if files["dispatch_amd64.go"], err = dispatch(); err != nil {
+		return nil, err
+	}
+	arm64, err := neon.Files()
+	maps.Copy(files, arm64)
 	return files, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,12 +14,16 @@ func TestUpToDate(t *testing.T) {
 	files, err := generate()
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
+	assembly := 0
 	for name, want := range files {
+		if strings.HasSuffix(name, ".s") {
+			assembly++
+		}
 		got, err := os.ReadFile(filepath.Join("..", name))
 		require.NoError(t, err)
 		require.True(t, string(want) == string(got), "%s is stale: run go generate ./internal/kernel", name)
 	}
 	on, err := filepath.Glob(filepath.Join("..", "*.s"))
 	require.NoError(t, err)
-	require.Len(t, on, len(files)-2, "assembly that no generator writes")
+	require.Len(t, on, assembly, "assembly that no generator writes")
 }

@@ -1,0 +1,25 @@
+//go:build arm64 && !noasm
+
+package kernel
+
+// newForwardOnly returns the engine for the forward pass of a geometry that newSpecial has no engine as fast for, or
+// nil.
+func newForwardOnly(level, ConvGeom) engine { return nil }
+
+// hasSpecial reports whether a geometry has an engine faster than a plan.
+func hasSpecial(level, ConvGeom) bool { return false }
+
+// newSpecial returns the engine of a geometry that has one faster than a plan, otherwise nil.
+func newSpecial(level, ConvGeom, bool) engine { return nil }
+
+// newSpread returns the engine of an input gradient that has one of its own, otherwise nil.
+func newSpread(level, ConvGeom) engine { return nil }
+
+// Weight gradients of depthwise convolutions have no kernels of their own.
+const depthGradSaved = 0
+
+func depthGradFits(ConvGeom) bool { return false }
+
+func depthGrad(level, ConvGeom, []float32, []float32, []float32, []float32) {
+	panic("kernel: no such kernel")
+}
