@@ -489,6 +489,201 @@ func pool2NEON(args *pool2Args)
 //go:noescape
 func selectNEON(args *selectArgs)
 
+// unaryReLU6NEON computes dst = f(src).
+//
+//go:noescape
+func unaryReLU6NEON(args *unaryArgs)
+
+// slopeReLU6NEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeReLU6NEON(args *unaryArgs)
+
+// unaryClampNEON computes dst = f(src).
+//
+//go:noescape
+func unaryClampNEON(args *unaryArgs)
+
+// slopeClampNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeClampNEON(args *unaryArgs)
+
+// unarySigmoidNEON computes dst = f(src).
+//
+//go:noescape
+func unarySigmoidNEON(args *unaryArgs)
+
+// slopeSigmoidNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSigmoidNEON(args *unaryArgs)
+
+// unarySwishNEON computes dst = f(src).
+//
+//go:noescape
+func unarySwishNEON(args *unaryArgs)
+
+// slopeSwishNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSwishNEON(args *unaryArgs)
+
+// unaryHardSigmoidNEON computes dst = f(src).
+//
+//go:noescape
+func unaryHardSigmoidNEON(args *unaryArgs)
+
+// slopeHardSigmoidNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeHardSigmoidNEON(args *unaryArgs)
+
+// unaryHardSwishNEON computes dst = f(src).
+//
+//go:noescape
+func unaryHardSwishNEON(args *unaryArgs)
+
+// slopeHardSwishNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeHardSwishNEON(args *unaryArgs)
+
+// unaryGELUNEON computes dst = f(src).
+//
+//go:noescape
+func unaryGELUNEON(args *unaryArgs)
+
+// slopeGELUNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeGELUNEON(args *unaryArgs)
+
+// unaryGELUTanhNEON computes dst = f(src).
+//
+//go:noescape
+func unaryGELUTanhNEON(args *unaryArgs)
+
+// slopeGELUTanhNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeGELUTanhNEON(args *unaryArgs)
+
+// unaryTanhNEON computes dst = f(src).
+//
+//go:noescape
+func unaryTanhNEON(args *unaryArgs)
+
+// slopeTanhNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeTanhNEON(args *unaryArgs)
+
+// unarySoftplusNEON computes dst = f(src).
+//
+//go:noescape
+func unarySoftplusNEON(args *unaryArgs)
+
+// slopeSoftplusNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSoftplusNEON(args *unaryArgs)
+
+// unaryMishNEON computes dst = f(src).
+//
+//go:noescape
+func unaryMishNEON(args *unaryArgs)
+
+// slopeMishNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeMishNEON(args *unaryArgs)
+
+// unarySoftsignNEON computes dst = f(src).
+//
+//go:noescape
+func unarySoftsignNEON(args *unaryArgs)
+
+// unaryLeakyReLUNEON computes dst = f(src).
+//
+//go:noescape
+func unaryLeakyReLUNEON(args *unaryArgs)
+
+// slopeLeakyReLUNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeLeakyReLUNEON(args *unaryArgs)
+
+// unaryELUNEON computes dst = f(src).
+//
+//go:noescape
+func unaryELUNEON(args *unaryArgs)
+
+// slopeELUNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeELUNEON(args *unaryArgs)
+
+// unaryExpNEON computes dst = f(src).
+//
+//go:noescape
+func unaryExpNEON(args *unaryArgs)
+
+// slopeExpNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeExpNEON(args *unaryArgs)
+
+// unarySqrtNEON computes dst = f(src).
+//
+//go:noescape
+func unarySqrtNEON(args *unaryArgs)
+
+// unaryReciprocalNEON computes dst = f(src).
+//
+//go:noescape
+func unaryReciprocalNEON(args *unaryArgs)
+
+// unaryAbsNEON computes dst = f(src).
+//
+//go:noescape
+func unaryAbsNEON(args *unaryArgs)
+
+// unaryNegNEON computes dst = f(src).
+//
+//go:noescape
+func unaryNegNEON(args *unaryArgs)
+
+// unaryErfNEON computes dst = f(src).
+//
+//go:noescape
+func unaryErfNEON(args *unaryArgs)
+
+// unarySquareNEON computes dst = f(src).
+//
+//go:noescape
+func unarySquareNEON(args *unaryArgs)
+
+// slopeSquareNEON computes dst = grad·f'(src), zero where f' is.
+//
+//go:noescape
+func slopeSquareNEON(args *unaryArgs)
+
+// unaryFloorNEON computes dst = f(src).
+//
+//go:noescape
+func unaryFloorNEON(args *unaryArgs)
+
+// unaryCeilNEON computes dst = f(src).
+//
+//go:noescape
+func unaryCeilNEON(args *unaryArgs)
+
+// unaryRoundNEON computes dst = f(src).
+//
+//go:noescape
+func unaryRoundNEON(args *unaryArgs)
+
 // streamNEON runs an elementwise operation.
 func streamNEON(op streamOp, args *streamArgs) {
 	switch op {
@@ -709,4 +904,100 @@ func spreadRouted(_ level, rows int, args *routedArgs) {
 	case 4:
 		spreadRoutedNEON_4(args)
 	}
+}
+
+// unaryNEON runs an elementwise function, or reports that there is no code for it.
+func unaryNEON(kind UnaryKind, args *unaryArgs) bool {
+	switch kind {
+	case ActReLU6:
+		unaryReLU6NEON(args)
+	case ActClamp:
+		unaryClampNEON(args)
+	case ActSigmoid:
+		unarySigmoidNEON(args)
+	case ActSwish:
+		unarySwishNEON(args)
+	case ActHardSigmoid:
+		unaryHardSigmoidNEON(args)
+	case ActHardSwish:
+		unaryHardSwishNEON(args)
+	case ActGELU:
+		unaryGELUNEON(args)
+	case ActGELUTanh:
+		unaryGELUTanhNEON(args)
+	case ActTanh:
+		unaryTanhNEON(args)
+	case ActSoftplus:
+		unarySoftplusNEON(args)
+	case ActMish:
+		unaryMishNEON(args)
+	case ActSoftsign:
+		unarySoftsignNEON(args)
+	case ActLeakyReLU:
+		unaryLeakyReLUNEON(args)
+	case ActELU, ActCELU, ActSELU:
+		unaryELUNEON(args)
+	case ActExp:
+		unaryExpNEON(args)
+	case ActSqrt:
+		unarySqrtNEON(args)
+	case ActReciprocal:
+		unaryReciprocalNEON(args)
+	case ActAbs:
+		unaryAbsNEON(args)
+	case ActNeg:
+		unaryNegNEON(args)
+	case ActErf:
+		unaryErfNEON(args)
+	case ActSquare:
+		unarySquareNEON(args)
+	case ActFloor:
+		unaryFloorNEON(args)
+	case ActCeil:
+		unaryCeilNEON(args)
+	case ActRound:
+		unaryRoundNEON(args)
+	default:
+		return false
+	}
+	return true
+}
+
+// slopeNEON runs the gradient of an elementwise function, or reports that there is no code for it.
+func slopeNEON(kind UnaryKind, args *unaryArgs) bool {
+	switch kind {
+	case ActReLU6:
+		slopeReLU6NEON(args)
+	case ActClamp:
+		slopeClampNEON(args)
+	case ActSigmoid:
+		slopeSigmoidNEON(args)
+	case ActSwish:
+		slopeSwishNEON(args)
+	case ActHardSigmoid:
+		slopeHardSigmoidNEON(args)
+	case ActHardSwish:
+		slopeHardSwishNEON(args)
+	case ActGELU:
+		slopeGELUNEON(args)
+	case ActGELUTanh:
+		slopeGELUTanhNEON(args)
+	case ActTanh:
+		slopeTanhNEON(args)
+	case ActSoftplus:
+		slopeSoftplusNEON(args)
+	case ActMish:
+		slopeMishNEON(args)
+	case ActLeakyReLU:
+		slopeLeakyReLUNEON(args)
+	case ActELU, ActCELU, ActSELU:
+		slopeELUNEON(args)
+	case ActExp:
+		slopeExpNEON(args)
+	case ActSquare:
+		slopeSquareNEON(args)
+	default:
+		return false
+	}
+	return true
 }

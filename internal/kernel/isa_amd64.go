@@ -198,3 +198,7 @@ func selectBits(l level, a *selectArgs) {
 		selectAVX2(a)
 	}
 }
+
+func unaryOf(kind UnaryKind, a *unaryArgs) bool { return unaryAVX2(kind, a) }
+
+func slopeOf(kind UnaryKind, a *unaryArgs) bool { return slopeAVX2(kind, a) }

@@ -113,3 +113,7 @@ func pool2Shape(int) (level, int) { return currentLevel(), 4 }
 func pool2(_ level, a *pool2Args) { pool2NEON(a) }
 
 func selectBits(_ level, a *selectArgs) { selectNEON(a) }
+
+func unaryOf(kind UnaryKind, a *unaryArgs) bool { return unaryNEON(kind, a) }
+
+func slopeOf(kind UnaryKind, a *unaryArgs) bool { return slopeNEON(kind, a) }

@@ -55,6 +55,8 @@ func (f *file) three(op uint32, dst, n, m vec) {
 const (
 	opFCmLtZero = 0x4ea0e800 // all bits of a lane where n < 0
 	opFCmGtZero = 0x4ea0c800 // all bits of a lane where n > 0
+	opCmLtZero  = 0x4ea0a800 // all bits of a lane whose sign bit is set
+	opSShr1     = 0x4f3f0400 // half, as an integer rounded down
 	opFNeg      = 0x6ea0f800
 	opFAbs      = 0x4ea0f800
 	opFSqrt     = 0x6ea1f800
@@ -68,7 +70,8 @@ const (
 )
 
 var twoTexts = map[uint32]string{
-	opFCmLtZero: "fcmlt v%d.4s, v%d.4s, #0.0", opFCmGtZero: "fcmgt v%d.4s, v%d.4s, #0.0", opFNeg: "fneg v%d.4s, v%d.4s",
+	opFCmLtZero: "fcmlt v%d.4s, v%d.4s, #0.0", opFCmGtZero: "fcmgt v%d.4s, v%d.4s, #0.0", opCmLtZero: "cmlt v%d.4s, v%d.4s, #0",
+	opSShr1: "sshr v%d.4s, v%d.4s, #1", opFNeg: "fneg v%d.4s, v%d.4s",
 	opFAbs: "fabs v%d.4s, v%d.4s", opFSqrt: "fsqrt v%d.4s, v%d.4s", opFRintN: "frintn v%d.4s, v%d.4s",
 	opFRintM: "frintm v%d.4s, v%d.4s", opFRintP: "frintp v%d.4s, v%d.4s", opFCvtNS: "fcvtns v%d.4s, v%d.4s",
 	opSCvtF: "scvtf v%d.4s, v%d.4s", opFCvtL: "fcvtl v%d.2d, v%d.2s", opFCvtL2: "fcvtl2 v%d.2d, v%d.4s",

@@ -32,6 +32,7 @@ func files() (map[string][]byte, []word, error) {
 		{"stream_arm64.s", streams},
 		{"moment_arm64.s", moments},
 		{"array_arm64.s", arrays},
+		{"unary_arm64.s", unaries},
 	} {
 		f := &file{decls: decls, words: &words}
 		f.WriteString(header + "\n#include \"textflag.h\"\n")
@@ -78,6 +79,20 @@ func dispatch(b *bytes.Buffer) {
 			fmt.Fprintf(b, "\tcase %d:\n\t\t%sNEON_%d(args)\n", r, name, r)
 		}
 		fmt.Fprintf(b, "\t}\n}\n")
+	}
+	for _, gradient := range []bool{false, true} {
+		name, doc := "unary", "runs an elementwise function, or reports that there is no code for it"
+		if gradient {
+			name, doc = "slope", "runs the gradient of an elementwise function, or reports that there is no code for it"
+		}
+		fmt.Fprintf(b, "\n// %sNEON %s.\nfunc %sNEON(kind UnaryKind, args *unaryArgs) bool {\n\tswitch kind {\n", name, doc,
+			name)
+		for _, op := range unaryOps {
+			if !gradient || op.slope != nil {
+				fmt.Fprintf(b, "\tcase %s:\n\t\t%s%sNEON(args)\n", op.kinds, name, op.name)
+			}
+		}
+		fmt.Fprintf(b, "\tdefault:\n\t\treturn false\n\t}\n\treturn true\n}\n")
 	}
 }
 

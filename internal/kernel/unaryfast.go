@@ -1,4 +1,4 @@
-//go:build amd64 && !noasm
+//go:build (amd64 || arm64) && !noasm
 
 package kernel
 
@@ -50,8 +50,8 @@ func (u *unary32) run(dst, dy, src []float32) bool {
 		args.p[i].v = p
 	}
 	if dy == nil {
-		return unaryAVX2(u.Kind, &args)
+		return unaryOf(u.Kind, &args)
 	}
 	args.grad = ptr(dy, 0)
-	return slopeAVX2(u.Kind, &args)
+	return slopeOf(u.Kind, &args)
 }
