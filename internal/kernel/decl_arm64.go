@@ -684,6 +684,36 @@ func unaryCeilNEON(args *unaryArgs)
 //go:noescape
 func unaryRoundNEON(args *unaryArgs)
 
+// depthTapsNEON_3_0 convolves each channel with columns of 3 weights, then with columns of 0.
+//
+//go:noescape
+func depthTapsNEON_3_0(args *depthTapsArgs)
+
+// depthTapsNEON_5_0 convolves each channel with columns of 5 weights, then with columns of 0.
+//
+//go:noescape
+func depthTapsNEON_5_0(args *depthTapsArgs)
+
+// depthTapsNEON_7_0 convolves each channel with columns of 7 weights, then with columns of 0.
+//
+//go:noescape
+func depthTapsNEON_7_0(args *depthTapsArgs)
+
+// depthTapsNEON_2_1 convolves each channel with columns of 2 weights, then with columns of 1.
+//
+//go:noescape
+func depthTapsNEON_2_1(args *depthTapsArgs)
+
+// depthTapsNEON_3_2 convolves each channel with columns of 3 weights, then with columns of 2.
+//
+//go:noescape
+func depthTapsNEON_3_2(args *depthTapsArgs)
+
+// depthTapsNEON_4_3 convolves each channel with columns of 4 weights, then with columns of 3.
+//
+//go:noescape
+func depthTapsNEON_4_3(args *depthTapsArgs)
+
 // streamNEON runs an elementwise operation.
 func streamNEON(op streamOp, args *streamArgs) {
 	switch op {

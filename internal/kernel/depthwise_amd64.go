@@ -204,8 +204,6 @@ type depthwise struct {
 	blockC  int          // number of channels that stay in cache between the passes over them
 }
 
-const depthCache = 64 << 10 // bytes of input planes processed at a time
-
 // depthwiseFits reports whether the depthwise kernels support a geometry. They support at most two rows of padding.
 func depthwiseFits(g ConvGeom) bool {
 	return g.Groups == g.C && g.O == g.C && g.KH == 3 && g.KW == 3 && g.DH == 1 && g.DW == 1 && g.SH == g.SW &&
@@ -226,24 +224,6 @@ func (d *depthwise) pack(s weightSource) { d.weights = packDepth(d.weights, d.g.
 
 // depthOrder is the order of taps that most depthwise kernels need.
 var depthOrder = []int{0, 1, 2, 3, 4, 5, 6, 7, 8}
-
-// packDepth returns the weights of each channel, with its taps in the given order. It reuses weights unless that is
-// nil.
-func packDepth(weights []float32, channels int, s weightSource, order []int) []float32 {
-	if weights == nil {
-		weights = make([]float32, len(order)*channels)
-	}
-	for c := range channels {
-		for i, t := range order {
-			v := s.w[c*s.byGroup+s.tap[t]]
-			if s.scale != nil {
-				v *= s.scale[c]
-			}
-			weights[len(order)*c+i] = v
-		}
-	}
-	return weights
-}
 
 func (d *depthwise) ceils() bool { return true }
 
@@ -266,27 +246,6 @@ func (d *depthwise) asideLen() int { return d.g.OutH() * (d.g.OutW() + 1) }
 
 // run computes one image; see planIO.
 func (d *depthwise) run(image planIO) { runDepth(image, d.g, d, span{0, d.g.C}) }
-
-// runDepth runs some channels of a convolution that knows neither residuals nor accumulation.
-func runDepth(io planIO, g ConvGeom, d interface{ convolve(planIO, span) }, channels span) {
-	own, n := io, g.OutLen()
-	plane := g.OutH() * g.OutW()
-	lo, hi := channels.lo*plane, channels.hi*plane
-	switch {
-	case io.accumulate:
-		own.dst, own.scratch, own.accumulate = io.scratch[:n], io.scratch[n:], false
-		d.convolve(own, channels)
-		AddTo(io.dst[lo:hi], own.dst[lo:hi])
-	case io.residual != nil:
-		own.relu, own.act, own.ceil = false, Activation{}, noCeiling
-		d.convolve(own, channels)
-		Add(io.dst[lo:hi], io.dst[lo:hi], io.residual[lo:hi])
-		io.dst = io.dst[lo:hi]
-		io.finish(hi - lo)
-	default:
-		d.convolve(io, channels)
-	}
-}
 
 // convolve is run without residual and accumulation, for some channels.
 func (d *depthwise) convolve(image planIO, channels span) {
@@ -377,12 +336,6 @@ func (d *depthwise) careful(c, n, end int) int {
 		return carefulChannels(end, c, n, in, 16+g.PW)
 	}
 	return 0
-}
-
-// carefulChannels returns how many of the n channels from c on, of total, lie so near the end of memory that lanes
-// beyond their plane may be outside of it.
-func carefulChannels(total, c, n, plane, lanes int) int {
-	return min(n, max(0, c+n-total+(lanes+plane-1)/plane))
 }
 
 // pre applies the pre operation to planes, the first of which is channel c, and returns the result in scratch.

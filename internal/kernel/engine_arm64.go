@@ -7,10 +7,15 @@ package kernel
 func newForwardOnly(level, ConvGeom) engine { return nil }
 
 // hasSpecial reports whether a geometry has an engine faster than a plan.
-func hasSpecial(level, ConvGeom) bool { return false }
+func hasSpecial(_ level, g ConvGeom) bool { return depthTapsFits(g) }
 
 // newSpecial returns the engine of a geometry that has one faster than a plan, otherwise nil.
-func newSpecial(level, ConvGeom, bool) engine { return nil }
+func newSpecial(l level, g ConvGeom, _ bool) engine {
+	if depthTapsFits(g) {
+		return newDepthTaps(l, g)
+	}
+	return nil
+}
 
 // newSpread returns the engine of an input gradient that has one of its own, otherwise nil.
 func newSpread(level, ConvGeom) engine { return nil }

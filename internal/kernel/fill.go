@@ -56,6 +56,3 @@ var laneTable = func() (t [48]int32) {
 	}
 	return t
 }()
-
-// laneWindow returns the address in laneTable of n ones followed by zeros.
-func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }

@@ -202,3 +202,41 @@ func selectBits(l level, a *selectArgs) {
 func unaryOf(kind UnaryKind, a *unaryArgs) bool { return unaryAVX2(kind, a) }
 
 func slopeOf(kind UnaryKind, a *unaryArgs) bool { return slopeAVX2(kind, a) }
+
+// threeTaps says that there are kernels of depthTaps for 3x3.
+const threeTaps = false
+
+// tapsLanes returns the lanes of the kernels of depthTaps for rows of so many outputs. The AVX-512 kernels are for rows
+// that do not fit into one AVX2 vector.
+func tapsLanes(l level, cols int) int {
+	if l == avx512 && cols > 8 {
+		return 16
+	}
+	return 8
+}
+
+// kernel calls the kernel for the geometry.
+func (d *depthTaps) kernel(a *depthTapsArgs) {
+	five, wide := d.g.KH == 5, d.lanes == 16
+	switch {
+	case d.g.SH == 1 && five && wide:
+		depthTapsAVX512_5_0(a)
+	case d.g.SH == 1 && five:
+		depthTapsAVX2_5_0(a)
+	case d.g.SH == 1 && wide:
+		depthTapsAVX512_7_0(a)
+	case d.g.SH == 1:
+		depthTapsAVX2_7_0(a)
+	case five && wide:
+		depthTapsAVX512_3_2(a)
+	case five:
+		depthTapsAVX2_3_2(a)
+	case wide:
+		depthTapsAVX512_4_3(a)
+	default:
+		depthTapsAVX2_4_3(a)
+	}
+}
+
+// laneWindow returns the address in laneTable of n ones followed by zeros.
+func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }

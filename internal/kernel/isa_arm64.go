@@ -117,3 +117,27 @@ func selectBits(_ level, a *selectArgs) { selectNEON(a) }
 func unaryOf(kind UnaryKind, a *unaryArgs) bool { return unaryNEON(kind, a) }
 
 func slopeOf(kind UnaryKind, a *unaryArgs) bool { return slopeNEON(kind, a) }
+
+// threeTaps says that there are kernels of depthTaps for 3x3.
+const threeTaps = true
+
+// tapsLanes returns the lanes of the kernels of depthTaps.
+func tapsLanes(level, int) int { return 4 }
+
+// kernel calls the kernel for the geometry.
+func (d *depthTaps) kernel(a *depthTapsArgs) {
+	switch [2]int{d.g.KH, d.g.SH} {
+	case [2]int{3, 1}:
+		depthTapsNEON_3_0(a)
+	case [2]int{5, 1}:
+		depthTapsNEON_5_0(a)
+	case [2]int{7, 1}:
+		depthTapsNEON_7_0(a)
+	case [2]int{3, 2}:
+		depthTapsNEON_2_1(a)
+	case [2]int{5, 2}:
+		depthTapsNEON_3_2(a)
+	default:
+		depthTapsNEON_4_3(a)
+	}
+}

@@ -65,3 +65,12 @@ func (t *thinned) part(image planIO, _, _ int) { t.run(image) }
 func (e *whole) parts(n int) int { return worthParts(e.g.O*e.g.InLen(), min(n, e.g.O)) }
 
 func (e *whole) part(image planIO, i, n int) { e.rows(&image, portion(e.g.O, 1, i, n)) }
+
+// depthWork is what an output of a depthwise convolution costs, in multiply-adds of a matrix product.
+const depthWork = 32
+
+func (d *depthTaps) parts(n int) int {
+	return worthParts(3*depthWork*d.g.C*d.g.OutH()*d.g.OutW(), min(n, d.g.C))
+}
+
+func (d *depthTaps) part(image planIO, i, n int) { runDepth(image, d.g, d, portion(d.g.C, 1, i, n)) }

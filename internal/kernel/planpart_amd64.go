@@ -6,16 +6,7 @@ func (d *depthwise) parts(n int) int {
 	return worthParts(depthWork*d.g.C*d.g.OutH()*d.g.OutW(), min(n, d.g.C))
 }
 
-// depthWork is what an output of a depthwise convolution costs, in multiply-adds of a matrix product.
-const depthWork = 32
-
 func (d *depthwise) part(image planIO, i, n int) { runDepth(image, d.g, d, portion(d.g.C, 2, i, n)) }
-
-func (d *depthTaps) parts(n int) int {
-	return worthParts(3*depthWork*d.g.C*d.g.OutH()*d.g.OutW(), min(n, d.g.C))
-}
-
-func (d *depthTaps) part(image planIO, i, n int) { runDepth(image, d.g, d, portion(d.g.C, 1, i, n)) }
 
 func (p *winograd) parts(n int) int {
 	units := p.tileH / max(p.strip, 1)

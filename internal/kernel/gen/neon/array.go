@@ -258,8 +258,8 @@ const (
 // dst.
 func gate(f *file) {
 	f.text("gateNEON", "gateArgs", "passes a gradient where a ReLU was open.")
-	const dst, grad, x, mul, scale, shift, step, rows, acc, n, t = reg(1), reg(2), reg(3), reg(4), reg(5), reg(6), reg(7),
-		reg(8), reg(9), reg(10), reg(11)
+	const dst, grad, x, mul, scale, shift = reg(1), reg(2), reg(3), reg(4), reg(5), reg(6)
+	const step, rows, acc, n, t = reg(7), reg(8), reg(9), reg(10), reg(11)
 	to, from, at := reg(12), reg(13), reg(14) // in a row
 	const m, a, b = vec(16), vec(17), vec(18)
 	for _, l := range []struct {

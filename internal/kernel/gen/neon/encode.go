@@ -35,7 +35,8 @@ const (
 
 var threeNames = map[uint32]string{
 	opFAdd: "fadd", opFSub: "fsub", opFMul: "fmul", opFDiv: "fdiv", opFMla: "fmla", opFMls: "fmls", opFAddP: "faddp",
-	opFCmEq: "fcmeq", opFCmGe: "fcmge", opFCmGt: "fcmgt", opBic: "bic", opAnd: "and", opOrr: "orr", opOrn: "orn", opEor: "eor",
+	opFCmEq: "fcmeq", opFCmGe: "fcmge", opFCmGt: "fcmgt", opBic: "bic", opAnd: "and", opOrr: "orr", opOrn: "orn",
+	opEor: "eor",
 	opBit: "bit", opBif: "bif", opBsl: "bsl",
 }
 
@@ -70,8 +71,9 @@ const (
 )
 
 var twoTexts = map[uint32]string{
-	opFCmLtZero: "fcmlt v%d.4s, v%d.4s, #0.0", opFCmGtZero: "fcmgt v%d.4s, v%d.4s, #0.0", opCmLtZero: "cmlt v%d.4s, v%d.4s, #0",
-	opSShr1: "sshr v%d.4s, v%d.4s, #1", opFNeg: "fneg v%d.4s, v%d.4s",
+	opFCmLtZero: "fcmlt v%d.4s, v%d.4s, #0.0", opFCmGtZero: "fcmgt v%d.4s, v%d.4s, #0.0",
+	opCmLtZero: "cmlt v%d.4s, v%d.4s, #0",
+	opSShr1:    "sshr v%d.4s, v%d.4s, #1", opFNeg: "fneg v%d.4s, v%d.4s",
 	opFAbs: "fabs v%d.4s, v%d.4s", opFSqrt: "fsqrt v%d.4s, v%d.4s", opFRintN: "frintn v%d.4s, v%d.4s",
 	opFRintM: "frintm v%d.4s, v%d.4s", opFRintP: "frintp v%d.4s, v%d.4s", opFCvtNS: "fcvtns v%d.4s, v%d.4s",
 	opSCvtF: "scvtf v%d.4s, v%d.4s", opFCvtL: "fcvtl v%d.2d, v%d.2s", opFCvtL2: "fcvtl2 v%d.2d, v%d.4s",

@@ -33,6 +33,7 @@ func files() (map[string][]byte, []word, error) {
 		{"moment_arm64.s", moments},
 		{"array_arm64.s", arrays},
 		{"unary_arm64.s", unaries},
+		{"depthtaps_arm64.s", depthTapsKernels},
 	} {
 		f := &file{decls: decls, words: &words}
 		f.WriteString(header + "\n#include \"textflag.h\"\n")
@@ -85,8 +86,8 @@ func dispatch(b *bytes.Buffer) {
 		if gradient {
 			name, doc = "slope", "runs the gradient of an elementwise function, or reports that there is no code for it"
 		}
-		fmt.Fprintf(b, "\n// %sNEON %s.\nfunc %sNEON(kind UnaryKind, args *unaryArgs) bool {\n\tswitch kind {\n", name, doc,
-			name)
+		fmt.Fprintf(b, "\n// %sNEON %s.\nfunc %sNEON(kind UnaryKind, args *unaryArgs) bool {\n"+
+			"\tswitch kind {\n", name, doc, name)
 		for _, op := range unaryOps {
 			if !gradient || op.slope != nil {
 				fmt.Fprintf(b, "\tcase %s:\n\t\t%s%sNEON(args)\n", op.kinds, name, op.name)

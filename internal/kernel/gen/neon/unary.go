@@ -52,8 +52,8 @@ const (
 )
 
 // functions builds the code of elementwise functions. The same operations in the same order as in portable Go give the
-// same bits. The first constants are loaded in front of the loop, those for which there is no register wherever they are
-// used.
+// same bits. The first constants are loaded in front of the loop, those for which there is no register wherever they
+// are used.
 type functions struct {
 	values
 	most      int           // constants with a register

@@ -1,4 +1,4 @@
-//go:build amd64 && !noasm
+//go:build (amd64 || arm64) && !noasm
 
 package kernel
 
@@ -24,7 +24,7 @@ type depthTapsArgs struct {
 
 // depthTaps is a depthwise convolution that first copies its input. The copy includes the zeros of the padding and,
 // with stride two, has odd and even rows and columns separated, so that the kernels need no code for borders or
-// strides. The AVX-512 kernels are for rows that do not fit into one AVX2 vector.
+// strides.
 type depthTaps struct {
 	level   level
 	lanes   int
@@ -38,20 +38,18 @@ type depthTaps struct {
 	blockC  int // channels copied at a time
 }
 
-// depthTapsFits reports whether these kernels support a geometry: 5x5 or 7x7 with stride one or two.
+// depthTapsFits reports whether these kernels support a geometry: 5x5 or 7x7 with stride one or two, and 3x3 where it
+// has no kernels of its own.
 func depthTapsFits(g ConvGeom) bool {
 	if g.Groups != g.C || g.O != g.C || g.KH != g.KW || g.DH != 1 || g.DW != 1 || g.SH != g.SW || g.SH > 2 {
 		return false
 	}
-	return g.KH == 5 || g.KH == 7
+	return g.KH == 5 || g.KH == 7 || g.KH == 3 && threeTaps
 }
 
 // newDepthTaps returns a depthTaps without weights, for a geometry that fits. pack sets the weights.
 func newDepthTaps(l level, g ConvGeom) *depthTaps {
-	d := &depthTaps{level: l, lanes: 8, g: g, pitch: g.OutW() + (g.KW-1)/g.SW}
-	if l == avx512 && g.OutW() > d.lanes {
-		d.lanes = 16
-	}
+	d := &depthTaps{level: l, lanes: tapsLanes(l, g.OutW()), g: g, pitch: g.OutW() + (g.KW-1)/g.SW}
 	for a := range g.SH {
 		for b := range g.SW {
 			v := view{dy: a - g.PH, dx: b - g.PW, rows: g.OutH() + (g.KH-1-a)/g.SH, cols: d.pitch, at: d.channel}
@@ -129,26 +127,3 @@ func (d *depthTaps) convolve(image planIO, channels span) {
 // tapsRows is the number of output rows that the kernels compute at once as long as that many are left. The order of a
 // row's sums depends on its position among these rows.
 const tapsRows = 7
-
-// kernel calls the kernel for the geometry.
-func (d *depthTaps) kernel(a *depthTapsArgs) {
-	five, wide := d.g.KH == 5, d.lanes == 16
-	switch {
-	case d.g.SH == 1 && five && wide:
-		depthTapsAVX512_5_0(a)
-	case d.g.SH == 1 && five:
-		depthTapsAVX2_5_0(a)
-	case d.g.SH == 1 && wide:
-		depthTapsAVX512_7_0(a)
-	case d.g.SH == 1:
-		depthTapsAVX2_7_0(a)
-	case five && wide:
-		depthTapsAVX512_3_2(a)
-	case five:
-		depthTapsAVX2_3_2(a)
-	case wide:
-		depthTapsAVX512_4_3(a)
-	default:
-		depthTapsAVX2_4_3(a)
-	}
-}
