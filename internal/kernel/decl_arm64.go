@@ -714,6 +714,81 @@ func depthTapsNEON_3_2(args *depthTapsArgs)
 //go:noescape
 func depthTapsNEON_4_3(args *depthTapsArgs)
 
+// doubleNEON_1 adds the products of 1 rows and eight columns of float64.
+//
+//go:noescape
+func doubleNEON_1(args *panelTileArgs)
+
+// doubleNEON_2 adds the products of 2 rows and eight columns of float64.
+//
+//go:noescape
+func doubleNEON_2(args *panelTileArgs)
+
+// doubleNEON_3 adds the products of 3 rows and eight columns of float64.
+//
+//go:noescape
+func doubleNEON_3(args *panelTileArgs)
+
+// doubleNEON_4 adds the products of 4 rows and eight columns of float64.
+//
+//go:noescape
+func doubleNEON_4(args *panelTileArgs)
+
+// doubleNEON_5 adds the products of 5 rows and eight columns of float64.
+//
+//go:noescape
+func doubleNEON_5(args *panelTileArgs)
+
+// doubleNEON_6 adds the products of 6 rows and eight columns of float64.
+//
+//go:noescape
+func doubleNEON_6(args *panelTileArgs)
+
+// rotateNEON turns rows of sixteen columns in one sweep.
+//
+//go:noescape
+func rotateNEON(args *rotateArgs)
+
+// shortNEON_1 adds the products of 1 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortNEON_1(args *panelTileArgs)
+
+// shortNEON_2 adds the products of 2 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortNEON_2(args *panelTileArgs)
+
+// shortNEON_3 adds the products of 3 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortNEON_3(args *panelTileArgs)
+
+// shortNEON_4 adds the products of 4 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortNEON_4(args *panelTileArgs)
+
+// shortNEON_5 adds the products of 5 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortNEON_5(args *panelTileArgs)
+
+// shortNEON_6 adds the products of 6 rows and sixteen columns of pairs of int16.
+//
+//go:noescape
+func shortNEON_6(args *panelTileArgs)
+
+// notBelowNEON marks the integers that are not below a bound.
+//
+//go:noescape
+func notBelowNEON(args *notBelowArgs)
+
+// peakNEON runs args.n rounds of 24 independent multiply-adds.
+//
+//go:noescape
+func peakNEON(args *peakArgs)
+
 // streamNEON runs an elementwise operation.
 func streamNEON(op streamOp, args *streamArgs) {
 	switch op {
@@ -933,6 +1008,46 @@ func spreadRouted(_ level, rows int, args *routedArgs) {
 		spreadRoutedNEON_3(args)
 	case 4:
 		spreadRoutedNEON_4(args)
+	}
+}
+
+// doubleNEON runs a tile of so many rows.
+func doubleNEON(rows int, args *panelTileArgs) {
+	switch rows {
+	case 1:
+		doubleNEON_1(args)
+	case 2:
+		doubleNEON_2(args)
+	case 3:
+		doubleNEON_3(args)
+	case 4:
+		doubleNEON_4(args)
+	case 5:
+		doubleNEON_5(args)
+	case 6:
+		doubleNEON_6(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
+// shortNEON runs a tile of so many rows.
+func shortNEON(rows int, args *panelTileArgs) {
+	switch rows {
+	case 1:
+		shortNEON_1(args)
+	case 2:
+		shortNEON_2(args)
+	case 3:
+		shortNEON_3(args)
+	case 4:
+		shortNEON_4(args)
+	case 5:
+		shortNEON_5(args)
+	case 6:
+		shortNEON_6(args)
+	default:
+		panic("kernel: no such tile")
 	}
 }
 

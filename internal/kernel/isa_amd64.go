@@ -240,3 +240,11 @@ func (d *depthTaps) kernel(a *depthTapsArgs) {
 
 // laneWindow returns the address in laneTable of n ones followed by zeros.
 func laneWindow(n int) uintptr { return uintptr(unsafe.Pointer(&laneTable[16-n])) }
+
+func doubleTile(rows int, a *panelTileArgs) { doubleAVX2(rows, a) }
+
+func shortTile(rows int, a *panelTileArgs) { shortAVX2(rows, a) }
+
+func notBelow(a *notBelowArgs) { notBelowAVX2(a) }
+
+func rotate(a *rotateArgs) { rotateAVX2(a) }

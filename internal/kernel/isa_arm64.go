@@ -141,3 +141,11 @@ func (d *depthTaps) kernel(a *depthTapsArgs) {
 		depthTapsNEON_4_3(a)
 	}
 }
+
+func doubleTile(rows int, a *panelTileArgs) { doubleNEON(rows, a) }
+
+func shortTile(rows int, a *panelTileArgs) { shortNEON(rows, a) }
+
+func notBelow(a *notBelowArgs) { notBelowNEON(a) }
+
+func rotate(a *rotateArgs) { rotateNEON(a) }

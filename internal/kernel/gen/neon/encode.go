@@ -12,29 +12,33 @@ func (f *file) word(code uint32, format string, a ...any) {
 // Instructions on three vectors, dst = n op m, by the Arm Architecture Reference Manual's section C7.2. The bit double
 // makes lanes of 64 bits of those on four lanes of 32.
 const (
-	opFAdd  = 0x4e20d400
-	opFSub  = 0x4ea0d400
-	opFMul  = 0x6e20dc00
-	opFDiv  = 0x6e20fc00
-	opFMla  = 0x4e20cc00 // dst += n*m in one rounding
-	opFMls  = 0x4ea0cc00 // dst -= n*m in one rounding
-	opFAddP = 0x6e20d400 // sums of neighbours, those of n first
-	opFCmEq = 0x4e20e400 // all bits of a lane where n = m, none elsewhere
-	opFCmGe = 0x6e20e400
-	opFCmGt = 0x6ea0e400
-	opBic   = 0x4e601c00 // n and not m
-	opAnd   = 0x4e201c00
-	opOrr   = 0x4ea01c00
-	opOrn   = 0x4ee01c00 // n or not m
-	opEor   = 0x6e201c00
-	opBit   = 0x6ea01c00 // dst = n where m has ones
-	opBif   = 0x6ee01c00 // dst = n where m has zeros
-	opBsl   = 0x6e601c00 // dst = n where dst has ones, m where it has zeros
-	double  = 1 << 22
+	opFAdd   = 0x4e20d400
+	opFSub   = 0x4ea0d400
+	opFMul   = 0x6e20dc00
+	opFDiv   = 0x6e20fc00
+	opFMla   = 0x4e20cc00 // dst += n*m in one rounding
+	opFMls   = 0x4ea0cc00 // dst -= n*m in one rounding
+	opFAddP  = 0x6e20d400 // sums of neighbours, those of n first
+	opFCmEq  = 0x4e20e400 // all bits of a lane where n = m, none elsewhere
+	opFCmGe  = 0x6e20e400
+	opFCmGt  = 0x6ea0e400
+	opSMull  = 0x0e60c000 // products of the lower four int16
+	opSMull2 = 0x4e60c000 // products of the upper four int16
+	opAddP   = 0x4ea0bc00 // sums of neighbours of int32, those of n first
+	opBic    = 0x4e601c00 // n and not m
+	opAnd    = 0x4e201c00
+	opOrr    = 0x4ea01c00
+	opOrn    = 0x4ee01c00 // n or not m
+	opEor    = 0x6e201c00
+	opBit    = 0x6ea01c00 // dst = n where m has ones
+	opBif    = 0x6ee01c00 // dst = n where m has zeros
+	opBsl    = 0x6e601c00 // dst = n where dst has ones, m where it has zeros
+	double   = 1 << 22
 )
 
 var threeNames = map[uint32]string{
 	opFAdd: "fadd", opFSub: "fsub", opFMul: "fmul", opFDiv: "fdiv", opFMla: "fmla", opFMls: "fmls", opFAddP: "faddp",
+	opSMull: "smull", opSMull2: "smull2", opAddP: "addp",
 	opFCmEq: "fcmeq", opFCmGe: "fcmge", opFCmGt: "fcmgt", opBic: "bic", opAnd: "and", opOrr: "orr", opOrn: "orn",
 	opEor: "eor",
 	opBit: "bit", opBif: "bif", opBsl: "bsl",
@@ -48,6 +52,10 @@ func (f *file) three(op uint32, dst, n, m vec) {
 		lanes = "16b"
 	case name == "":
 		lanes, name = "2d", threeNames[op&^double]
+	}
+	if half, ok := map[uint32]string{opSMull: "4h", opSMull2: "8h"}[op]; ok {
+		f.word(op|uint32(m)<<16|uint32(n)<<5|uint32(dst), "%s v%d.4s, v%d.%s, v%d.%s", name, dst, n, half, m, half)
+		return
 	}
 	f.word(op|uint32(m)<<16|uint32(n)<<5|uint32(dst), "%s v%d.%s, v%d.%s, v%d.%s", name, dst, lanes, n, lanes, m, lanes)
 }

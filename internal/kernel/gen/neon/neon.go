@@ -34,6 +34,9 @@ func files() (map[string][]byte, []word, error) {
 		{"array_arm64.s", arrays},
 		{"unary_arm64.s", unaries},
 		{"depthtaps_arm64.s", depthTapsKernels},
+		{"double_arm64.s", doubles},
+		{"short_arm64.s", shorts},
+		{"peak_arm64.s", peak},
 	} {
 		f := &file{decls: decls, words: &words}
 		f.WriteString(header + "\n#include \"textflag.h\"\n")
@@ -80,6 +83,14 @@ func dispatch(b *bytes.Buffer) {
 			fmt.Fprintf(b, "\tcase %d:\n\t\t%sNEON_%d(args)\n", r, name, r)
 		}
 		fmt.Fprintf(b, "\t}\n}\n")
+	}
+	for _, name := range []string{"double", "short"} {
+		fmt.Fprintf(b, "\n// %sNEON runs a tile of so many rows.\nfunc %sNEON(rows int, args *panelTileArgs) {\n"+
+			"\tswitch rows {\n", name, name)
+		for r := 1; r <= panelRows; r++ {
+			fmt.Fprintf(b, "\tcase %d:\n\t\t%sNEON_%d(args)\n", r, name, r)
+		}
+		fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
 	}
 	for _, gradient := range []bool{false, true} {
 		name, doc := "unary", "runs an elementwise function, or reports that there is no code for it"

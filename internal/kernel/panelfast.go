@@ -1,4 +1,4 @@
-//go:build amd64 && !noasm
+//go:build (amd64 || arm64) && !noasm
 
 package kernel
 
@@ -39,7 +39,7 @@ func doublePanelFast(c []float64, ldc int, a, b []float64, rows, terms int, resu
 	if currentLevel() == generic {
 		return false
 	}
-	doubleAVX2(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), terms, unsafe.Pointer(&c[0]), 8 * ldc,
+	doubleTile(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), terms, unsafe.Pointer(&c[0]), 8 * ldc,
 		resumeFlag(resume)})
 	return true
 }
@@ -48,7 +48,7 @@ func shortPanelFast(c []int32, ldc int, a, b []int16, rows, pairs int, resume bo
 	if currentLevel() == generic {
 		return false
 	}
-	shortAVX2(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), pairs, unsafe.Pointer(&c[0]), 4 * ldc,
+	shortTile(rows, &panelTileArgs{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), pairs, unsafe.Pointer(&c[0]), 4 * ldc,
 		resumeFlag(resume)})
 	return true
 }
@@ -57,7 +57,7 @@ func notBelowFast(dst []uint8, src []int32, gain, shift []float32, scale, bound 
 	if currentLevel() == generic {
 		return false
 	}
-	notBelowAVX2(&notBelowArgs{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&gain[0]),
+	notBelow(&notBelowArgs{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&gain[0]),
 		unsafe.Pointer(&shift[0]), len(src), scale, bound})
 	return true
 }
@@ -66,6 +66,6 @@ func rotateFast(rows, turns []float64, n, at, step int) bool {
 	if currentLevel() == generic {
 		return false
 	}
-	rotateAVX2(&rotateArgs{unsafe.Pointer(&rows[at]), unsafe.Pointer(&turns[0]), n, 8 * step})
+	rotate(&rotateArgs{unsafe.Pointer(&rows[at]), unsafe.Pointer(&turns[0]), n, 8 * step})
 	return true
 }
