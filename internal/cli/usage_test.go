@@ -153,9 +153,9 @@ func TestCPUVariable(t *testing.T) {
 	t.Setenv("GOLINE_CPU", "foo")
 	code, _, stderr := runGoline("version")
 	require.Equal(t, exitUsage, code)
-	require.Equal(t, "goline: environment variable GOLINE_CPU=foo: expected one of generic, avx2, avx512, neon\n",
-		stderr)
-	for _, level := range []string{"", "generic", "AVX2"} {
+	require.Equal(t, "goline: environment variable GOLINE_CPU=foo: expected one of generic, avx2, avx512, neon, "+
+		"avx512bf16, amx\n", stderr)
+	for _, level := range []string{"", "generic", "AVX2", "avx512bf16", "amx"} {
 		t.Setenv("GOLINE_CPU", level)
 		must(t, "version")
 	}

@@ -44,14 +44,15 @@ func lowered(supported []level, name string) level {
 	return supported[len(supported)-1]
 }
 
-// CheckLevelVariable fails where the environment variable GOLINE_CPU holds something that is not a level, and so has no
-// effect.
+// CheckLevelVariable fails where the environment variable GOLINE_CPU holds something that is neither a level nor a way
+// to compute in bfloat16, and so has no effect.
 func CheckLevelVariable() error { return checkLevel(os.Getenv(levelVariable)) }
 
 func checkLevel(name string) error {
-	if name != "" && !slices.ContainsFunc(levelNames[:], func(n string) bool { return strings.EqualFold(name, n) }) {
+	names := append(levelNames[:], bfLevelNames[bfDots:]...)
+	if name != "" && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(name, n) }) {
 		return fmt.Errorf("environment variable %s=%s: expected one of %s", levelVariable, name,
-			strings.Join(levelNames[:], ", "))
+			strings.Join(names, ", "))
 	}
 	return nil
 }
