@@ -45,7 +45,11 @@ func TestDenseNetMatchesPyTorch(t *testing.T) {
 	require.NoError(t, err)
 	want, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)
-	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), 64, net.Preprocessing())
+	images := 64
+	if testing.Short() {
+		images = 4 // an emulated processor takes seconds for each
+	}
+	batch := cifarBatch(t, sharedtest.Path(t, "data", "cifar10_test_5000.bin"), images, net.Preprocessing())
 	for out, err := range prog.Run(context.Background(), nettest.Stream(batch)) {
 		require.NoError(t, err)
 		for name, width := range map[string]int{nets.Features: 342, nets.Logits: 10} {

@@ -16,9 +16,9 @@ const (
 // the 32 registers.
 const panelRows = 6
 
-// panelTiles writes the tiles, of one to six rows and four vectors, that multiply two packed panels. broadcast loads the
-// next word of the left panel into all lanes. add adds to the sum acc the product of that word and of b, a vector of
-// the right panel, and may overwrite t.
+// panelTiles writes the tiles, of one to six rows and four vectors, that multiply two packed panels. broadcast loads
+// the next word of the left panel into all lanes. add adds to the sum acc the product of that word and of b, a vector
+// of the right panel, and may overwrite t.
 func panelTiles(f *file, name, doc string, broadcast func(v vec, r reg), add func(acc, w, b vec, t [2]vec)) {
 	const a, b, k, c, ldc, flags, at = reg(1), reg(2), reg(3), reg(4), reg(5), reg(6), reg(7)
 	const word = vec(4)
