@@ -26,7 +26,7 @@ func panelTiles(f *file, name, doc string, broadcast func(v vec, r reg), add fun
 		f.text(fmt.Sprintf("%s_%d", name, m), "panelTileArgs", fmt.Sprintf(doc, m))
 		acc := func(i, v int) vec { return vec(8 + 4*i + v) }
 		for i, r := range []reg{a, b, k, c, ldc, flags} {
-			f.load(r, i)
+			f.load(r, ptA+i)
 		}
 		each := func(visit func(v vec, at reg, disp int)) {
 			f.op("MOVD %v, %v", c, at)
@@ -85,7 +85,7 @@ func rotate(f *file) {
 	const rows, turns, n, step, next = reg(1), reg(2), reg(3), reg(4), reg(5)
 	const c, s, y, p, q = vec(16), vec(17), vec(18), vec(19), vec(20)
 	for i, r := range []reg{rows, turns, n, step} {
-		f.load(r, i)
+		f.load(r, rotRows+i)
 	}
 	for i := range 8 {
 		f.loadAt(vec(i), rows, 16*i)
