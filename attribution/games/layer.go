@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -64,9 +65,11 @@ type Layer struct {
 	values    *graph.Program                 // activations, mask → value, or logits with own
 	points    func() (*graph.Program, error) // the same with masks between 0 and 1
 	gradients func() (*graph.Program, error)
-	forwards  float64   // cost of a value in forward passes
-	spare     sync.Pool // of *layerBatch
-	spareBits sync.Pool // of *layerBatch without masks
+	logits    func() (*graph.Program, error) // activations, mask → logits
+	interacts atomic.Bool                    // players were seen to interact before the logits
+	forwards  float64                        // cost of a value in forward passes
+	spare     sync.Pool                      // of *layerBatch
+	spareBits sync.Pool                      // of *layerBatch without masks
 }
 
 // Names of the nodes that a layer game adds to its network.
@@ -156,6 +159,7 @@ func NewLayer(net graph.Model, opt LayerOptions) (*Layer, error) {
 		return sync.OnceValues(func() (*graph.Program, error) { return graph.Compile(model, o) })
 	}
 	l.points, l.gradients = masked(layerValue), masked(layerValue, layerGradient)
+	l.logits = masked(graph.Logits)
 	l.forwards = l.values.EstimatedSeconds() / l.front.EstimatedSeconds()
 	return l, nil
 }
@@ -257,7 +261,7 @@ func (l *Layer) game(present []float32, logits []float64, label int) (attributio
 	if err != nil {
 		return nil, err
 	}
-	g := &LayerGame{l: l, class: class, present: present}
+	g := &LayerGame{l: l, class: class, present: present, parts: &additiveParts{}}
 	g.first, g.members = l.opt.Removal.InClass(class)
 	return g, nil
 }

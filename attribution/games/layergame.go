@@ -13,17 +13,21 @@ import (
 // LayerGame is the game of one sample on the neurons of a layer. It is [attribution.Differentiable],
 // [attribution.Costed], [attribution.CostedGradients], [attribution.Kinked], [attribution.Named] and
 // [attribution.SampledGradients]: with [attribution.RemoveByResampling] its members are the games of single background
-// rows, otherwise the game is its own only member.
+// rows, otherwise the game is its own only member. Where players add to the logits without interacting, as the channels
+// of a DenseNet's last block do, it is [attribution.Incremental] and, for the logit, [attribution.Linear].
 type LayerGame struct {
 	l              *Layer
 	class          int
 	present        []float32 // [neurons]
 	first, members int       // range of rows in Layer.removed
+	parts          *additiveParts
 }
 
 var (
 	_ attribution.Differentiable   = (*LayerGame)(nil)
 	_ attribution.SampledGradients = (*LayerGame)(nil)
+	_ attribution.Incremental      = (*LayerGame)(nil)
+	_ attribution.Linear           = (*LayerGame)(nil)
 	_ attribution.Costed           = (*LayerGame)(nil)
 	_ attribution.CostedGradients  = (*LayerGame)(nil)
 	_ attribution.Kinked           = (*LayerGame)(nil)
@@ -62,7 +66,7 @@ func (g *LayerGame) Members() int { return g.members }
 // Member returns the game of one background row, a [*LayerGame].
 func (g *LayerGame) Member(m int) attribution.Game {
 	one := *g
-	one.first, one.members = g.first+m, 1
+	one.first, one.members, one.parts = g.first+m, 1, &additiveParts{}
 	return &one
 }
 
