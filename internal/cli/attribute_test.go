@@ -211,8 +211,8 @@ func TestAttributeValues(t *testing.T) {
 // layer. Another seed chooses other images.
 func TestAttributeValuesAnyWorkers(t *testing.T) {
 	w := newAttributeWorld(t)
-	for _, layer := range [][]string{{}, {"--layer", "block3", "--channels"}, {"--layer", "trans2", "--groups", "7",
-		"--removal", "resample",
+	for _, layer := range [][]string{{}, {"--layer", "block3", "--channels"}, {"--layer", "block2", "--channels",
+		"--groups", "5"}, {"--layer", "trans2", "--groups", "7", "--removal", "resample",
 		"--fit", w.path("train.npz"), "--background", "2"}} {
 		find := func(flags ...string) valuesFile {
 			args := append([]string{"values", "--data", w.path("test.npz"), "--value", "log-sum-exp", "--images", "2",
@@ -350,7 +350,8 @@ func TestAttributeUsage(t *testing.T) {
 		{append(values, "--scope", "all"), exitUsage, `--scope "all"`},
 		{append(values, "--groups", "-1"), exitUsage, "--groups -1"},
 		{append(values, "--groups", "100000"), exitUsage, "--groups 100000: layer features has"},
-		{append(values, "--groups", "2", "--channels"), exitUsage, "exclude each other"},
+		{append(values, "--groups", "2", "--channels"), exitUsage, "single neurons only"},
+		{append(values, "--layer", "block2", "--groups", "1000", "--channels"), exitUsage, "block2 has 35 channels"},
 		{append(values, "--channels"), exitUsage, "single neurons only"},
 		{append(values, "--layer", "attic"), exitUsage, `no node is named "attic"`},
 		{append(values, "--layer", ""), exitUsage, "--layer is empty"},

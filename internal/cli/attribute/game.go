@@ -48,7 +48,8 @@ func (g *gameFlags) register(cmd *cobra.Command, images int) {
 	f.StringVar(&g.layer, "layer", nets.Features, "`NODE` whose neurons play; a wrong name lists the right ones")
 	f.BoolVar(&g.channels, "channels", false, "channels play instead of single neurons")
 	f.IntVar(&g.groups, "groups", 0,
-		"this many groups of neighbouring neurons play instead of single neurons; up to 20 can be enumerated")
+		"this many groups of neighbouring neurons (with --channels, of channels) play instead of single ones; "+
+			"up to 20 can be enumerated")
 	f.StringVar(&g.value, "value", "logit",
 		"what is attributed: logit, probability, log-probability, log-sum-exp, margin or line")
 	f.StringVar(&g.target, "target", "",
@@ -116,8 +117,6 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 		return p, command.Usagef("--background %d: expected at least 1", g.background)
 	case g.groups < 0:
 		return p, command.Usagef("--groups %d: expected 0 or more", g.groups)
-	case g.groups > 0 && g.channels:
-		return p, command.Usagef("--groups and --channels exclude each other")
 	case slices.ContainsFunc(g.index, func(i int) bool { return i < 0 }):
 		return p, command.Usagef("--image %v: expected indices counted from 0", g.index)
 	case g.images < 0:
@@ -221,28 +220,29 @@ func (p *plan) chosen(total int, seed uint64) ([]int, error) {
 // group divides a layer's neurons into the groups that are players, nil where single neurons are, and names the
 // players.
 func (p *plan) group(shape []int) (groups [][]int, names []string, err error) {
-	size := 1
+	size, each, what := 1, 1, "neurons"
 	for _, d := range shape {
 		size *= d
 	}
+	if p.channels {
+		if len(shape) < 2 {
+			return nil, nil, command.Usagef("--channels: layer %s has shape %v, single neurons only", p.layer, shape)
+		}
+		size, each, what, shape = shape[0], size/shape[0], "channels", shape[:1]
+	}
 	switch {
 	case p.groups > size:
-		return nil, nil, command.Usagef("--groups %d: layer %s has %d neurons", p.groups, p.layer, size)
+		return nil, nil, command.Usagef("--groups %d: layer %s has %d %s", p.groups, p.layer, size, what)
 	case p.groups > 0:
 		for g := range p.groups {
 			lo, hi := g*size/p.groups, (g+1)*size/p.groups
 			var members []int
-			for i := lo; i < hi; i++ {
+			for i := lo * each; i < hi*each; i++ {
 				members = append(members, i)
 			}
 			groups, names = append(groups, members), append(names, fmt.Sprintf("%s[%d:%d]", p.layer, lo, hi))
 		}
 		return groups, names, nil
-	case p.channels:
-		if len(shape) < 2 {
-			return nil, nil, command.Usagef("--channels: layer %s has shape %v, single neurons only", p.layer, shape)
-		}
-		size, shape = shape[0], shape[:1]
 	}
 	names = make([]string, size)
 	for i := range names {

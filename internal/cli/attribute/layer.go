@@ -61,8 +61,8 @@ func (s *stage) layerSubjects(ctx context.Context, in images) ([]subject, error)
 
 // layerGames compiles the games of the layer.
 func (s *stage) layerGames(ctx context.Context) (*games.Layer, error) {
-	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target, Channels: s.channels,
-		Graph: s.GraphOptions()}
+	o := games.LayerOptions{Layer: s.layer, Value: s.value, Target: s.plan.target,
+		Channels: s.channels && s.groups == 0, Graph: s.GraphOptions()}
 	var model graph.Model = s.network
 	if s.line {
 		// The label chooses the masks, so that these do not change with the coalition.

@@ -145,11 +145,11 @@ type setting struct {
 
 func (s *stage) setting(subjects int) setting {
 	players := "neurons"
-	switch {
-	case s.channels:
+	if s.channels {
 		players = "channels"
-	case s.groups > 0:
-		players = fmt.Sprintf("%d groups of neighbouring neurons", s.groups)
+	}
+	if s.groups > 0 {
+		players = fmt.Sprintf("%d groups of neighbouring %s", s.groups, players)
 	}
 	return setting{s.network.Name(), s.weightsSHA, s.data, s.fit, s.layer, players, s.gameFlags.value,
 		s.plan.target.String(), s.removal,
