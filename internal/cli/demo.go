@@ -11,14 +11,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/line-ood/goline/attribution"
-	"github.com/line-ood/goline/attribution/compare"
 	"github.com/line-ood/goline/attribution/estimate"
 	"github.com/line-ood/goline/attribution/games"
 	"github.com/line-ood/goline/dataset/demo"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/cli/command"
-	"github.com/line-ood/goline/internal/mathx"
 	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/line/downstream"
 	"github.com/line-ood/goline/line/eval"
 	"github.com/line-ood/goline/line/posthoc"
 	"github.com/line-ood/goline/line/report"
@@ -252,8 +251,8 @@ func (d *demonstration) print(study []contributionRow) error {
 	for _, s := range d.ood {
 		fmt.Fprintf(d.out, "  %s: %d pictures, %s (%s)\n", s.Name(), s.N, s.Source, s.Licence)
 	}
-	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe makes of them:\n",
-		table, demoRule, d.net.FeatureDim(), d.net.Classes())
+	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe (%s) makes of them:\n",
+		table, demoRule, d.net.FeatureDim(), d.net.Classes(), report.FormatParams(d.options.Params()))
 	for _, row := range study {
 		fmt.Fprintf(d.out,
 			"  %-44s Spearman %6.3f  largest difference %6.3f  kept alike %5.1f %%  FPR95 %5.2f  AUROC %5.2f  %6.2f "+
@@ -267,15 +266,8 @@ func (d *demonstration) print(study []contributionRow) error {
 const demoRule = `Rows without a mark: published defaults (LINe: --p-a, --p-w, --clip). "tuned": the best mean AUROC over each method's grid, the same rule for all, on a quarter
 of the training pictures against pseudo-OOD made of them (patches and pixels shuffled, blends); no test picture was used.`
 
-// contributionRow compares one way to compute contributions with gradient × activation.
-type contributionRow struct {
-	Name     string
-	Spearman float64 // rank correlation with gradient × activation, mean over the classes
-	Jaccard  float64 // overlap of the neurons that LINe keeps, mean over the classes
-	Worst    float64 // largest difference
-	Average  report.Average
-	Seconds  float64
-}
+// contributionRow is a row of the demo's table of contributions.
+type contributionRow struct{ downstream.WayResult }
 
 // KeptPercent, FPRPercent and AUROCPercent return values in percent, for the page's template.
 func (r contributionRow) KeptPercent() float64  { return 100 * r.Jaccard }
@@ -284,10 +276,6 @@ func (r contributionRow) AUROCPercent() float64 { return 100 * r.Average.AUROC }
 
 // compareContributions runs LINe with contributions by gradient and by sampling, and compares the results.
 func (d *demonstration) compareContributions(ctx context.Context) ([]contributionRow, error) {
-	type way struct {
-		name   string
-		source line.Source
-	}
 	sampled := func(v attribution.Value, permutations int) line.Source {
 		return line.EstimatedContributions{
 			Estimator: estimate.Permutation{Antithetic: true},
@@ -295,45 +283,18 @@ func (d *demonstration) compareContributions(ctx context.Context) ([]contributio
 			Game:      games.PenultimateOptions{Value: v},
 		}
 	}
-	ways := []way{
-		{"logit, gradient × activation (the paper's)", line.GradientActivation{}},
-		{"logit, sampled Shapley, 16 pairs of orders", sampled(attribution.Logit, 16)},
-		{"logit, sampled Shapley, 256 pairs", sampled(attribution.Logit, 256)},
-		{"logit, sampled Shapley, 4096 pairs", sampled(attribution.Logit, 4096)},
-		{"probability, sampled Shapley, 4096 pairs", sampled(attribution.Probability, 4096)},
-		{"log-sum-exp, sampled Shapley, 4096 pairs", sampled(attribution.LogSumExp, 4096)},
+	ways := []downstream.Way{
+		{Name: "logit, gradient × activation (the paper's)", Source: line.GradientActivation{}},
+		{Name: "logit, sampled Shapley, 16 pairs of orders", Source: sampled(attribution.Logit, 16)},
+		{Name: "logit, sampled Shapley, 256 pairs", Source: sampled(attribution.Logit, 256)},
+		{Name: "logit, sampled Shapley, 4096 pairs", Source: sampled(attribution.Logit, 4096)},
+		{Name: "probability, sampled Shapley, 4096 pairs", Source: sampled(attribution.Probability, 4096)},
+		{Name: "log-sum-exp, sampled Shapley, 4096 pairs", Source: sampled(attribution.LogSumExp, 4096)},
 	}
+	results, err := downstream.CompareWays(ctx, d.data, d.detector, d.options, d.GraphOptions(), ways)
 	var rows []contributionRow
-	for _, w := range ways {
-		start := time.Now()
-		options := d.options
-		options.Source = w.source
-		method, err := line.NewMethod(options, d.GraphOptions())
-		if err != nil {
-			return nil, err
-		}
-		found, _, err := eval.Measure(ctx, d.data, method, eval.RunOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("contributions by %s: %w", w.name, err)
-		}
-		row := d.compareWithPaper(method.Detector())
-		row.Name, row.Seconds, row.Average = w.name, time.Since(start).Seconds(), found.Average()
-		rows = append(rows, row)
+	for _, r := range results {
+		rows = append(rows, contributionRow{r})
 	}
-	return rows, nil
-}
-
-func (d *demonstration) compareWithPaper(other *line.Detector) contributionRow {
-	var row contributionRow
-	k, f := d.net.Classes(), d.net.FeatureDim()
-	mine, its := d.detector.Mean(), other.Mean()
-	for c := range k {
-		a, b := mathx.Float64s(mine[c*f:][:f]), mathx.Float64s(its[c*f:][:f])
-		row.Spearman += compare.Spearman(a, b) / float64(k)
-		row.Jaccard += compare.Jaccard(d.detector.ActiveNeurons(c), other.ActiveNeurons(c)) / float64(k)
-		for i := range a {
-			row.Worst = max(row.Worst, a[i]-b[i], b[i]-a[i])
-		}
-	}
-	return row
+	return rows, err
 }

@@ -111,15 +111,7 @@ func (e *evalCommand) search(ctx context.Context,
 	if err != nil {
 		return nil, nil, err
 	}
-	choices, searches := map[string]map[string]float64{}, map[string]*report.Tuning{}
-	for _, name := range names {
-		choice, search, err := v.Choose(ctx, name, e.fixed[name], e.Workers)
-		if err != nil {
-			return nil, nil, err
-		}
-		choices[name], searches[name] = choice.Params, search
-	}
-	return choices, searches, nil
+	return v.ChooseAll(ctx, names, e.fixed, e.Workers)
 }
 
 // validation opens the validation sets, fails where they share pictures that they must not share, and extracts their

@@ -36,6 +36,20 @@ func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]f
 	return c, t, nil
 }
 
+// ChooseAll is [Validation.Choose] for each of the methods. It returns the parameters chosen and the searches by method.
+func (v *Validation) ChooseAll(ctx context.Context, names []string, fixed map[string]map[string]float64,
+	workers int) (map[string]map[string]float64, map[string]*report.Tuning, error) {
+	choices, searches := map[string]map[string]float64{}, map[string]*report.Tuning{}
+	for _, name := range names {
+		choice, search, err := v.Choose(ctx, name, fixed[name], workers)
+		if err != nil {
+			return nil, nil, err
+		}
+		choices[name], searches[name] = choice.Params, search
+	}
+	return choices, searches, nil
+}
+
 // ErrFewPictures is wrapped by the error of HeldOut where there are too few pictures to hold some out.
 var ErrFewPictures = errors.New("fewer than four pictures of every class")
 
