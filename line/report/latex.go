@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// WriteLaTeX writes the table of methods and OOD sets as a LaTeX tabular for the package booktabs, to be included by
-// \input: FPR95 and AUROC in percent with two decimals, the best of each column bold, averages last. With several
-// checkpoints "± sd" follows each rate. LaTeX comments in it say which packages are needed and what the numbers are.
-// It is an error if the result is not valid.
+// WriteLaTeX writes the table of methods, their parameters and OOD sets as a LaTeX tabular for the package booktabs, to
+// be included by \input: FPR95 and AUROC in percent with two decimals, the best of each column bold, averages last.
+// With several checkpoints "± sd" follows each rate. LaTeX comments in it say which packages are needed and what the
+// numbers are. It is an error if the result is not valid.
 func (r Result) WriteLaTeX(w io.Writer) error {
 	if err := r.Validate(); err != nil {
 		return err
@@ -17,17 +17,17 @@ func (r Result) WriteLaTeX(w io.Writer) error {
 	columns := r.columns(LINeFPR)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%% Needs \\usepackage{booktabs}. %s.\n", printable(r.caption(TableOptions{})))
-	fmt.Fprintf(&b, "\\begin{tabular}{l%s}\n\\toprule\n", strings.Repeat("rr", len(columns)))
+	fmt.Fprintf(&b, "\\begin{tabular}{ll%s}\n\\toprule\n", strings.Repeat("rr", len(columns)))
 	var names, rules, rates []string
 	for i, c := range columns {
 		names = append(names, fmt.Sprintf("\\multicolumn{2}{c}{%s}", latex(c.title)))
-		rules = append(rules, fmt.Sprintf("\\cmidrule(lr){%d-%d}", 2*i+2, 2*i+3))
+		rules = append(rules, fmt.Sprintf("\\cmidrule(lr){%d-%d}", 2*i+3, 2*i+4))
 		rates = append(rates, "FPR95 $\\downarrow$ & AUROC $\\uparrow$")
 	}
-	fmt.Fprintf(&b, " & %s \\\\\n%s\nMethod & %s \\\\\n\\midrule\n", strings.Join(names, " & "),
+	fmt.Fprintf(&b, " & & %s \\\\\n%s\nMethod & Parameters & %s \\\\\n\\midrule\n", strings.Join(names, " & "),
 		strings.Join(rules, " "), strings.Join(rates, " & "))
 	for i, m := range r.Methods {
-		fmt.Fprint(&b, latex(m.Name))
+		fmt.Fprintf(&b, "%s & %s", latex(m.Name), latex(FormatParams(m.Params)))
 		for _, c := range columns {
 			x := c.cells[i]
 			fmt.Fprintf(&b, " & %s & %s", latexRate(x.FPR95, x.FPR95Spread, x.BestFPR95)+latexTies(x.TieAware),

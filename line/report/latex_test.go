@@ -22,14 +22,14 @@ func latex(t *testing.T, r report.Result) string {
 
 func TestLaTeX(t *testing.T) {
 	assert.Equal(t, `% Needs \usepackage{booktabs}. FPR95 (lower is better) / AUROC (higher is better) in %; 5000 ID samples, accuracy 94.50 %.
-\begin{tabular}{lrrrrrr}
+\begin{tabular}{llrrrrrr}
 \toprule
- & \multicolumn{2}{c}{textures10} & \multicolumn{2}{c}{mnist} & \multicolumn{2}{c}{average} \\
-\cmidrule(lr){2-3} \cmidrule(lr){4-5} \cmidrule(lr){6-7}
-Method & FPR95 $\downarrow$ & AUROC $\uparrow$ & FPR95 $\downarrow$ & AUROC $\uparrow$ & FPR95 $\downarrow$ & AUROC $\uparrow$ \\
+ & & \multicolumn{2}{c}{textures10} & \multicolumn{2}{c}{mnist} & \multicolumn{2}{c}{average} \\
+\cmidrule(lr){3-4} \cmidrule(lr){5-6} \cmidrule(lr){7-8}
+Method & Parameters & FPR95 $\downarrow$ & AUROC $\uparrow$ & FPR95 $\downarrow$ & AUROC $\uparrow$ & FPR95 $\downarrow$ & AUROC $\uparrow$ \\
 \midrule
-line & \textbf{27.40} & \textbf{95.41} & \textbf{0.40} & \textbf{99.88} & \textbf{13.90} & \textbf{97.64} \\
-energy & 54.60 & 87.49 & \textbf{0.40} & 99.01 & 27.50 & 93.25 \\
+line & clip = 1, p\_a = 90, p\_w = 90 & \textbf{27.40} & \textbf{95.41} & \textbf{0.40} & \textbf{99.88} & \textbf{13.90} & \textbf{97.64} \\
+energy & temperature = 1 & 54.60 & 87.49 & \textbf{0.40} & 99.01 & 27.50 & 93.25 \\
 \bottomrule
 \end{tabular}
 `, latex(t, example()))
@@ -48,7 +48,7 @@ func TestLaTeXEscapesNames(t *testing.T) {
 		if i == 0 || !strings.HasSuffix(line, `\\`) {
 			continue
 		}
-		assert.Equal(t, map[bool]int{true: 3, false: 6}[strings.Contains(line, "multicolumn")],
+		assert.Equal(t, map[bool]int{true: 3, false: 7}[strings.Contains(line, "multicolumn")],
 			strings.Count(line, " & "), line)
 	}
 	if _, err := exec.LookPath("pdflatex"); err != nil {
