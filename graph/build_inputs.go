@@ -7,6 +7,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // newInput adds an input node with a value.
@@ -100,7 +102,7 @@ func (b *Builder) Param(name string, shape ...int) *G.Node {
 		if b.dtype == tensor.Float32 {
 			return p.Value, nil
 		}
-		return tensor.New(tensor.WithShape(p.Shape()...), tensor.WithBacking(widen(p.Float32s()))), nil
+		return tensor.New(tensor.WithShape(p.Shape()...), tensor.WithBacking(mathx.Float64s(p.Float32s()))), nil
 	})
 	if n == nil {
 		return nil
@@ -162,14 +164,6 @@ func (b *Builder) fixedNode(key fixedKey, build func() (*tensor.Dense, error)) *
 	n := b.newInput(key.name, t)
 	b.fixed[key] = n
 	return n
-}
-
-func widen(x []float32) []float64 {
-	out := make([]float64, len(x))
-	for i, v := range x {
-		out[i] = float64(v)
-	}
-	return out
 }
 
 func narrow(x []float64) []float32 {

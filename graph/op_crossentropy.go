@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/line-ood/goline/internal/kernel"
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // CrossEntropy returns -Σ_k target[n, k] · log softmax(logits[n])_k for logits and target [batch, classes]: [batch]. A
@@ -33,7 +34,7 @@ func CrossEntropy(logits, target *G.Node) (*G.Node, error) {
 func crossEntropyRun[T kernel.Float](c *call[T]) error {
 	return perSample(c, func(out []T, in [][]T) {
 		x, target := in[0], in[1]
-		lse := logSumExp64(x)
+		lse := mathx.LogSumExp(x)
 		var loss float64
 		for k, t := range target {
 			if t != 0 { // 0·log 0 counts as 0, even where the log-probability is -Inf
@@ -47,7 +48,7 @@ func crossEntropyRun[T kernel.Float](c *call[T]) error {
 func crossEntropyDX[T kernel.Float](c *call[T]) error {
 	return perSample(c, func(dx []T, in [][]T) {
 		dy, x, target := float64(in[0][0]), in[1], in[2]
-		lse := logSumExp64(x)
+		lse := mathx.LogSumExp(x)
 		var total float64
 		for _, t := range target {
 			total += float64(t)
@@ -56,19 +57,4 @@ func crossEntropyDX[T kernel.Float](c *call[T]) error {
 			dx[k] = T(dy * (total*math.Exp(float64(x[k])-lse) - float64(target[k])))
 		}
 	})
-}
-
-func logSumExp64[T kernel.Float](x []T) float64 {
-	top := math.Inf(-1)
-	for _, v := range x {
-		top = math.Max(top, float64(v))
-	}
-	if math.IsInf(top, 0) || math.IsNaN(top) {
-		return top
-	}
-	var sum float64
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
 }

@@ -7,29 +7,6 @@ import (
 	"slices"
 )
 
-// KthDistance writes, for each of queries [n, Dim], the squared Euclidean distance of its k-th nearest row of the
-// bank to dst [n]. That is the k-th smallest of all SquaredDistance(query, row); rows with equal distances count
-// separately, and a row that equals the query counts like any other. k is from 1 to Len.
-func (b *Bank) KthDistance(ctx context.Context, queries []float32, k int, dst []float64, workers int) error {
-	n, err := b.check(queries, k)
-	if err != nil {
-		return err
-	}
-	if len(dst) != n {
-		return fmt.Errorf("linalg: distances: expected room for %d, got %d", n, len(dst))
-	}
-	return b.search(ctx, queries, k, true, workers, func(i int, s *shortlist) {
-		q := queries[i*b.dim:][:b.dim]
-		sure := s.split()
-		distances := make([]float64, 0, len(s.rows)-sure)
-		for _, c := range s.rows[sure:] {
-			distances = append(distances, SquaredDistance(q, b.row(int(c.row))))
-		}
-		slices.Sort(distances)
-		dst[i] = distances[k-1-sure]
-	})
-}
-
 // TopInner writes, for each of queries [n, Dim], the k largest of all Inner(query, row) in descending order to values
 // [n, k], and the indices of their rows to rows [n, k] unless that is nil; ties are in the order of rows. k is from 1
 // to Len.

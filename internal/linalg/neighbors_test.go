@@ -77,6 +77,19 @@ func lanes(n int, term func(i int) float64) float64 {
 	return (s[0] + s[1]) + (s[2] + s[3])
 }
 
+// kthDistance writes the squared distance of each query's k-th nearest row to dst.
+func kthDistance(ctx context.Context, b *linalg.Bank, queries []float32, k int, dst []float64, workers int) error {
+	n := max(0, k) * len(dst)
+	distances, rows := make([]float64, n), make([]int32, n)
+	err := b.Nearest(ctx, queries, k, distances, rows, workers)
+	for i := range dst {
+		if err == nil {
+			dst[i] = distances[(i+1)*k-1]
+		}
+	}
+	return err
+}
+
 func checkSearch(t *rapid.T) {
 	ctx := context.Background()
 	dim, n, m := rapid.IntRange(1, 70).Draw(t, "dim"), rapid.IntRange(1, 400).Draw(t, "rows"),
@@ -92,7 +105,7 @@ func checkSearch(t *rapid.T) {
 	b, err := linalg.NewBank(ctx, rows, dim, workers)
 	require.NoError(t, err)
 	distances := make([]float64, m)
-	require.NoError(t, b.KthDistance(ctx, queries, k, distances, workers))
+	require.NoError(t, kthDistance(ctx, b, queries, k, distances, workers))
 	values, at := make([]float64, m*k), make([]int32, m*k)
 	require.NoError(t, b.TopInner(ctx, queries, k, values, at, workers))
 	for i := range m {
@@ -143,7 +156,7 @@ func TestSearchOfManyRows(t *testing.T) {
 	require.NoError(t, err)
 	for _, workers := range []int{1, 2, 5} {
 		got := make([]float64, m)
-		require.NoError(t, b.KthDistance(ctx, queries, k, got, workers))
+		require.NoError(t, kthDistance(ctx, b, queries, k, got, workers))
 		for i := 0; i < m; i += 17 {
 			all := make([]float64, n)
 			for j := range all {
@@ -162,7 +175,7 @@ func TestSearchOfRowsAlike(t *testing.T) {
 		b, err := linalg.NewBank(ctx, rows, 5, 2)
 		require.NoError(t, err)
 		got := []float64{-1}
-		require.NoError(t, b.KthDistance(ctx, []float32{value, value, value, value, 0}, 999, got, 2))
+		require.NoError(t, kthDistance(ctx, b, []float32{value, value, value, value, 0}, 999, got, 2))
 		require.Equal(t, float64(value)*float64(value), got[0])
 		values, at := make([]float64, 3), make([]int32, 3)
 		require.NoError(t, b.TopInner(ctx, []float32{1, 0, 0, 0, 0}, 3, values, at, 2))
@@ -192,16 +205,15 @@ func TestBankRefuses(t *testing.T) {
 	require.Equal(t, 3, b.Len())
 	require.Equal(t, 2, b.Dim())
 	for _, k := range []int{0, 4} {
-		require.EqualError(t, b.KthDistance(ctx, make([]float32, 2), k, make([]float64, 1), 1),
+		require.EqualError(t, kthDistance(ctx, b, make([]float32, 2), k, make([]float64, 1), 1),
 			fmt.Sprintf("linalg: expected k from 1 to the bank's 3 rows, got %d", k))
 	}
-	require.ErrorContains(t, b.KthDistance(ctx, make([]float32, 3), 1, make([]float64, 1), 1),
+	require.ErrorContains(t, kthDistance(ctx, b, make([]float32, 3), 1, make([]float64, 1), 1),
 		"queries: expected rows of 2 features, got 3 elements")
-	require.ErrorContains(t, b.KthDistance(ctx, make([]float32, 2), 1, nil, 1), "expected room for 1, got 0")
 	require.ErrorContains(t, b.TopInner(ctx, make([]float32, 2), 2, make([]float64, 1), nil, 1), "expected room for 2")
 	stopped, cancel := context.WithCancel(ctx)
 	cancel()
-	require.ErrorIs(t, b.KthDistance(stopped, make([]float32, 2), 1, make([]float64, 1), 1), context.Canceled)
+	require.ErrorIs(t, kthDistance(stopped, b, make([]float32, 2), 1, make([]float64, 1), 1), context.Canceled)
 	_, err = linalg.NewBank(stopped, make([]float32, 6), 2, 1)
 	require.ErrorIs(t, err, context.Canceled)
 }
@@ -212,10 +224,10 @@ func ExampleBank() {
 	if err != nil {
 		panic(err)
 	}
-	squared := make([]float64, 1)
-	if err := bank.KthDistance(ctx, []float32{0, 0}, 2, squared, 1); err != nil {
+	squared, rows := make([]float64, 2), make([]int32, 2)
+	if err := bank.Nearest(ctx, []float32{0, 0}, 2, squared, rows, 1); err != nil {
 		panic(err)
 	}
-	fmt.Println(squared)
-	// Output: [25]
+	fmt.Println(squared, rows)
+	// Output: [0 25] [0 1]
 }

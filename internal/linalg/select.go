@@ -85,23 +85,3 @@ func (s *shortlist) merge(o *shortlist) {
 		s.offer(c)
 	}
 }
-
-// split drops the rows that cannot be among the k best. It moves those that certainly are to the front and returns
-// their number. If that is less than k, the k-th best is among the other rows.
-func (s *shortlist) split() int {
-	s.drop()
-	uppers := make([]float64, len(s.rows))
-	for i, c := range s.rows {
-		uppers[i] = c.hi
-	}
-	slices.Sort(uppers)
-	bound := uppers[len(uppers)-s.k] // at most k-1 values can be larger
-	sure := 0
-	for i, c := range s.rows {
-		if c.lo > bound {
-			s.rows[i], s.rows[sure] = s.rows[sure], c
-			sure++
-		}
-	}
-	return sure
-}

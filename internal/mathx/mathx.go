@@ -47,19 +47,19 @@ func Mean(x []float64) float64 {
 	return total / float64(len(x))
 }
 
-// LogSumExp returns log Σ exp(x_k), shifted by the largest entry, so that it neither overflows nor loses small entries.
-// It panics if x is empty.
-func LogSumExp(x []float64) float64 {
-	m := x[0]
+// LogSumExp returns log Σ exp(x_k), summed in float64 and shifted by the largest entry, so that it neither overflows
+// nor loses small entries. It panics if x is empty.
+func LogSumExp[T float32 | float64](x []T) float64 {
+	m := float64(x[0])
 	for _, v := range x[1:] {
-		m = max(m, v)
+		m = max(m, float64(v))
 	}
 	if math.IsInf(m, 0) {
 		return m
 	}
 	s := 0.0
 	for _, v := range x {
-		s += math.Exp(v - m)
+		s += math.Exp(float64(v) - m)
 	}
 	return m + math.Log(s)
 }

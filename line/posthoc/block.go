@@ -1,6 +1,6 @@
 package posthoc
 
-import "slices"
+import "github.com/line-ood/goline/internal/mathx"
 
 // Block is a group of samples on its way through a detector, in float64. Shapers change it, and the scorer reads it.
 // It is for one goroutine at a time.
@@ -97,9 +97,7 @@ func (b *Block) Logits() []float64 {
 func (b *Block) LogitsOf(i int) []float64 { return b.Logits()[i*b.Classes:][:b.Classes] }
 
 // Prediction returns the class of a sample's largest logit, the first one at a tie.
-func (b *Block) Prediction(i int) int { return argMax(b.LogitsOf(i)) }
+func (b *Block) Prediction(i int) int { return mathx.ArgMax(b.LogitsOf(i)) }
 
 // Extra returns the values with that name for one sample; see [Samples]. They must not be changed.
 func (b *Block) Extra(name string, i int) []float32 { return b.samples.Extra[name].row(b.first + i) }
-
-func argMax[T float32 | float64](values []T) int { return slices.Index(values, slices.Max(values)) }

@@ -1,5 +1,7 @@
 package posthoc
 
+import "github.com/line-ood/goline/internal/mathx"
+
 // lanes is the number of samples whose logits are computed together: enough independent sums to keep the processor
 // busy. Each sum is still taken in the order of the features.
 const lanes = 4
@@ -43,7 +45,7 @@ type dense struct {
 }
 
 func newDense(h Head) *dense {
-	return &dense{h.Classes, h.FeatureDim, widen(h.Weight), widen(h.Bias)}
+	return &dense{h.Classes, h.FeatureDim, mathx.Float64s(h.Weight), mathx.Float64s(h.Bias)}
 }
 
 // Logits computes W z + b.
@@ -96,7 +98,7 @@ type sparse struct {
 
 // newSparse makes a head of the weights for which keep returns true.
 func newSparse(h Head, keep func(class, feature int) bool) *sparse {
-	out := &sparse{features: h.FeatureDim, start: make([]int, 1, h.Classes+1), bias: widen(h.Bias)}
+	out := &sparse{features: h.FeatureDim, start: make([]int, 1, h.Classes+1), bias: mathx.Float64s(h.Bias)}
 	for k := range h.Classes {
 		for d := range h.FeatureDim {
 			if keep(k, d) {
@@ -132,12 +134,4 @@ func (h *sparse) logits(l, z []lane) {
 			l[g*classes+k] = lane{a0 + bias, a1 + bias, a2 + bias, a3 + bias}
 		}
 	}
-}
-
-func widen(values []float32) []float64 {
-	out := make([]float64, len(values))
-	for i, v := range values {
-		out[i] = float64(v)
-	}
-	return out
 }

@@ -3,6 +3,8 @@ package posthoc
 import (
 	"context"
 	"math"
+
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // vim is virtual-logit matching of Wang et al. (CVPR 2022): LSE(l) - a ‖P(z - u)‖. u = -W^+ b is the origin of the
@@ -37,8 +39,8 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 	// far bounds the lengths that rounding errors are relative to; left is ‖P(z - u)‖.
 	far, left := make([]float64, id.N), make([]float64, id.N)
 	own := norm(s.state.Origin)
-	if size := norm(widen(head.Weight)); size > 0 {
-		own += norm(widen(head.Bias)) / size
+	if size := norm(mathx.Float64s(head.Weight)); size > 0 {
+		own += norm(mathx.Float64s(head.Bias)) / size
 	}
 	err := forEachBlock(ctx, id.N, 192, s.space.workers, func() func(lo, hi int) {
 		z, lengths := make([]float64, 192*id.FeatureDim), s.space.lengths()

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/line-ood/goline/internal/linalg"
+	"github.com/line-ood/goline/internal/mathx"
 )
 
 // WeiPer of Granz, Heurich and Landgraf (OOD Detection using Weight Perturbations of Class Projections, NeurIPS 2024)
@@ -90,7 +91,7 @@ func newPerturbed(p map[string]float64, workers int) *perturbed {
 
 // make draws the perturbations.
 func (p *perturbed) make(ctx context.Context, head Head) error {
-	p.classes, p.bias, p.size = head.Classes, widen(head.Bias), int64(len(head.Weight))
+	p.classes, p.bias, p.size = head.Classes, mathx.Float64s(head.Bias), int64(len(head.Weight))
 	clear(p.weights)
 	return forEachBlock(ctx, len(p.weights), 1, p.workers, func() func(lo, hi int) {
 		w := make([]float64, len(head.Weight))
