@@ -3,11 +3,13 @@ package line
 import (
 	"errors"
 	"fmt"
+
+	"github.com/line-ood/goline/dataset"
 )
 
 var (
-	// ErrNoImages is wrapped by the errors for streams without images.
-	ErrNoImages = errors.New("no images")
+	// ErrNoImages is [dataset.ErrNoImages], wrapped by the errors for sets and streams without images.
+	ErrNoImages = dataset.ErrNoImages
 	// ErrMismatch is wrapped by the errors for a detector, or contributions, of another network than the given one.
 	ErrMismatch = errors.New("detector of another network")
 	// ErrNoThreshold is returned where a detector does not know the scores of the images that it was fitted to:

@@ -120,7 +120,7 @@ func MeasurePlace(ctx context.Context, program *graph.Program, part graph.Batche
 	}
 	sums, err := source.measure(ctx, program, part, show)
 	switch {
-	case place.Position != nil && (errors.Is(err, ErrNoImages) || errors.Is(err, dataset.ErrNoImages)):
+	case place.Position != nil && errors.Is(err, ErrNoImages):
 		sums = NewContributions(net.Classes(), net.FeatureDim())
 	case err != nil:
 		return nil, err

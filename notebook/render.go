@@ -21,6 +21,23 @@ type HTML string
 // Markdown is shown as text with headings, emphasis, lists and formulas.
 type Markdown string
 
+// Figure is a finished drawing, as functions of packages compare, report and train return it. Each writes PNG, which
+// [Show] shows, and offers both formats by name.
+type Figure interface {
+	io.WriterTo
+	PNG() io.WriterTo
+	SVG() io.WriterTo
+	// Text says in words what the figure shows, "" where nobody said it.
+	Text() string
+	// Points returns the size in points, 1/72 inch.
+	Points() (width, height float64)
+}
+
+var (
+	_ Figure = (*report.Figure)(nil)
+	_ Figure = (*compare.Figure)(nil)
+)
+
 // bundle is an output in several formats, "" or nil for those that it lacks; text is always set.
 type bundle struct {
 	png            []byte
@@ -46,9 +63,7 @@ func render(value any) (b bundle, err error) {
 		b = bundle{html: string(v), text: string(v)}
 	case Markdown:
 		b = bundle{markdown: string(v), text: string(v)}
-	case *compare.Figure:
-		b, err = drawn(&v.Figure)
-	case *figure.Figure:
+	case Figure:
 		b, err = drawn(v)
 	case report.Result:
 		b, err = results(v)
@@ -72,16 +87,17 @@ func render(value any) (b bundle, err error) {
 }
 
 // drawn renders a figure as PNG with twice a page's resolution, not wider than the page.
-func drawn(f *figure.Figure) (bundle, error) {
-	if f == nil {
+func drawn(f Figure) (bundle, error) {
+	if f == (*figure.Figure)(nil) || f == (*compare.Figure)(nil) {
 		return bundle{}, fmt.Errorf("expected a figure, got none")
 	}
 	b, err := written(f)
 	if err == nil && len(b.png) > 0 {
 		const pixelsPerPoint = 96. / 72
-		b.width = int(f.Width.Points()*pixelsPerPoint + 0.5)
-		if f.Alt != "" {
-			b.text = f.Alt
+		width, _ := f.Points()
+		b.width = int(width*pixelsPerPoint + 0.5)
+		if text := f.Text(); text != "" {
+			b.text = text
 		}
 	}
 	return b, err

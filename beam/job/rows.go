@@ -72,5 +72,5 @@ func (w *worker) features(ctx context.Context, images graph.Batches, r *reading)
 
 // none reports whether the error only means that no image could be read.
 func none(err error, r *reading) bool {
-	return r.unread == r.n && (errors.Is(err, dataset.ErrNoImages) || errors.Is(err, line.ErrNoImages))
+	return r.unread == r.n && errors.Is(err, dataset.ErrNoImages)
 }

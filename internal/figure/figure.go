@@ -33,6 +33,12 @@ type Figure struct {
 // WriteTo writes the figure as PNG.
 func (f *Figure) WriteTo(w io.Writer) (int64, error) { return f.PNG().WriteTo(w) }
 
+// Text returns Alt.
+func (f *Figure) Text() string { return f.Alt }
+
+// Points returns the size in points, 1/72 inch.
+func (f *Figure) Points() (width, height float64) { return f.Width.Points(), f.Height.Points() }
+
 // SVG returns the figure as an SVG document of its own, with Alt as its title.
 func (f *Figure) SVG() io.WriterTo {
 	return writerTo(func() ([]byte, error) {

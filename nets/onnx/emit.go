@@ -8,6 +8,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/line-ood/goline/graph"
+	"github.com/line-ood/goline/nets"
 )
 
 // named holds the names of a program's parameters, constants and nodes. They are the same for every batch size.
@@ -25,7 +26,7 @@ type denseChain struct{ channels int }
 func (p *program) name() *named {
 	n := &named{operands: map[*value]string{}, params: map[*value]bool{}, taps: map[*inst]string{},
 		blocks: map[*inst]*denseChain{}}
-	used, taps := namer{}, namer{"features": true, "logits": true, "prediction": true}
+	used, taps := namer{}, namer{nets.Features: true, nets.Logits: true, nets.Prediction: true}
 	constants := 0
 	for _, i := range p.insts {
 		if len(i.params) > 0 {
