@@ -13,20 +13,36 @@ import (
 type Rule int
 
 const (
+	// RuleByGame is Trapezoid for games that are [attribution.Kinked] and ClenshawCurtis for others, which were
+	// measured to be the closer ones: on penultimate neurons, where the gradient is smooth along the path,
+	// ClenshawCurtis with 32 steps is off by a thousandth of the trapezoid's error, behind rectifiers by up to four
+	// times it.
+	RuleByGame Rule = iota
 	// ClenshawCurtis interpolates at the m+1 Chebyshev points and is exact for polynomials of degree m.
-	ClenshawCurtis Rule = iota
+	ClenshawCurtis
 	// Trapezoid weights the ends of an even grid by half.
 	Trapezoid
 	// RightRiemann is the sum of Sundararajan, Taly and Yan (2017), equation 3.
 	RightRiemann
 )
 
-// String returns "clenshaw-curtis", "trapezoid" or "right-riemann".
+// String returns "by game", "clenshaw-curtis", "trapezoid" or "right-riemann".
 func (r Rule) String() string {
 	if r < 0 || r > RightRiemann {
 		return fmt.Sprintf("Rule(%d)", int(r))
 	}
-	return [...]string{"clenshaw-curtis", "trapezoid", "right-riemann"}[r]
+	return [...]string{"by game", "clenshaw-curtis", "trapezoid", "right-riemann"}[r]
+}
+
+// of returns the rule for a game.
+func (r Rule) of(g attribution.Game) Rule {
+	switch {
+	case r != RuleByGame:
+		return r
+	case attribution.IsKinked(g):
+		return Trapezoid
+	}
+	return ClenshawCurtis
 }
 
 // IntegratedGradients integrates the gradient along the straight line from all removed to all present (Sundararajan,
@@ -38,13 +54,13 @@ type IntegratedGradients struct {
 	// Steps is the number of steps m, which must be even; 0 stands for 32. Options.Samples replaces it. A budget
 	// without Options.Samples lowers it where so many steps would not fit.
 	Steps int
-	// Rule is the quadrature rule.
+	// Rule is the quadrature rule, by default RuleByGame.
 	Rule Rule
 }
 
-// Name returns "integrated-gradients", followed by the rule unless it is Clenshaw-Curtis.
+// Name returns "integrated-gradients", followed by the rule unless it is RuleByGame.
 func (g IntegratedGradients) Name() string {
-	if g.Rule != ClenshawCurtis {
+	if g.Rule != RuleByGame {
 		return "integrated-gradients-" + g.Rule.String()
 	}
 	return "integrated-gradients"
@@ -57,7 +73,7 @@ func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
-	if g.Rule < ClenshawCurtis || g.Rule > RightRiemann {
+	if g.Rule < RuleByGame || g.Rule > RightRiemann {
 		return attribution.Estimate{}, fmt.Errorf("attribution: expected one of the quadratures of Rule, got %v",
 			g.Rule)
 	}
@@ -65,7 +81,7 @@ func (g IntegratedGradients) Estimate(ctx context.Context, game attribution.Game
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
-	points, weights, coarse := quadrature(g.Rule, steps)
+	points, weights, coarse := quadrature(g.Rule.of(game), steps)
 	e, err := r.integrate(ctx, d, points, weights, coarse)
 	if err != nil {
 		return r.fail(ctx, err)

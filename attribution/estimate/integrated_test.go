@@ -2,6 +2,7 @@ package estimate
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,6 +57,30 @@ func TestIntegratedGradientsAreComplete(t *testing.T) {
 			}
 		}
 	}
+}
+
+// bent is a game that says it has kinks.
+type bent struct{ attribution.Differentiable }
+
+func (bent) Kinked() bool { return true }
+
+// TestRuleByGame holds the rule that is taken where none is named, on a smooth game and on one that says it has kinks.
+func TestRuleByGame(t *testing.T) {
+	smooth := randomNetwork(5, 20, 3).game(t, games.PenultimateOptions{Value: attribution.Probability})
+	for rule, g := range map[Rule]attribution.Game{ClenshawCurtis: smooth,
+		Trapezoid: bent{smooth.(attribution.Differentiable)}} {
+		got, err := IntegratedGradients{Steps: 8}.Estimate(background, g, attribution.Options{})
+		require.NoError(t, err)
+		for _, other := range []Rule{ClenshawCurtis, Trapezoid, RightRiemann} {
+			named, err := IntegratedGradients{Steps: 8, Rule: other}.Estimate(background, g, attribution.Options{})
+			require.NoError(t, err)
+			assert.Equal(t, other == rule, slices.Equal(named.Values, got.Values), "%v, %v", rule, other)
+		}
+		assert.Equal(t, "integrated-gradients", got.Method)
+	}
+	e, err := Parse("integrated-gradients-clenshaw-curtis")
+	require.NoError(t, err)
+	assert.Equal(t, IntegratedGradients{Rule: ClenshawCurtis}, e)
 }
 
 func TestIntegratedGradientsStepsAndBudget(t *testing.T) {

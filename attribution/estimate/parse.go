@@ -65,7 +65,7 @@ func parse(name string) attribution.Estimator {
 	case words == "expected-gradients":
 		return ExpectedGradients{}
 	case strings.HasPrefix(words, "integrated-gradients"):
-		for _, rule := range []Rule{Trapezoid, RightRiemann} {
+		for _, rule := range []Rule{ClenshawCurtis, Trapezoid, RightRiemann} {
 			if strings.HasSuffix(words, rule.String()) {
 				return IntegratedGradients{Rule: rule}
 			}

@@ -21,8 +21,9 @@ const estimatorHelp = `Estimators are named as in the tables:
   proxy-adjusted                            sampled values, with what gradients foretell taken off
   odd-regression                            the smallest errors of values alone, and on earlier layers
   deeplift-rescale                          conductance (images dimmed to black; penultimate neurons only)
-  gradient-activation (gradient)            integrated-gradients[-trapezoid|-right-riemann] (integrated)
-  expected-gradients (expected)             permutation[-rotated-R], antithetic[-rotated-R]
+  integrated-gradients[-clenshaw-curtis|-trapezoid|-right-riemann] (integrated; the rule by game if none is named)
+  gradient-activation (gradient)            expected-gradients (expected)
+  permutation[-rotated-R]                   antithetic[-rotated-R]
   stratified[-optimal][-STRATA]             owen[-halved][-trapezoid][-LEVELS]
   kernelshap[-paired][-unbiased]            leverageshap
   svarm[-stratified]                        exact (at most 20 players), closed-form (linear games)
