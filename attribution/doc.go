@@ -1,5 +1,5 @@
 // Package attribution measures how much the neurons of a layer contribute to what a network says, as the Shapley
-// values of a cooperative game. It holds what all packages below it share: games, coalitions, values, estimates.
+// values of a cooperative game. It holds what the packages in its folder share: games, coalitions, values, estimates.
 //
 // A [Game] has players (neurons, or named groups of neurons) and gives every coalition a value: a logit, a
 // probability, a log-sum-exp, a detector's score, with the players outside the coalition removed. The Shapley value of
@@ -17,7 +17,7 @@
 //		fmt.Printf("neuron %d contributes %.3f [%.3f, %.3f]\n", i, v, lo, hi)
 //	}
 //
-// The packages below it:
+// The packages in its folder, which are built on it:
 //
 //   - games makes games: on the penultimate layer, on any layer of a network, from a table or a function;
 //   - estimate holds the estimators and forecasts what they cost;
@@ -34,4 +34,6 @@
 // backward pass counts as [Options.BackwardCost] forwards.
 //
 // Every result is a function of the game, the options and the seed: the same bits for any number of workers.
+//
+// Of this module it imports no public package: games, estimators and studies are above it.
 package attribution

@@ -45,8 +45,8 @@
 //	}
 //	mine, err := dataset.FromImages("mine", images, labels, []string{"cat", "dog"}) // another set, from memory
 //
-// It builds on packages graph (for the batches) and nets (for the preprocessing); training, detectors and commands are
-// above it.
+// Of this module it imports graph and nets (for batches and preprocessing); training, detectors and commands are above
+// it.
 package dataset
 
 import (

@@ -31,6 +31,6 @@
 // A program runs on the processor or, with [Options].Device, on an NVIDIA graphics card, which comments here call the
 // card.
 //
-// The package builds on the kernels alone: networks, data and detectors are packages above it, of which it knows
+// Of this module it imports no public package: networks, data and detectors are packages above it, of which it knows
 // nothing.
 package graph

@@ -22,5 +22,6 @@
 //	fmt.Println(result.Score, result.Prediction, result.OOD)
 //	pipe, err := det.Compile(graph.Options{Fetch: []string{line.Score, line.ScoreInputGradient}})
 //
-// It builds on packages graph, nets, dataset, attribution and posthoc; eval, downstream and the commands are above it.
+// Of this module it imports attribution, attribution/games, dataset, graph, line/conformal, line/posthoc, nets and
+// nets/onnx; eval, downstream and the commands are above it.
 package line

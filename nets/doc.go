@@ -19,5 +19,5 @@
 //
 // G is gorgonia.org/gorgonia.
 //
-// The package builds on packages graph and weights; the packages of data, detectors and training build on it.
+// Of this module it imports graph and nets/weights; the packages of data, detectors and training are above it.
 package nets

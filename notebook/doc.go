@@ -22,5 +22,5 @@
 // GoNB runs each cell as a separate program, so that values are lost when a cell ends. Save what took long to compute
 // (a detector with Save, features in the folder of an eval.Extractor) and load it in the next cell.
 //
-// It builds on all packages below the commands, and no package builds on it.
+// Of this module it imports attribution/compare, line/eval and line/report, and no package imports it.
 package notebook

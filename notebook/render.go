@@ -25,6 +25,7 @@ type Markdown string
 // [Show] shows, and offers both formats by name.
 type Figure interface {
 	io.WriterTo
+	// PNG and SVG return the drawing in one of the formats.
 	PNG() io.WriterTo
 	SVG() io.WriterTo
 	// Text says in words what the figure shows, "" where nobody said it.

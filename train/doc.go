@@ -17,5 +17,5 @@
 //	state, err := weights.FromParams(net.Params())
 //	err = weights.Save("net.safetensors", state)
 //
-// The package builds on packages graph, nets and dataset; only commands build on it.
+// Of this module it imports dataset, graph and nets; only commands are above it.
 package train

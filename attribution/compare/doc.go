@@ -15,5 +15,5 @@
 //	figure, err := compare.ErrorVersusCost(found, compare.MSE, compare.Equivalents)
 //	_, err = figure.WriteTo(file) // PNG
 //
-// The package builds on packages attribution and estimate; the games of a study may come from anywhere.
+// Of this module it imports attribution and attribution/estimate; the games of a study may come from anywhere.
 package compare

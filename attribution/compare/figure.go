@@ -11,8 +11,8 @@ import (
 	"github.com/line-ood/goline/internal/figure"
 )
 
-// Figure is a finished drawing. It is an [io.WriterTo] of PNG, which notebooks show, and has methods PNG and SVG, as the
-// figures of package report have; notebook.Figure is the interface of both.
+// Figure is a finished drawing. It is an [io.WriterTo] of PNG, which notebooks show, and has methods PNG and SVG, as
+// the figures of package report have; notebook.Figure is the interface of both.
 type Figure struct {
 	figure.Figure
 	plot   *gonum.Plot

@@ -24,5 +24,5 @@
 //	fmt.Println(forecast.Samples, forecast.Cost.Equivalents)
 //	ranking, err := estimate.TopK{K: 1}.Rank(ctx, game, attribution.Options{Budget: 1000}) // the largest player
 //
-// The package builds on package attribution; package games does not know it.
+// Of this module it imports attribution; package games does not know it.
 package estimate

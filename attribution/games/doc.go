@@ -17,5 +17,5 @@
 //	}
 //	own := games.Func(3, func(c attribution.Coalition) float64 { return worth(c) })
 //
-// The package builds on packages attribution and graph and knows no estimator.
+// Of this module it imports attribution, graph and nets, and knows no estimator.
 package games

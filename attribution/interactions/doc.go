@@ -15,4 +15,6 @@
 // are zero. [Exact] enumerates all coalitions of up to [attribution.MaxEnumerated] players. [Sampled] estimates, with
 // standard errors, the interactions of all pairs or of the pairs among chosen players. Costs, budgets and stopping
 // are those of package attribution.
+//
+// Of this module it imports attribution; the games may come from anywhere.
 package interactions

@@ -14,6 +14,8 @@
 //	det, err := line.Fit(ctx, program, images, line.Options{})
 //
 // It builds on packages dataset, nets and weights.
+//
+// Of this module it imports dataset, nets and nets/weights; the demo and notebooks import it.
 package demo
 
 import (

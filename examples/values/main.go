@@ -1,6 +1,6 @@
-// Command values defines a value function and plays its game on a named layer. The value is the network's confidence,
-// as the odds of its first choice against its second. The command compares estimators of the Shapley values of the
-// layer's channels with the enumerated true values.
+// Command values defines a value function and plays its game on a named layer. The value is the square of how far the
+// first choice's logit lies above the second's. The command compares estimators of the Shapley values of the layer's
+// channels with the enumerated true values.
 package main
 
 import (

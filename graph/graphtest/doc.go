@@ -14,4 +14,6 @@
 //
 // [Session] runs nodes on a tape machine for tests that look closer. Graphs share registries of Gorgonia's, so tests
 // that use this package must not run in parallel.
+//
+// Of this module it imports graph; only tests import it.
 package graphtest

@@ -251,7 +251,8 @@ func (d *demonstration) print(study []contributionRow) error {
 	for _, s := range d.ood {
 		fmt.Fprintf(d.out, "  %s: %d pictures, %s (%s)\n", s.Name(), s.N, s.Source, s.Licence)
 	}
-	fmt.Fprintf(d.out, "\n%s\n%s\n\nContributions of the %d neurons to the %d classes, and what LINe (%s) makes of them:\n",
+	fmt.Fprintf(d.out, "\n%s\n%s\n\n"+
+		"Contributions of the %d neurons to the %d classes, and what LINe (%s) makes of them:\n",
 		table, demoRule, d.net.FeatureDim(), d.net.Classes(), report.FormatParams(d.options.Params()))
 	for _, row := range study {
 		fmt.Fprintf(d.out,

@@ -1,5 +1,6 @@
 // Package cli holds goline's commands: they take flags and write tables, files and progress. The package is the whole
-// program except for the process itself, so that tests can run complete command lines.
+// program except for the process itself, so that tests can run complete command lines. It may import every package, and
+// holds no loop over programs or detectors; only cmd/goline imports it.
 package cli
 
 import (

@@ -18,6 +18,9 @@
 // Slices shorter than the geometry asks for are programming mistakes and panic. Outputs must not overlap inputs, except
 // where a function allows it. No kernel allocates; those that need memory take a scratch slice, whose contents are
 // meaningless before and after the call and which must not be shared between concurrent calls.
+//
+// The package imports nothing of this module. Package graph makes its functions operations; besides it internal/linalg
+// and internal/bench call kernels, and the commands ask which level runs.
 package kernel
 
 import "unsafe"

@@ -1,7 +1,8 @@
 // Package npyz reads and writes NumPy's npy and npz files.
 //
 // Arrays are flat row-major Go slices with a shape. Written files are plain NumPy: numpy.load reads them without
-// pickle, and equal arrays give equal bytes.
+// pickle, and equal arrays give equal bytes. Of this module it imports what opens and writes files; every package that
+// keeps arrays in files builds on it.
 //
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 package npyz

@@ -22,7 +22,7 @@
 //	reject, err := conformal.BenjaminiHochberg(pValues, 0.1) // over a batch
 //
 // Scores are oriented higher = more in-distribution. Infinite scores are allowed and ordered, and -0 and +0 are the
-// same score. NaN is an error in a calibration, and counts as the lowest score in a new sample. Rates are fractions
-// in [0, 1]. The package knows neither pictures nor networks. It builds on package internal/splitmix; package line
-// and the commands build on it.
+// same score. NaN is an error in a calibration, and counts as the lowest score in a new sample. Rates are fractions in
+// [0, 1]. Of this module it imports no public package, and knows neither pictures nor networks; package line and the
+// commands are above it.
 package conformal

@@ -11,5 +11,6 @@
 //		Budgets:    []float64{4, 100}, Seeds: []uint64{1, 2, 3}, // of each training sample, in forward-equivalents
 //	})
 //
-// It builds on packages line, eval and attribution; only commands are above it.
+// Of this module it imports attribution, attribution/compare, attribution/games, graph, line, line/eval and
+// line/report; only commands are above it.
 package downstream

@@ -15,12 +15,13 @@ import (
 
 // Way is a way to compute contributions.
 type Way struct {
-	Name   string // what tables call it
-	Source line.Source
+	Name   string      // what tables call it
+	Source line.Source // what computes the contributions
 }
 
 // WayResult is what LINe makes of contributions computed one way, beside a detector fitted to others.
 type WayResult struct {
+	// Name is the way's.
 	Name string
 	// Spearman is the rank correlation of the mean contributions with the other detector's, in [-1, 1]; Jaccard the
 	// overlap of the neurons kept, in [0, 1]. Both are means over the classes.

@@ -14,8 +14,8 @@
 //	}, []posthoc.Method{line}, eval.RunOptions{})
 //	table, err := r.Report(net.Name(), report.Weights{}).Table(report.Text, false)
 //
-// It may call all packages below it (line, posthoc, metrics, report, dataset, nets, graph). It does not know flags,
-// nor files other than those in the folder of kept features.
+// Of this module it imports dataset, graph, line, line/metrics, line/posthoc, line/probe, line/report and nets. It does
+// not know flags, nor files other than those in the folder of kept features.
 package eval
 
 import _ "github.com/line-ood/goline/line" // registers LINe as a method

@@ -36,7 +36,8 @@ func (v *Validation) Choose(ctx context.Context, name string, fixed map[string]f
 	return c, t, nil
 }
 
-// ChooseAll is [Validation.Choose] for each of the methods. It returns the parameters chosen and the searches by method.
+// ChooseAll is [Validation.Choose] for each of the methods. It returns the parameters chosen and the searches, by
+// method.
 func (v *Validation) ChooseAll(ctx context.Context, names []string, fixed map[string]map[string]float64,
 	workers int) (map[string]map[string]float64, map[string]*report.Tuning, error) {
 	choices, searches := map[string]map[string]float64{}, map[string]*report.Tuning{}

@@ -14,5 +14,5 @@
 // Two different false positive rates are called FPR95 in the field, and each has its own function. FPR95 takes ID as
 // the positive class, as the code published with LINe, DICE and ReAct does; FPR95OpenOOD takes OOD, as OpenOOD does.
 //
-// Of this module it uses internal/quantile alone.
+// Of this module it imports no public package.
 package metrics

@@ -20,5 +20,5 @@
 // adds LINe in this way. For a formula [Func] is enough; a method that learns is a [Kind] whose Part has a [Scorer] or
 // [Shaper] that is [Stateful].
 //
-// Of this module it uses only the type [Head] and the linear algebra of internal/linalg.
+// Of this module it imports nets: it sees features and logits, never a picture or a graph.
 package posthoc

@@ -11,7 +11,8 @@ import (
 // origin returns u = -W^+ b, shape [feature]: of the features whose logits are nearest to zero, those with the
 // smallest norm. Singular values of W up to max(K, D) epsilon times the largest count as zero.
 func origin(h Head) ([]float64, error) {
-	w, b := mat.NewDense(h.Classes, h.FeatureDim, mathx.Float64s(h.Weight)), mat.NewVecDense(h.Classes, mathx.Float64s(h.Bias))
+	w := mat.NewDense(h.Classes, h.FeatureDim, mathx.Float64s(h.Weight))
+	b := mat.NewVecDense(h.Classes, mathx.Float64s(h.Bias))
 	b.ScaleVec(-1, b)
 	u := mat.NewVecDense(h.FeatureDim, nil)
 	// largest condition number for which no singular value is near that cut-off, and the faster solution is as

@@ -15,5 +15,5 @@
 //	err = odin.Fit(ctx, nets.HeadOf(net), samples)
 //	err = odin.Score(ctx, samples, scores)
 //
-// It builds on packages graph, nets and posthoc; package eval is above it.
+// Of this module it imports graph, line/posthoc and nets; package eval is above it.
 package probe

@@ -11,5 +11,5 @@
 //	figure, err := report.ROC("svhn", []report.Curve{{Name: "line", ID: id, OOD: ood}})
 //	_, err = figure.WriteTo(picture) // PNG; figure.SVG() for SVG
 //
-// It builds on package metrics alone; package eval makes what it renders.
+// Of this module it imports line/metrics; package eval makes what it renders.
 package report

@@ -22,4 +22,6 @@
 //
 // [Export] writes a model. It supports every operation of package graph except those of training, of gradients and of
 // coalitions given as bits. A network that was exported is read as the same network.
+//
+// Of this module it imports graph and nets; detectors and the commands are above it.
 package onnx

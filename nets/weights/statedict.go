@@ -17,6 +17,8 @@
 //	err = weights.Save("checkpoint.safetensors", state)
 //
 // Each function that takes a path has a form for an fs.FS, an [io.ReaderAt] or an [io.Writer], on which it is built.
+//
+// Of this module it imports graph (for the parameters); networks are above it.
 package weights
 
 import (

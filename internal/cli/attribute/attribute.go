@@ -1,4 +1,5 @@
 // Package attribute is the command goline attribute: the contributions of neurons, and how well they can be estimated.
+// Package cli imports it; it imports none but package command of the commands.
 package attribute
 
 import (
