@@ -134,6 +134,28 @@ func TestEveryKernelLoads(t *testing.T) {
 	require.Greater(t, len(all), 50)
 }
 
+// TestOldDrivers: a driver of CUDA 11.0 takes all kernels. One that does not know the version of a kernel's PTX gets an
+// error that says which driver to install, and still runs kernels of older PTX.
+func TestOldDrivers(t *testing.T) {
+	card, c := context(t)
+	card.SetVersion(10020)
+	_, err := c.Kernel("copy_f32")
+	require.NoError(t, err)
+	_, err = c.Kernel("conv16_k1_tf32")
+	require.ErrorIs(t, err, cuda.ErrUnavailable)
+	require.EqualError(t, err, "kernel conv16_k1_tf32 of tensor.ptx on device 0 (emulated card 0): CUDA is not "+
+		"available: the driver, of CUDA 10.2, is too old for it: expected a driver of CUDA 11.0 (450.36.06) or later: "+
+		"cuModuleLoadDataEx: the provided PTX was compiled with an unsupported toolchain. "+
+		"(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, 222)")
+	card.SetVersion(11000)
+	all, err := cuda.Kernels()
+	require.NoError(t, err)
+	for _, name := range all {
+		_, err := c.Kernel(name)
+		require.NoError(t, err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	card, c := context(t)
 	card.SetMemory(1 << 20)

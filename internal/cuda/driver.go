@@ -60,6 +60,10 @@ type Driver struct {
 // the dynamic linker does not find the library, and for the emulated driver.
 const DriverVariable = "GOLINE_CUDA_DRIVER"
 
+// wantDriver is what an error says of a driver that is too old. CUDA 11.0 brought the newest of the functions above and
+// the newest version of PTX among the kernels, 7.0.
+const wantDriver = "expected a driver of CUDA 11.0 (450.36.06) or later"
+
 // Open opens and initialises the driver. If there is no driver, or no card that the driver supports, the error is
 // [ErrUnavailable] and says what is missing.
 func Open() (*Driver, error) {

@@ -25,7 +25,8 @@ func (d *Driver) load() error {
 	}
 	for i, name := range symbols {
 		if d.at[i], err = purego.Dlsym(lib, name); err != nil {
-			return fmt.Errorf("%w: %s has no %s: expected a driver of CUDA 11 or later", ErrUnavailable, path, name)
+			return fmt.Errorf("%w: %s has no %s: %s", ErrUnavailable, path, name,
+				wantDriver)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -80,11 +81,26 @@ func (c *Context) load(source, name string) (*Kernel, error) {
 			uintptr(unsafe.Pointer(&text[0]))))
 	})
 	if err != nil {
+		if e := (*Error)(nil); errors.As(err, &e) && e.Code == unsupportedPTX {
+			err = c.driver.tooOld(err)
+		}
 		return nil, fmt.Errorf("kernel %s of %s on device %d (%s): %w", name, path.Base(source), c.card.Index,
 			c.card.Name, err)
 	}
 	c.kernels[name] = k
 	return k, nil
+}
+
+const unsupportedPTX = 222 // CUDA_ERROR_UNSUPPORTED_PTX_VERSION: the driver is older than the version that PTX is of
+
+// tooOld explains the error of a driver that does not know the kernels' version of PTX.
+func (d *Driver) tooOld(err error) error {
+	v, e := d.Version()
+	if e != nil {
+		return errors.Join(err, e)
+	}
+	return fmt.Errorf("%w: the driver, of CUDA %d.%d, is too old for it: %s: %w", ErrUnavailable, v/1000, v%1000/10,
+		wantDriver, err)
 }
 
 // loadModule compiles PTX, which must end in a zero byte. The error includes the compiler's messages.

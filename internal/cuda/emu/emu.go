@@ -138,6 +138,9 @@ func (c *Card) SetCapability(tenfold int) {
 	c.call("emu_set_capability", uintptr(tenfold))
 }
 
+// SetVersion sets the version of CUDA that the driver belongs to: 11000 for 11.0. It refuses PTX of later versions.
+func (c *Card) SetVersion(v int) { c.t.Helper(); c.call("emu_set_version", uintptr(v)) }
+
 // Used counts what the process holds on the card, and what it has done there.
 type Used struct {
 	Bytes, Blocks, PinnedBytes, Streams, Contexts, Modules int64

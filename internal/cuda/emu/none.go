@@ -41,6 +41,9 @@ func (c *Card) SetDevices(int) {}
 // SetCapability does nothing.
 func (c *Card) SetCapability(int) {}
 
+// SetVersion does nothing.
+func (c *Card) SetVersion(int) {}
+
 // Counts does nothing.
 func (c *Card) Counts() {}
 

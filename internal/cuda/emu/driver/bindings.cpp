@@ -43,9 +43,9 @@ API CUresult cuMemcpyDtoH_v2(void *d, CUdeviceptr s, size_t n) {
 API CUresult cuModuleLoadData(module **m, const void *image) {
 	BEGIN_IN_CONTEXT("cuModuleLoadData")
 	std::string why;
-	if (!(*m = load_module((const char *)image, why))) {
+	if (CUresult r = load_module((const char *)image, m, why)) {
 		fprintf(stderr, "emulated card: %s\n", why.c_str());
-		return INVALID_PTX;
+		return r;
 	}
 	modules++;
 	return SUCCESS;

@@ -10,16 +10,18 @@ static const std::map<int, std::pair<const char *, const char *>> errors = {
 	{1, {"CUDA_ERROR_INVALID_VALUE", "invalid argument"}}, {2, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
 	{100, {"CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected"}}, {101, {"CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal"}},
 	{201, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}}, {218, {"CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"}},
+	{222, {"CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."}},
 	{400, {"CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"}}, {500, {"CUDA_ERROR_NOT_FOUND", "named symbol not found"}},
 	{700, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
 	{719, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
 };
 
 API void emu_fail(const char *call, long after, int code) { LOCKED failures[call] = {after, code}; }
-API void emu_reset() { LOCKED failures.clear(); lost = 0; total = (size_t)8 << 30; devices = 1, capability = 90; }
+API void emu_reset() { LOCKED failures.clear(); lost = 0; total = (size_t)8 << 30; devices = 1, capability = 90, version = 12040; }
 API void emu_set_memory(size_t bytes) { LOCKED total = bytes; }
 API void emu_set_devices(long n) { LOCKED devices = n; }
 API void emu_set_capability(long tenfold) { LOCKED capability = (int)tenfold; }
+API void emu_set_version(long v) { LOCKED version = (int)v; }
 // Writes the counts of package emu's Used: what is in use (bytes and blocks of device memory, bytes of pinned memory, streams, contexts,
 // modules), and what has happened so far.
 API void emu_count(int64_t *out) {
@@ -40,7 +42,7 @@ bool zones_intact() {
 }
 
 API CUresult cuInit(unsigned) { BEGIN("cuInit") return devices ? SUCCESS : NO_DEVICE; }
-API CUresult cuDriverGetVersion(int *v) { *v = 12040; return SUCCESS; }
+API CUresult cuDriverGetVersion(int *v) { LOCKED *v = version; return SUCCESS; }
 API CUresult cuGetErrorName(int e, const char **s) { auto i = errors.find(e); *s = i == errors.end() ? nullptr : i->second.first; return i == errors.end(); }
 API CUresult cuGetErrorString(int e, const char **s) { auto i = errors.find(e); *s = i == errors.end() ? nullptr : i->second.second; return i == errors.end(); }
 API CUresult cuDeviceGetCount(int *n) { BEGIN("cuDeviceGetCount") *n = (int)devices; return SUCCESS; }
@@ -133,9 +135,9 @@ API CUresult cuModuleLoadDataEx(module **m, const void *image, unsigned n, int *
 		if (options[i] == 5) log = (char *)values[i];
 		else if (options[i] == 6) size = (size_t)values[i];
 	std::string why;
-	if (!(*m = load_module((const char *)image, why))) {
+	if (CUresult r = load_module((const char *)image, m, why)) {
 		if (log) snprintf(log, size, "%s", why.c_str());
-		return INVALID_PTX;
+		return r;
 	}
 	modules++;
 	return SUCCESS;

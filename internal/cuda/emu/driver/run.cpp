@@ -11,11 +11,18 @@
 static std::map<std::string, host_kernel> &known() { static std::map<std::string, host_kernel> k; return k; }
 extern "C" void emu_register(const char *name, void (*call)(void **), int args) { known()[name] = {call, args}; }
 
-// A module's kernels are the entries of its PTX. Each must have been compiled by g++ with the same number of parameters.
-module *load_module(const char *ptx, std::string &why) {
+// A module's kernels are the entries of its PTX. Each must have been compiled by g++ with the same number of parameters. A driver takes PTX up
+// to the version that came with its CUDA: 6.5 with 10.2, and since CUDA 11 the same minor version, 7.0 with 11.0.
+CUresult load_module(const char *ptx, module **m, std::string &why) {
 	std::string s(ptx);
 	auto loaded = new module;
-	auto refuse = [&](const std::string &because) { why = because; delete loaded; return nullptr; };
+	auto refuse = [&](const std::string &because) { why = because; delete loaded; return INVALID_PTX; };
+	int major = 0, minor = 0, cuda = version / 1000, newest = cuda > 10 ? 10 * (cuda - 4) + version % 1000 / 10 : 65;
+	size_t of = s.find(".version ");
+	if (of != std::string::npos && sscanf(s.c_str() + of, ".version %d.%d", &major, &minor) == 2 && 10 * major + minor > newest) {
+		delete loaded;
+		return UNSUPPORTED_PTX;
+	}
 	for (size_t i = 0; (i = s.find(".entry ", i)) != std::string::npos;) {
 		i += 7;
 		size_t open = s.find('(', i), body = s.find('{', open), end = s.find("\n}", open);
@@ -31,7 +38,8 @@ module *load_module(const char *ptx, std::string &why) {
 	if (loaded->functions.empty()) return refuse("no kernels");
 	size_t target = s.find(".target sm_");
 	if (target != std::string::npos && atoi(s.c_str() + target + 11) > capability) return refuse("the PTX is for a later card");
-	return loaded;
+	*m = loaded;
+	return SUCCESS;
 }
 
 thread_local emu_dim3 threadIdx, blockIdx, blockDim, gridDim;

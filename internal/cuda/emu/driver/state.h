@@ -14,7 +14,7 @@ typedef int CUresult;
 typedef uint64_t CUdeviceptr;
 enum {
 	SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, INVALID_PTX = 218,
-	INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719,
+	UNSUPPORTED_PTX = 222, INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719,
 };
 
 inline std::recursive_mutex lock;
@@ -26,6 +26,7 @@ inline size_t used, total = (size_t)8 << 30;
 inline long streams, contexts, modules, devices = 1;
 inline long launches, uploads, uploaded, downloads, pageable; // counts so far; uploaded is in bytes, pageable counts copies from or to memory that is not pinned
 inline int capability = 90;   // ten times the compute capability
+inline int version = 12040;   // of CUDA: 12040 is 12.4
 inline int lost;              // the error of a lost context, which it keeps for good; 0 before
 inline thread_local uintptr_t current; // the current context: a device's number plus 1 for its primary context, an address for a created context
 inline const size_t zone = 256;
@@ -61,6 +62,6 @@ bool zones_intact();
 struct host_kernel { void (*call)(void **); int args; };
 struct function { std::string name; host_kernel kernel; bool barrier; };
 struct module { std::map<std::string, function> functions; };
-module *load_module(const char *ptx, std::string &why); // NULL if the module is refused; why says for what reason
+CUresult load_module(const char *ptx, module **m, std::string &why); // why says for what reason a module is refused
 struct grid { unsigned x, y, z, threads; };
 bool run_grid(const function &f, grid g, void **arguments); // false if threads miss a barrier
