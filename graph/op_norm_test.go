@@ -95,7 +95,7 @@ func TestLayerNorm(t *testing.T) {
 						}
 						return graphtest.NewArray(c.shape, y)
 					},
-					Tolerance32: 1e-4,
+					Tolerance32: 1e-4, Cancels: true,
 				}.Check(t, uint64(i))
 			})
 		}
@@ -150,7 +150,7 @@ func TestGroupNorm(t *testing.T) {
 					}
 					return graphtest.NewArray(c.shape, y)
 				},
-				Tolerance32: 1e-4,
+				Tolerance32: 1e-4, Cancels: true,
 			}.Check(t, uint64(i))
 		})
 	}

@@ -199,15 +199,16 @@ func RequireClose(t T, want, got []float64, tol float64, what string) {
 	if len(got) != len(want) {
 		t.Fatalf("%s: expected %d elements, got %d", what, len(want), len(got))
 	}
-	scale := 1.0
-	for _, v := range want {
-		if a := math.Abs(v); a > scale && !math.IsInf(a, 0) {
-			scale = a
-		}
-	}
+	requireWithin(t, want, got, tol*max(1, largest(want)), what)
+}
+
+// requireWithin fails the test where elements differ by more than bound. NaN equals NaN, and infinities equal
+// themselves.
+func requireWithin(t T, want, got []float64, bound float64, what string) {
+	t.Helper()
 	for i, w := range want {
-		if g := got[i]; g != w && !(math.IsNaN(g) && math.IsNaN(w)) && !(math.Abs(g-w) <= tol*scale) {
-			t.Fatalf("%s: element %d of %d: expected %v ± %g, got %v", what, i, len(want), w, tol*scale, g)
+		if g := got[i]; g != w && !(math.IsNaN(g) && math.IsNaN(w)) && !(math.Abs(g-w) <= bound) {
+			t.Fatalf("%s: element %d of %d: expected %v ± %g, got %v", what, i, len(want), w, bound, g)
 		}
 	}
 }

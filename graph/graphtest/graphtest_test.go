@@ -179,3 +179,31 @@ func TestComparisons(t *testing.T) {
 	require.Contains(t, failureOf(func(t graphtest.T) { graphtest.RequireSameBits(t, nil, [][]float64{{0}}, "y") }),
 		"expected 0 results, got 1")
 }
+
+// TestRequireCard: a card's result must be near the processor's, relative to the largest element or to the floor. Where
+// terms cancel it may differ by more if it is nearer to the exact result.
+func TestRequireCard(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, c := range []struct {
+		exact, processor, card []float64
+		cancels, fails         bool
+	}{
+		{[]float64{4, 0}, []float64{4, 0}, []float64{4, 3.9e-5}, false, false},
+		{[]float64{4, 0}, []float64{4, 0}, []float64{4, 4.1e-5}, false, true},
+		{[]float64{4, 0}, []float64{4, 0}, []float64{4, 4.1e-5}, true, true},
+		{[]float64{0}, []float64{0}, []float64{0.9e-7}, false, false},
+		{[]float64{0}, []float64{0}, []float64{1.1e-7}, false, true},
+		{[]float64{0}, []float64{5e-5}, []float64{0}, false, true},
+		{[]float64{0}, []float64{5e-5}, []float64{0}, true, false},
+		{[]float64{0}, []float64{5e-5}, []float64{-5.1e-5}, true, true},
+		{[]float64{nan, inf, 2}, []float64{nan, inf, 2}, []float64{nan, inf, 2}, false, false},
+		{[]float64{nan, 2}, []float64{nan, 2}, []float64{2, 2}, false, true},
+		{[]float64{1, 2}, []float64{1, 2}, []float64{nan, 2}, true, true},
+		{[]float64{inf, 2}, []float64{inf, 2}, []float64{-inf, 2}, true, true},
+	} {
+		failure := failureOf(func(t graphtest.T) {
+			graphtest.RequireCard(t, c.exact, c.processor, c.card, c.cancels, "result")
+		})
+		require.Equal(t, c.fails, failure != "", "%+v: %s", c, failure)
+	}
+}

@@ -25,12 +25,17 @@ type Op struct {
 	// Tolerance32 bounds how far float32 may be from float64, relative to the largest element if that is beyond 1; 0
 	// means 2e-5.
 	Tolerance32 float64
+	// Cancels says that gradients may be what is left of terms that cancel, all of them small beside the terms. The
+	// processor, which rounds the terms to float32, then is further from float64 than a card, which does not.
+	Cancels bool
 }
 
 // Check fails the test unless
 //   - values in float64 are the reference's, to 1e-12 relative to the largest,
 //   - gradients of a random cotangent, drawn from the seed, are central differences of the reference, to 1e-6,
 //   - values and gradients in float32 are those in float64, to Tolerance32,
+//   - those of a card, where [DeviceVariable] names one, are the processor's in float32, to 1e-5 of the largest element
+//     or of 0.01, whichever is more; an operation that Cancels may instead be nearer to float64 than the processor,
 //   - a graph that runs again gives the same bits, after other inputs too, and leaves its inputs as they were,
 //   - each result computed alone has the same bits,
 //   - and where inputs are [Input.Batched], the first and the last sample have the same bits in a batch of one.
@@ -48,6 +53,7 @@ func (o Op) Check(t T, seed uint64) {
 		RequireClose(t, first[i], v, o.tolerance(tensor.Float32), "float32")
 	}
 	o.checkSamples(t, tensor.Float32, cotangent, single)
+	o.checkCard(t, cotangent, first, single)
 }
 
 // newRand returns a random source for the seed.

@@ -21,6 +21,7 @@ type Session struct {
 
 	t      T
 	dtype  tensor.Dtype
+	device graph.Device
 	inputs []Input
 	reads  []*G.Value
 	vm     G.VM
@@ -29,11 +30,19 @@ type Session struct {
 // NewSession returns a session with the given inputs, in elements of the given type.
 func NewSession(t T, dtype tensor.Dtype, in ...Input) *Session {
 	t.Helper()
-	s := &Session{t: t, Graph: G.NewGraph(), dtype: dtype, inputs: in}
+	s := &Session{t: t, Graph: G.NewGraph(), dtype: dtype, device: deviceOf(dtype), inputs: in}
 	for i, x := range in {
 		s.In = append(s.In, s.Add(x, "in"+string(rune('a'+i))))
 	}
 	return s
+}
+
+// deviceOf returns the device that sessions of the given element type run on.
+func deviceOf(dtype tensor.Dtype) graph.Device {
+	if dtype != tensor.Float32 {
+		return graph.CPU
+	}
+	return graph.Device(os.Getenv(DeviceVariable))
 }
 
 // Add adds another input node of the session's element type; classes are int.
@@ -121,13 +130,9 @@ func (s *Session) TryRun(in ...Input) ([][]float64, error) {
 	return out, nil
 }
 
-// run runs the machine once. A session of float32 runs on the device that [DeviceVariable] names, if it names one.
+// run runs the machine once, on the session's device.
 func (s *Session) run() error {
-	device := graph.Device(os.Getenv(DeviceVariable))
-	if s.dtype != tensor.Float32 {
-		device = graph.CPU
-	}
-	placed, err := graph.Place(s.Graph, device)
+	placed, err := graph.Place(s.Graph, s.device)
 	if err != nil {
 		return err
 	}

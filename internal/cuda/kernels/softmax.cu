@@ -41,21 +41,23 @@ KERNEL log_sum_exp_f32(float *y, const float *x, i64 xs, int k) {
 	if (t == 0) y[s] = (float)(m + log(sum));
 }
 
-// dx = p (dy - sum of dy p), p the value.
+// dx = p (dy sum(p) - sum(dy p)), p the value, whose sum is one but for rounding. In float64 and with that sum, what is left where the terms
+// cancel is right: nothing for a single class, and little where one class has nearly all.
 KERNEL softmax_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *p, i64 ps, int k) {
 	ROW
-	double dot = 0;
-	for (int j = t; j < k; j += blockDim.x) dot += (double)dy[s * gs + j] * p[s * ps + j];
-	float all = (float)block_sum(dot, part);
-	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = p[s * ps + j] * (dy[s * gs + j] - all);
+	double dot = 0, all = 0;
+	for (int j = t; j < k; j += blockDim.x) dot += (double)dy[s * gs + j] * p[s * ps + j], all += p[s * ps + j];
+	dot = block_sum(dot, part);
+	all = block_sum(all, part);
+	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = (float)(p[s * ps + j] * (dy[s * gs + j] * all - dot));
 }
 
 KERNEL log_softmax_grad_f32(float *dx, i64 ds, const float *dy, i64 gs, const float *y, i64 ys, int k) {
 	ROW
 	double sum = 0;
 	for (int j = t; j < k; j += blockDim.x) sum += dy[s * gs + j];
-	float all = (float)block_sum(sum, part);
-	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = dy[s * gs + j] - (float)exp((double)y[s * ys + j]) * all;
+	sum = block_sum(sum, part);
+	for (int j = t; j < k; j += blockDim.x) dx[s * ds + j] = (float)(dy[s * gs + j] - exp((double)y[s * ys + j]) * sum);
 }
 
 KERNEL log_sum_exp_grad_f32(float *dx, i64 ds, const float *dy, const float *x, i64 xs, int k) {

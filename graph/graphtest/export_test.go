@@ -1,0 +1,4 @@
+package graphtest
+
+// RequireCard is for tests.
+var RequireCard = requireCard
