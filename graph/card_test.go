@@ -120,40 +120,54 @@ func TestCardReportsClassesThatDoNotExist(t *testing.T) {
 	}
 }
 
+// TestNoDriver: without a driver the error says so.
+func TestNoDriver(t *testing.T) {
+	t.Setenv(cuda.DriverVariable, "/none/libcuda.so")
+	_, err := graph.Compile(smallNet(8), graph.Options{Device: graph.CUDA})
+	require.ErrorIs(t, err, cuda.ErrUnavailable)
+	require.ErrorContains(t, err, `graph: device "cuda": CUDA is not available: `)
+}
+
+// TestNoSuchCard: the error says which cards there are.
+func TestNoSuchCard(t *testing.T) {
+	emu.Use(t)
+	d, err := cuda.Open()
+	require.NoError(t, err)
+	cards, err := d.Cards()
+	require.NoError(t, err)
+	n := len(cards)
+	_, err = graph.Compile(smallNet(8), graph.Options{Device: graph.Device(fmt.Sprintf("cuda:%d", n))})
+	require.ErrorIs(t, err, cuda.ErrUnavailable)
+	require.EqualError(t, err, fmt.Sprintf(
+		`graph: device "cuda:%d": CUDA is not available: expected a device from 0 to %d, got %d`, n, n-1, n))
+}
+
 // TestCardFailures: each error says what is wrong and leaves no memory behind on the card, and the program still runs
 // on the processor.
 func TestCardFailures(t *testing.T) {
 	net, batch := smallNet(8), samples(8, 4)
 	options := graph.Options{Device: graph.CUDA, Batch: 2, Workers: 2}
-	t.Setenv(cuda.DriverVariable, "/none/libcuda.so")
-	_, err := graph.Compile(net, options)
-	require.ErrorIs(t, err, cuda.ErrUnavailable)
-	require.ErrorContains(t, err, `graph: device "cuda": CUDA is not available: no driver`)
-
 	for name, c := range map[string]struct {
-		device  graph.Device
 		prepare func(card *emu.Card)
 		is      error
 		says    string
 	}{
-		"no card": {"cuda", func(card *emu.Card) { card.SetDevices(0) }, cuda.ErrUnavailable,
+		"no card": {func(card *emu.Card) { card.SetDevices(0) }, cuda.ErrUnavailable,
 			"the driver finds no usable card"},
-		"no such card": {"cuda:3", func(*emu.Card) {}, cuda.ErrUnavailable,
-			`device "cuda:3": CUDA is not available: expected a device from 0 to 0, got 3`},
-		"memory":       {"cuda", func(card *emu.Card) { card.SetMemory(5000) }, cuda.ErrOutOfMemory, "5000 are free"},
-		"later memory": {"cuda", func(card *emu.Card) { card.Fail("cuMemAlloc", 3, 1) }, nil, "bytes wanted"},
-		"pinned memory": {"cuda", func(card *emu.Card) { card.Fail("cuMemAllocHost", 2, 1) }, nil,
+		"memory":       {func(card *emu.Card) { card.SetMemory(5000) }, cuda.ErrOutOfMemory, "5000 are free"},
+		"later memory": {func(card *emu.Card) { card.Fail("cuMemAlloc", 3, 1) }, nil, "bytes wanted"},
+		"pinned memory": {func(card *emu.Card) { card.Fail("cuMemAllocHost", 2, 1) }, nil,
 			"pinned host memory"},
-		"stream": {"cuda", func(card *emu.Card) { card.Fail("cuStreamCreate", 1, 1) }, nil, "cuStreamCreate"},
-		"upload": {"cuda", func(card *emu.Card) { card.Fail("cuMemcpyHtoDAsync", 1, 1) }, nil,
+		"stream": {func(card *emu.Card) { card.Fail("cuStreamCreate", 1, 1) }, nil, "cuStreamCreate"},
+		"upload": {func(card *emu.Card) { card.Fail("cuMemcpyHtoDAsync", 1, 1) }, nil,
 			"cuMemcpyHtoDAsync"},
-		"kernel": {"cuda", func(card *emu.Card) { card.Fail("cuModuleLoadDataEx", 0, 218) }, nil,
+		"kernel": {func(card *emu.Card) { card.Fail("cuModuleLoadDataEx", 0, 218) }, nil,
 			"kernel conv16_k3_f32 of conv.ptx on device 0 (emulated card 0)"},
-		"launch": {"cuda", func(card *emu.Card) { card.Fail("cuLaunchKernel", 7, 719) }, cuda.ErrLost,
+		"launch": {func(card *emu.Card) { card.Fail("cuLaunchKernel", 7, 719) }, cuda.ErrLost,
 			"kernel "},
-		"lost, at sync": {"cuda", func(card *emu.Card) { card.Fail("cuStreamSynchronize", 20, 700) }, cuda.ErrLost,
+		"lost, at sync": {func(card *emu.Card) { card.Fail("cuStreamSynchronize", 20, 700) }, cuda.ErrLost,
 			"CUDA_ERROR_ILLEGAL_ADDRESS"},
-		"lost, download": {"cuda", func(card *emu.Card) { card.Fail("cuMemcpyDtoHAsync", 1, 700) }, cuda.ErrLost,
+		"lost, download": {func(card *emu.Card) { card.Fail("cuMemcpyDtoHAsync", 1, 700) }, cuda.ErrLost,
 			"CUDA_ERROR_ILLEGAL_ADDRESS"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +175,6 @@ func TestCardFailures(t *testing.T) {
 			before := card.Used().Held()
 			c.prepare(card)
 			o := options
-			o.Device = c.device
 			if name == "launch" {
 				o.Workers = 1 // with two workers, either may be the first to meet the lost context
 			}

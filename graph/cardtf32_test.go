@@ -11,7 +11,6 @@ import (
 
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/graph/graphtest"
-	"github.com/line-ood/goline/internal/cuda"
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
 
@@ -55,8 +54,7 @@ func (l multiplying) run(t *testing.T, o graph.Options, abs bool) []float64 {
 // an operand by at most a factor of 1 ± 2⁻¹¹, so a sum of products changes by at most a little more than 2⁻¹⁰ times the
 // sum of the products' magnitudes. The test runs tiles of every size, all windows, groups, and sizes that fill no tile.
 func TestTF32OnACard(t *testing.T) {
-	emu.Use(t)
-	wantTensorCores(t)
+	emu.Use(t).Needs(80)
 	layers := map[string]multiplying{
 		"linear": {[]int{37}, []int{19, 37}, func(x, w *G.Node) (*G.Node, error) {
 			return graph.Linear(x, w, nil)
@@ -93,22 +91,9 @@ func TestTF32OnACard(t *testing.T) {
 	}
 }
 
-// wantTensorCores skips the test on a real card without tensor cores for TF32.
-func wantTensorCores(t *testing.T) {
-	t.Helper()
-	driver, err := cuda.Open()
-	require.NoError(t, err)
-	cards, err := driver.Cards()
-	require.NoError(t, err)
-	if cards[0].Major < 8 {
-		t.Skipf("%s has no tensor cores for TF32", cards[0].Name)
-	}
-}
-
 // TestTF32OfANetworkOnACard: convolutions with fused layers, and whole networks, stay near their float32 results.
 func TestTF32OfANetworkOnACard(t *testing.T) {
-	emu.Use(t)
-	wantTensorCores(t)
+	emu.Use(t).Needs(80)
 	net, batch := smallNet(8), samples(8, 5)
 	want := fetched(t, compile(t, net, graph.Options{Fetch: []string{"logits"}}), stream(batch))
 	p := compile(t, net, graph.Options{Device: graph.CUDA, Precision: graph.TF32, Fetch: []string{"logits"}})

@@ -25,7 +25,9 @@ type Card struct {
 }
 
 // Real is the environment variable that, when not empty, makes tests run on the machine's own card instead of the
-// emulated one. They then skip what a real card cannot count or be made to do.
+// emulated one. They then skip what a real card cannot count or be made to do. To rehearse that, name the emulated driver
+// in [cuda.DriverVariable] and a compute capability, times ten, in GOLINE_EMULATED_CAPABILITY: the driver then has that
+// capability, and fresh memory holds zeros.
 const Real = "GOLINE_TEST_REAL_CARD"
 
 // Required is the environment variable that, when not empty, makes a missing compiler an error instead of a reason to
@@ -110,8 +112,28 @@ func (c *Card) Counts() {
 	}
 }
 
+// Emulated reports whether the card is the emulated one.
+func (c *Card) Emulated() bool { return c.lib != 0 }
+
+// Needs skips the test on a card whose compute capability, times ten, is less.
+func (c *Card) Needs(tenfold int) {
+	c.t.Helper()
+	d, err := cuda.Open()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cards, err := d.Cards()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if card := cards[0]; 10*card.Major+card.Minor < tenfold {
+		c.t.Skipf("needs compute capability %d.%d, %s has %s", tenfold/10, tenfold%10, card.Name, card.Capability())
+	}
+}
+
 // emulated skips the test on a real card.
 func (c *Card) emulated() {
+	c.t.Helper()
 	if c.lib == 0 {
 		c.t.Skip("only an emulated card fails when it is told to")
 	}

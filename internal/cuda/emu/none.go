@@ -44,6 +44,12 @@ func (c *Card) SetCapability(int) {}
 // SetVersion does nothing.
 func (c *Card) SetVersion(int) {}
 
+// Emulated returns false.
+func (c *Card) Emulated() bool { return false }
+
+// Needs does nothing.
+func (c *Card) Needs(int) {}
+
 // Counts does nothing.
 func (c *Card) Counts() {}
 

@@ -74,6 +74,7 @@ API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
 	char *base = (char *)aligned_alloc(256, whole);
 	if (!base) return OUT_OF_MEMORY;
 	memset(base, 0xff, whole); // NaN, read as float32
+	if (rehearsed) memset(base + zone, 0, n);
 	*p = (CUdeviceptr)(base + zone);
 	blocks[*p] = {n, base}, used += n;
 	return SUCCESS;

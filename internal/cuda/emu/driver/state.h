@@ -25,7 +25,8 @@ inline std::map<void *, size_t> pinned;
 inline size_t used, total = (size_t)8 << 30;
 inline long streams, contexts, modules, devices = 1;
 inline long launches, uploads, uploaded, downloads, pageable; // counts so far; uploaded is in bytes, pageable counts copies from or to memory that is not pinned
-inline int capability = 90;   // ten times the compute capability
+inline int rehearsed = getenv("GOLINE_EMULATED_CAPABILITY") ? atoi(getenv("GOLINE_EMULATED_CAPABILITY")) : 0; // in place of a real card
+inline int capability = rehearsed ? rehearsed : 90; // ten times the compute capability
 inline int version = 12040;   // of CUDA: 12040 is 12.4
 inline int lost;              // the error of a lost context, which it keeps for good; 0 before
 inline thread_local uintptr_t current; // the current context: a device's number plus 1 for its primary context, an address for a created context
