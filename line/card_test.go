@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,8 +65,9 @@ func requireClose(t *testing.T, want, got []float32, what string) {
 	}
 }
 
-// TestCardMatchesPyTorch: features and logits of 64 images by the paper's network, and LINe's scores of them with the
-// contributions that PyTorch computed, agree with PyTorch within the same bounds as on the processor.
+// TestCardMatchesPyTorch: features, logits and contributions of 64 images by the paper's network, and LINe's scores of
+// them with the mean contributions that PyTorch computed, agree with PyTorch within the same bounds as on the processor.
+// The contributions of an image are PyTorch's features times the weights of the class that PyTorch's logits predict.
 func TestCardMatchesPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")
@@ -100,10 +102,11 @@ func TestCardMatchesPyTorch(t *testing.T) {
 	require.NoError(t, err)
 	emu.Use(t)
 	got := run(t, line.Pipeline{Classifier: net, Detector: det},
-		graph.Options{Device: graph.CUDA, Workers: 1, Fetch: []string{nets.Features, nets.Logits, line.Score}},
+		graph.Options{Device: graph.CUDA, Workers: 1, Fetch: []string{nets.Features, nets.Logits, line.ContributionsNode, line.Score}},
 		nettest.Stream(batch)).f32
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)
+	weight := nets.HeadOf(net).Weight
 	for _, c := range []struct {
 		node  string
 		want  func() ([]float64, error)
@@ -113,6 +116,20 @@ func TestCardMatchesPyTorch(t *testing.T) {
 		{nets.Features, func() ([]float64, error) { return probe.Float64(nets.Features, n, features) }, 3e-6},
 		// the bound of docs/results.md
 		{nets.Logits, func() ([]float64, error) { return probe.Float64(nets.Logits, n, classes) }, 2e-5},
+		// the bound of the mean contributions in internal/cli
+		{line.ContributionsNode, func() ([]float64, error) {
+			z, err := probe.Float64(nets.Features, n, features)
+			if err != nil {
+				return nil, err
+			}
+			logits, err := probe.Float64(nets.Logits, n, classes)
+			for i := range z {
+				l := logits[i/features*classes:][:classes]
+				c := slices.Index(l, slices.Max(l))
+				z[i] *= float64(weight[c*features+i%features])
+			}
+			return z, err
+		}, 1e-5},
 		{line.Score, func() ([]float64, error) {
 			all, err := reference.Float64("line_pw90_pa90_clip1__cifar10_test", 5000)
 			return all[:n], err
