@@ -84,7 +84,7 @@ func (e *evalCommand) provenance() report.Provenance {
 	facts = append(facts, e.tuning.facts()...)
 	return report.Provenance{Command: e.command, Predictions: e.predictions(), Outcomes: e.Data.Outcomes(),
 		Facts: append(facts,
-			report.Fact{Name: "goline", Value: v.release()},
+			report.Fact{Name: "goline", Value: v.Release()},
 			report.Fact{Name: "Built with", Value: fmt.Sprintf("%s, gorgonia %s", v.Go, v.Gorgonia)},
 			report.Fact{Name: "Ran on", Value: fmt.Sprintf("%s, kernels %s", v.Platform, v.Kernels)},
 		)}

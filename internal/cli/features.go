@@ -87,7 +87,7 @@ func writeFeatures(ctx context.Context, c *command.Common, flags *command.Networ
 	stream, finish := c.Stream(ctx, "features", set, net.Preprocessing())
 	defer finish()
 	if parquetfile.Is(out) {
-		meta := provenance(net, "features", images)
+		meta := command.Provenance(net, "features", images)
 		meta["units"] = "features: penultimate activations; logits: nats; both float32, one list for each image"
 		return set.Len(), eval.WriteFeaturesParquet(ctx, out, prog, net, stream, set.ID, meta)
 	}

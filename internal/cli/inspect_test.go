@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/cuda"
 	"github.com/line-ood/goline/internal/cuda/emu"
 )
@@ -95,18 +96,17 @@ func TestVersion(t *testing.T) {
 		"build\tCGO_ENABLED=1\nbuild\tvcs.revision=abc\nbuild\tvcs.time=2026-01-02T03:04:05Z\n" +
 		"build\tvcs.modified=true\n")
 	require.NoError(t, err)
-	built := versionInfo{Version: "unknown", Go: "go1", Platform: "a/b", Kernels: "generic"}
-	built.built(info)
-	require.Equal(t, versionInfo{Version: "v1.2.3", Revision: "abc", Time: "2026-01-02T03:04:05Z", Modified: true,
-		Tags: "noasm", Cgo: true, Go: "go1", Platform: "a/b", Kernels: "generic", Gorgonia: "v0.9.18"}, built)
+	built := versionInfo{Build: command.NewBuild(info), Go: "go1", Platform: "a/b", Kernels: "generic"}
+	require.Equal(t, command.Build{Version: "v1.2.3", Revision: "abc", Time: "2026-01-02T03:04:05Z", Modified: true,
+		Tags: "noasm", Cgo: true, Gorgonia: "v0.9.18"}, built.Build)
 	require.Equal(t, "goline v1.2.3 abc, go1, a/b, kernels generic, gorgonia v0.9.18\n", built.line())
 	var v versionInfo
 	require.NoError(t, json.Unmarshal([]byte(must(t, "version", "--json")), &v))
 	require.NotEmpty(t, v.Version)
-	require.Equal(t, "v1 abc", versionInfo{Version: "v1", Revision: "abc"}.release())
-	require.Equal(t, "v1", versionInfo{Version: "v1"}.release())
+	require.Equal(t, "v1 abc", command.Build{Version: "v1", Revision: "abc"}.Release())
+	require.Equal(t, "v1", command.Build{Version: "v1"}.Release())
 	const pseudo = "v0.0.0-20260101000000-0123456789ab"
-	require.Equal(t, pseudo, versionInfo{Version: pseudo, Revision: "0123456789abcdef"}.release())
+	require.Equal(t, pseudo, command.Build{Version: pseudo, Revision: "0123456789abcdef"}.Release())
 }
 
 // TestVersionListsCards: with a driver, goline version prints a line for each card, and without one a line that says

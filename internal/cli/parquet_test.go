@@ -11,8 +11,11 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/npyz"
 	"github.com/line-ood/goline/internal/peertest"
+	"github.com/line-ood/goline/line"
+	"github.com/line-ood/goline/nets"
 )
 
 // TestParquetHoldsWhatTheOthersHold: Parquet files hold the numbers of npz, JSONL and JSON files, and have the same
@@ -92,15 +95,27 @@ func TestParquetPeers(t *testing.T) {
 		Mean                     float64
 	}
 	require.NoError(t, json.Unmarshal(out, &got), "%s", out)
-	for _, g := range []table{got.Features, got.Scores, got.Values} {
+	net, err := nets.Open(worldNet, w.path("net.npz"))
+	require.NoError(t, err)
+	for content, g := range map[string]table{
+		"features": got.Features, "scores": got.Scores, "Shapley values": got.Values,
+	} {
 		require.Equal(t, g.Rows, g.Duckdb, "pyarrow and DuckDB")
-		require.NotEmpty(t, g.Meta["goline.content"])
-		require.NotEmpty(t, g.Meta["goline.units"])
+		require.Equal(t, content, g.Meta["goline.content"])
+		require.NotEmpty(t, g.Meta["goline.units"], content)
+		require.Equal(t, worldNet, g.Meta["goline.network"], content)
+		require.Equal(t, line.Fingerprint(net), g.Meta["goline.network_fingerprint"], content)
+		require.Equal(t, net.Preprocessing().String(), g.Meta["goline.preprocessing"], content)
+		require.Equal(t, command.ReadBuild().Release(), g.Meta["goline.version"], content)
+		data := w.path("test.npz")
+		if content == "scores" {
+			data = w.path("noise.npy")
+		}
+		require.Equal(t, data, g.Meta["goline.data"], content)
 	}
+	require.Contains(t, got.Values.Meta["goline.setting"], `"seed"`)
 	require.Len(t, got.Features.Rows, 13)
 	require.Equal(t, "list<element: float not null>", got.Features.Types["features"])
-	require.Equal(t, worldNet, got.Features.Meta["goline.network"])
-	require.Len(t, got.Features.Meta["goline.network_fingerprint"], 64)
 	require.Len(t, got.Scores.Meta["goline.detector_sha256"], 64)
 	require.Equal(t, []int{13, 13}, got.Parts)
 

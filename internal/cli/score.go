@@ -98,7 +98,7 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes,
 				judge: judge, format: write, sharding: &sharding}
 			if parquetfile.Is(out) {
-				s.meta = provenance(n, "scores", images)
+				s.meta = command.Provenance(n, "scores", images)
 				s.meta["detector"] = det.Method()
 				if s.meta["detector_sha256"], err = weights.SHA256(detector); err != nil {
 					return err

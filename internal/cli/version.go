@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,16 +15,10 @@ import (
 
 // versionInfo is what goline version prints.
 type versionInfo struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"`
-	Time     string `json:"time,omitempty"`     // of the revision, RFC 3339
-	Modified bool   `json:"modified,omitempty"` // whether files differed from the revision
-	Tags     string `json:"tags,omitempty"`     // build tags
-	Cgo      bool   `json:"cgo"`
+	command.Build
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Kernels  string `json:"kernels"` // name of the instruction set that the kernels use
-	Gorgonia string `json:"gorgonia,omitempty"`
 	CUDA     cards  `json:"cuda"`
 }
 
@@ -67,49 +60,13 @@ func (c cards) lines() string {
 }
 
 func readVersion() versionInfo {
-	v := versionInfo{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	return versionInfo{Build: command.ReadBuild(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernels: kernel.Level()}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v.built(info)
-	}
-	return v
-}
-
-// built sets the fields that the build information of the program's file holds.
-func (v *versionInfo) built(info *debug.BuildInfo) {
-	v.Version = info.Main.Version
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			v.Revision = s.Value
-		case "vcs.time":
-			v.Time = s.Value
-		case "vcs.modified":
-			v.Modified = s.Value == "true"
-		case "-tags":
-			v.Tags = s.Value
-		case "CGO_ENABLED":
-			v.Cgo = s.Value == "1"
-		}
-	}
-	for _, d := range info.Deps {
-		if d.Path == "gorgonia.org/gorgonia" {
-			v.Gorgonia = d.Version
-		}
-	}
-}
-
-// release returns the version, followed by the revision unless the version contains it.
-func (v versionInfo) release() string {
-	if v.Revision == "" || len(v.Revision) >= 12 && strings.Contains(v.Version, v.Revision[:12]) {
-		return v.Version
-	}
-	return v.Version + " " + v.Revision
 }
 
 // line returns the version in one line, with a newline.
 func (v versionInfo) line() string {
-	return fmt.Sprintf("goline %s, %s, %s, kernels %s, gorgonia %s\n", v.release(), v.Go, v.Platform, v.Kernels,
+	return fmt.Sprintf("goline %s, %s, %s, kernels %s, gorgonia %s\n", v.Release(), v.Go, v.Platform, v.Kernels,
 		v.Gorgonia)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/parquetfile"
 )
 
@@ -24,7 +25,8 @@ type estimateRow struct {
 	Partial   bool      `parquet:"partial"`
 }
 
-// writeParquet writes one row for each estimate, with the settings of the games in the file's metadata.
+// writeParquet writes one row for each estimate. The file's metadata hold what the numbers come from, and the settings
+// of the games.
 func (r *valuesReport) writeParquet(w io.Writer) error {
 	setting, err := json.Marshal(r.stage.setting(len(r.found)))
 	if err != nil {
@@ -37,8 +39,9 @@ func (r *valuesReport) writeParquet(w io.Writer) error {
 		v := int64(i)
 		return &v
 	}
-	meta := map[string]string{"content": "Shapley values", "setting": string(setting),
-		"units": "values and std_err: those of the game's value, such as nats of a logit"}
+	meta := command.Provenance(r.stage.network, "Shapley values", r.stage.data)
+	meta["setting"] = string(setting)
+	meta["units"] = "values and std_err: those of the game's value, such as nats of a logit"
 	return parquetfile.Write(w, 1<<16, meta, func(row func(estimateRow) error) error {
 		for _, f := range r.found {
 			e, s := &f.estimate, f.subject
