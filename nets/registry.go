@@ -3,10 +3,12 @@ package nets
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/line-ood/goline/internal/fsfile"
 	"github.com/line-ood/goline/nets/weights"
 )
 
@@ -130,12 +132,15 @@ func definitionOf(name string, classes int) (Definition, error) {
 // Open returns an architecture with the weights in a file, whose format is detected (see package weights). The number
 // of classes is that of the file's last layer. Errors name the path and, if the weights do not fit, all tensors that do
 // not. An error about an unknown name wraps [ErrUnknown].
-func Open(name, path string) (*Network, error) {
+func Open(name, path string) (*Network, error) { return OpenFS(fsfile.Disk(), name, path) }
+
+// OpenFS is [Open] for a file of weights in fsys, such as an embedded one.
+func OpenFS(fsys fs.FS, name, path string) (*Network, error) {
 	n, err := named(name, 1)
 	if err != nil {
 		return nil, err
 	}
-	sd, err := weights.Read(path)
+	sd, err := weights.ReadFS(fsys, path)
 	if err != nil {
 		return nil, err
 	}

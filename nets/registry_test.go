@@ -118,6 +118,9 @@ func TestOpen(t *testing.T) {
 	for _, path := range []string{npz, safe} {
 		got, err := nets.Open("densenet-bc-10-4", path)
 		require.NoError(t, err)
+		other, err := nets.OpenFS(os.DirFS(dir), "densenet-bc-10-4", filepath.Base(path))
+		require.NoError(t, err)
+		require.Equal(t, got.Params(), other.Params())
 		require.Equal(t, 7, got.Classes())
 		for i, p := range want.Params() {
 			require.Equal(t, p.Name, got.Params()[i].Name)
