@@ -1,12 +1,8 @@
 package job
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"io"
 	"reflect"
-	"slices"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -14,19 +10,15 @@ import (
 
 func init() {
 	register.DoFn3x1[context.Context, []byte, func(Piece), error](&matchFn{})
-	register.DoFn4x1[context.Context, Piece, func(Sums), func(Letter), error](&fitFn{})
-	register.DoFn4x1[context.Context, Piece, func(string), func(Letter), error](&fileFn{})
+	register.DoFn4x1[context.Context, Piece, func(Sums), func(string), error](&fitFn{})
+	register.DoFn4x1[context.Context, Piece, func(string), func(string), error](&fileFn{})
 	register.DoFn3x1[context.Context, Sums, func(string), error](&detectorFn{})
-	register.DoFn3x1[context.Context, []byte, func(*Letter) bool, error](&lettersFn{})
 	register.Combiner1[Sums](&Reduce{})
 	register.Function1x1(branchOf)
 	register.Emitter1[Piece]()
 	register.Emitter1[Sums]()
-	register.Emitter1[Letter]()
 	register.Emitter1[string]()
-	register.Iter1[Letter]()
 	beam.RegisterType(reflect.TypeFor[Piece]())
-	beam.RegisterType(reflect.TypeFor[Letter]())
 }
 
 // branchOf returns the branch that works on a piece.
@@ -35,7 +27,7 @@ func branchOf(p Piece) int { return p.Branch }
 // Results are the outputs of a job, as collections of the pipeline.
 type Results struct {
 	Files   beam.PCollection // names of the files that were written: string
-	Letters beam.PCollection // images that could not be read: Letter
+	Letters beam.PCollection // names of the files of dead letters: string
 }
 
 // Build adds a job to a pipeline. The results are for further steps of the caller; the job writes its files without
@@ -64,10 +56,6 @@ func Build(s beam.Scope, o Options) Results {
 		sums := beam.Combine(s.Scope("reduce"), &Reduce{}, r.Files)
 		r.Files = beam.ParDo(s.Scope("detector"), &detectorFn{o}, sums)
 	}
-	if o.DeadLetters != "" {
-		beam.ParDo0(s.Scope("dead letters"), &lettersFn{o.DeadLetters}, beam.Impulse(s),
-			beam.SideInput{Input: r.Letters})
-	}
 	return r
 }
 
@@ -76,27 +64,4 @@ func flatten(s beam.Scope, c []beam.PCollection) beam.PCollection {
 		return c[0]
 	}
 	return beam.Flatten(s, c...)
-}
-
-// lettersFn writes the images that could not be read to one file.
-type lettersFn struct {
-	File string
-}
-
-// ProcessElement writes the letters in the order of the list.
-func (f *lettersFn) ProcessElement(ctx context.Context, _ []byte, next func(*Letter) bool) error {
-	var all []Letter
-	for l := (Letter{}); next(&l); {
-		all = append(all, l)
-	}
-	slices.SortFunc(all, func(a, b Letter) int { return cmp.Compare(a.Position, b.Position) })
-	return write(ctx, f.File, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		for _, l := range all {
-			if err := enc.Encode(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 )
 
-// Letter describes an image that could not be read. It is an element of the dead-letter output.
+// Letter describes an image that could not be read. It is a line of a file of dead letters, as JSON.
 type Letter struct {
 	Position int    `json:"position"` // in the list, counted from 0
 	ID       string `json:"id"`

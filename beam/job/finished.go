@@ -48,6 +48,31 @@ func (f *work) finished(ctx context.Context, p Piece) (*finished, error) {
 	return &done, nil
 }
 
+// bury writes the dead letters of a piece to a file of their own, as JSON lines, and emits its name. A piece without
+// any leaves no file, nor one of an earlier job.
+func (f *work) bury(ctx context.Context, p Piece, letters []Letter, emit func(string)) error {
+	if f.Options.DeadLetters == "" {
+		return nil
+	}
+	name := join(f.Options.DeadLetters, fmt.Sprintf("unread-%06d-of-%06d.jsonl", p.Index, p.Count))
+	if len(letters) == 0 {
+		return remove(ctx, name)
+	}
+	err := write(ctx, name, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		for _, l := range letters {
+			if err := enc.Encode(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		emit(name)
+	}
+	return err
+}
+
 // finish writes the file of a piece, and beside it the record that it is complete.
 func (f *work) finish(ctx context.Context, p Piece, letters []Letter, data []byte) error {
 	put := func(name string, data []byte) error {
@@ -66,11 +91,12 @@ func (f *work) finish(ctx context.Context, p Piece, letters []Letter, data []byt
 	return put(f.Options.mark(p), append(text, '\n'))
 }
 
-// tell counts a finished piece, and emits its images that could not be read.
-func (d *finished) tell(ctx context.Context, letter func(Letter)) {
+// tell counts a piece that an earlier job finished, and buries its images that could not be read.
+func (f *work) tell(ctx context.Context, p Piece, d *finished, letters func(string)) error {
+	if err := f.bury(ctx, p, d.Letters, letters); err != nil {
+		return err
+	}
 	taken.Inc(ctx, int64(d.Extent.Images))
 	failures.Inc(ctx, int64(len(d.Letters)))
-	for _, l := range d.Letters {
-		letter(l)
-	}
+	return nil
 }

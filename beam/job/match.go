@@ -10,6 +10,7 @@ import (
 	"iter"
 
 	"github.com/line-ood/goline/dataset"
+	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
 )
 
@@ -69,6 +70,9 @@ func (f *matchFn) made(ctx context.Context) (string, error) {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "beam %s\n%s\n%s\n%s\n", f.Options.Job, line.Fingerprint(w.net), w.pre, params)
+	if p := f.Options.Precision; p != "" && p != graph.Float32 {
+		fmt.Fprintf(h, "precision %s\n", p)
+	}
 	if w.det != nil {
 		if _, err := w.det.WriteTo(h); err != nil {
 			return "", err

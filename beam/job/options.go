@@ -29,11 +29,11 @@ const (
 type Options struct {
 	Job string // one of Features, Fit and Score
 	// Network, Weights and Preprocess are for Features and Fit, with the meaning of goline's flags --net, --weights
-	// and --preprocess: an architecture or an ONNX file, a file of weights, and a preset or a JSON file. Workers open
-	// the files by these paths.
+	// and --preprocess: an architecture or an ONNX file, a file of weights, and a preset or a JSON file. Each worker
+	// opens the files, by paths of its disk or by addresses.
 	Network, Weights, Preprocess string
-	// Detector is the detector's file for Score. Like Out, Parts and DeadLetters it may be an address that one of
-	// Beam's file systems can open.
+	// Detector is the detector's file for Score. Like the files above and Out, Parts and DeadLetters it may be an
+	// address that one of Beam's file systems can open.
 	Detector string
 	// Data says which images: a list of pictures ("list:FILE" or "list:FILE+FOLDER", or FILE.txt) with paths or
 	// addresses that Beam's file systems can open, which is read line by line; or any other DATA argument of goline,
@@ -48,13 +48,15 @@ type Options struct {
 	// Bundles is the number of branches among which pieces are divided. A runner that puts all waiting elements into
 	// one bundle, as prism does, then has that many bundles. 0 leaves bundles to the runner.
 	Bundles int
-	// DeadLetters is the file for the images that could not be read, one JSON object a line; with "" such an image
-	// fails the job.
+	// DeadLetters is the folder for the images that could not be read: a file for each piece that has such images, one
+	// JSON object a line. With "" such an image fails the job.
 	DeadLetters string
 	// Resume uses the pieces that an earlier job with the same results finished.
 	Resume bool
-	// Batch and Workers are the fields of [graph.Options].
+	// Batch, Workers, Precision and Device are the fields of [graph.Options]. Each worker must have the device.
 	Batch, Workers int
+	Precision      graph.Precision
+	Device         graph.Device
 	// LINe holds the options of a fit.
 	LINe Parameters
 }
@@ -110,10 +112,33 @@ func (o Options) Check() error {
 	case o.Resume && o.Job == Fit && o.Parts == "":
 		return errors.New("resume: expected a folder of parts, which a fit goes on from")
 	}
+	if err := o.checkGraph(); err != nil {
+		return err
+	}
 	return o.LINe.options().Check()
 }
 
-func (o Options) graph() graph.Options { return graph.Options{Batch: o.Batch, Workers: o.Workers} }
+// checkGraph returns an error for a device or a precision that do not exist, or do not go together.
+func (o Options) checkGraph() error {
+	card := o.Device != "" && o.Device != graph.CPU
+	switch o.Precision {
+	case "", graph.Float32, graph.BFloat16:
+	case graph.TF32:
+		if !card {
+			return errors.New("precision tf32: expected device cuda or cuda:N with it")
+		}
+	default:
+		return fmt.Errorf("precision %q: expected f32, bf16 or tf32", o.Precision)
+	}
+	if card && o.Device.Check() != nil {
+		return fmt.Errorf("device %q: expected cpu, cuda or cuda:N", o.Device)
+	}
+	return nil
+}
+
+func (o Options) graph() graph.Options {
+	return graph.Options{Batch: o.Batch, Workers: o.Workers, Precision: o.Precision, Device: o.Device}
+}
 
 // folder returns the folder for the files of pieces, "" for none.
 func (o Options) folder() string {

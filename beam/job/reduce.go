@@ -9,7 +9,6 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
-	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
 )
 
@@ -83,7 +82,7 @@ func (f *detectorFn) ProcessElement(ctx context.Context, s Sums, emit func(strin
 	if err != nil {
 		return err
 	}
-	det, err := s.Statistics.Detector(ctx, w.net, s.Total, graph.Options{Workers: f.Options.Workers})
+	det, err := s.Statistics.Detector(ctx, w.net, s.Total, f.Options.graph())
 	if err != nil {
 		return err
 	}

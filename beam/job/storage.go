@@ -75,6 +75,28 @@ func exists(ctx context.Context, name string) bool {
 	return r.Close() == nil
 }
 
+// remove removes a file if it exists. Where the file system cannot, the file becomes empty.
+func remove(ctx context.Context, name string) error {
+	if !exists(ctx, name) {
+		return nil
+	}
+	fs, err := filesystem.New(ctx, name)
+	if err != nil {
+		return err
+	}
+	remover, ok := fs.(filesystem.Remover)
+	if ok {
+		err = remover.Remove(ctx, name)
+	}
+	if err = errors.Join(err, fs.Close()); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	if ok {
+		return nil
+	}
+	return write(ctx, name, func(io.Writer) error { return nil })
+}
+
 // write writes a file, complete or not at all. Where the file system can rename, it writes to another name first;
 // object stores create an object only when it is closed.
 func write(ctx context.Context, name string, fill func(io.Writer) error) (err error) {

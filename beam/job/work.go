@@ -63,10 +63,10 @@ type fitFn struct {
 }
 
 // StartBundle resets the count of the bundle.
-func (f *fitFn) StartBundle(context.Context, func(Sums), func(Letter)) { f.begun = false }
+func (f *fitFn) StartBundle(context.Context, func(Sums), func(string)) { f.begun = false }
 
-// ProcessElement emits the statistics of a piece, and those of its images that could not be read.
-func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), letter func(Letter)) error {
+// ProcessElement emits the statistics of a piece, and the name of the file of its dead letters.
+func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), buried func(string)) error {
 	f.count(ctx)
 	if done, err := f.finished(ctx, p); err != nil {
 		return err
@@ -77,7 +77,9 @@ func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), le
 			err = s.UnmarshalBinary(data)
 		}
 		if err == nil {
-			done.tell(ctx, letter)
+			if err := f.tell(ctx, p, done, buried); err != nil {
+				return err
+			}
 			emit(Sums{Total: p.Total, Statistics: s})
 			return nil
 		}
@@ -97,6 +99,9 @@ func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), le
 	if err != nil {
 		return err
 	}
+	if err := f.bury(ctx, p, letters, buried); err != nil {
+		return err
+	}
 	if f.Options.Parts != "" {
 		data, err := s.MarshalBinary()
 		if err != nil {
@@ -105,9 +110,6 @@ func (f *fitFn) ProcessElement(ctx context.Context, p Piece, emit func(Sums), le
 		if err := f.finish(ctx, p, letters, data); err != nil {
 			return err
 		}
-	}
-	for _, l := range letters {
-		letter(l)
 	}
 	emit(Sums{Total: p.Total, Statistics: s})
 	return nil
@@ -119,18 +121,19 @@ type fileFn struct {
 }
 
 // StartBundle resets the count of the bundle.
-func (f *fileFn) StartBundle(context.Context, func(string), func(Letter)) { f.begun = false }
+func (f *fileFn) StartBundle(context.Context, func(string), func(string)) { f.begun = false }
 
-// ProcessElement writes the features or scores of a piece. It emits the file's name, and those images that could not
-// be read.
-func (f *fileFn) ProcessElement(ctx context.Context, p Piece, emit func(string), letter func(Letter)) error {
+// ProcessElement writes the features or scores of a piece. It emits the file's name, and that of its dead letters.
+func (f *fileFn) ProcessElement(ctx context.Context, p Piece, emit func(string), buried func(string)) error {
 	f.count(ctx)
 	done, err := f.finished(ctx, p)
 	if err != nil {
 		return err
 	}
 	if done != nil {
-		done.tell(ctx, letter)
+		if err := f.tell(ctx, p, done, buried); err != nil {
+			return err
+		}
 		emit(f.Options.file(p))
 		return nil
 	}
@@ -148,11 +151,11 @@ func (f *fileFn) ProcessElement(ctx context.Context, p Piece, emit func(string),
 	if err != nil {
 		return err
 	}
-	if err := f.finish(ctx, p, letters, data); err != nil {
+	if err := f.bury(ctx, p, letters, buried); err != nil {
 		return err
 	}
-	for _, l := range letters {
-		letter(l)
+	if err := f.finish(ctx, p, letters, data); err != nil {
+		return err
 	}
 	emit(f.Options.file(p))
 	return nil

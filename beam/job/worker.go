@@ -14,7 +14,6 @@ import (
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/line"
 	"github.com/line-ood/goline/nets"
-	"github.com/line-ood/goline/nets/onnx"
 )
 
 // worker holds what a process opens once for all its bundles.
@@ -71,7 +70,7 @@ func openWorker(ctx context.Context, o Options) (*worker, error) {
 			return nil, err
 		}
 	} else {
-		if w.net, err = o.network(); err != nil {
+		if w.net, err = o.network(ctx); err != nil {
 			return nil, err
 		}
 		w.pre = w.net.Preprocessing()
@@ -98,25 +97,6 @@ func (o Options) compile(net nets.Classifier) (*graph.Program, error) {
 		return graph.Compile(line.Pipeline{Classifier: net}, g)
 	}
 	return graph.Compile(net, g)
-}
-
-// network opens the network.
-func (o Options) network() (nets.Classifier, error) {
-	var p nets.Preprocessing
-	var err error
-	if o.Preprocess != "" {
-		if p, err = nets.ParsePreprocessing(o.Preprocess); err != nil {
-			return nil, fmt.Errorf("preprocess: %w", err)
-		}
-	}
-	if isONNX(o.Network) {
-		return onnx.Open(o.Network, onnx.Options{Preprocessing: p})
-	}
-	net, err := nets.Open(o.Network, o.Weights)
-	if err != nil || p == (nets.Preprocessing{}) {
-		return net, err
-	}
-	return net.WithPreprocessing(p)
 }
 
 // Counters of a job, in Beam's metrics under the namespace goline.

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/x/beamx"
 
 	"github.com/line-ood/goline/beam/job"
+	"github.com/line-ood/goline/graph"
 )
 
 // prismBundles is the number of branches among which work is divided on prism, which runs that many bundles at once.
@@ -39,10 +40,15 @@ func run(ctx context.Context, out, errs io.Writer) int {
 	flag.IntVar(&o.Bundles, "bundles", -1,
 		"branches that pieces are dealt to, 0 for none, -1 for 8 on prism and none elsewhere")
 	flag.StringVar(&o.DeadLetters, "dead-letters", "",
-		"file of the images that cannot be read; without it such an image fails the job")
+		"folder for the images that cannot be read, a file of JSON lines for each piece that has some; without it such an "+
+			"image fails the job")
 	flag.BoolVar(&o.Resume, "resume", false, "take pieces that an earlier job finished as they are")
 	flag.IntVar(&o.Batch, "batch", 0, "images that one processor runs at once, 0 for as many as suit their size")
 	flag.IntVar(&o.Workers, "workers", 0, "processors of a worker, 0 for all")
+	flag.StringVar((*string)(&o.Precision), "precision", string(graph.Float32),
+		"what convolutions multiply in: f32, bf16 or tf32")
+	flag.StringVar((*string)(&o.Device), "device", string(graph.CPU),
+		"where each worker runs the network: cpu, cuda or cuda:N")
 	flag.Float64Var(&o.LINe.ActivationPercentile, "p-a", o.LINe.ActivationPercentile,
 		"percentile of activation pruning")
 	flag.Float64Var(&o.LINe.WeightPercentile, "p-w", o.LINe.WeightPercentile, "percentile of weight pruning")

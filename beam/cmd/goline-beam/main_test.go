@@ -173,18 +173,21 @@ func TestDeadLetters(t *testing.T) {
 	fit := append([]string{"--job", "fit", "--data", data, "--out", w.path("got.npz"), "--pieces", "60"}, w.net...)
 	require.Contains(t, beams(t, 1, fit...), "broken.png")
 	require.NoFileExists(t, w.path("got.npz"))
-	report := beams(t, 0, append(fit, "--dead-letters", w.path("letters.jsonl"))...)
+	report := beams(t, 0, append(fit, "--dead-letters", w.path("letters"))...)
 	require.Equal(t, "3", number(t, report, "could not be read"))
-	lines := strings.Split(strings.TrimSpace(contents(t, w.path("letters.jsonl"))), "\n")
-	require.Len(t, lines, 3)
-	require.Contains(t, lines[0], `{"position":3,"id":"broken.png","label":1,"reason":"`)
-	require.Contains(t, lines[1], `{"position":40,"id":"nowhere.png","label":2,"reason":"`)
+	letters, err := filepath.Glob(w.path("letters/*"))
+	require.NoError(t, err)
+	require.Equal(t, []string{w.path("letters/unread-000003-of-000060.jsonl"), w.path(
+		"letters/unread-000040-of-000060.jsonl"), w.path("letters/unread-000041-of-000060.jsonl")}, letters)
+	require.Regexp(t, `^{"position":3,"id":"broken.png","label":1,"reason":".*"}\n$`, contents(t, letters[0]))
+	require.Regexp(t, `^{"position":40,"id":"nowhere.png","label":2,"reason":".*"}\n$`, contents(t, letters[1]))
 	goline(t, append([]string{"fit", "--data", clean, "--out", w.path("want.npz")}, w.net...)...)
 	require.True(t, contents(t, w.path("want.npz")) == contents(t, w.path("got.npz")))
 
 	goline(t, "score", "--detector", w.path("want.npz"), "--data", clean, "--out", w.path("want.csv"))
 	beams(t, 0, "--job", "score", "--detector", w.path("want.npz"), "--data", "list:"+data+"+"+w.dir, "--out",
 		w.path("s"), "--pieces", "7", "--dead-letters", w.path("l"))
+	require.Equal(t, 2, strings.Count(contents(t, w.path("l/unread-000004-of-000007.jsonl")), "\n"))
 	w.merge(t, "s/*.csv", "got.csv")
 	require.Equal(t, contents(t, w.path("want.csv")), contents(t, w.path("got.csv")))
 }
@@ -244,6 +247,21 @@ func TestAttempts(t *testing.T) {
 	require.NotEqual(t, "0", number(t, output.String(), "taken as they were"))
 	w.merge(t, "s/*.csv", "got.csv")
 	require.Equal(t, contents(t, w.path("want.csv")), contents(t, w.path("got.csv")))
+}
+
+// TestFlagsOfPages: the flags of goline-beam in the documentation exist.
+func TestFlagsOfPages(t *testing.T) {
+	help, checked := beams(t, 0, "--help"), 0
+	for line := range strings.Lines(contents(t, "../../../docs/scale.md")) {
+		if !strings.HasPrefix(line, "./goline-beam ") {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`--([a-z-]+)`).FindAllStringSubmatch(line, -1) {
+			require.Regexp(t, `(?m)^  -`+m[1]+`\b`, help)
+			checked++
+		}
+	}
+	require.Greater(t, checked, 5)
 }
 
 // TestUsage: what no job can have is an error of usage.
