@@ -3,6 +3,7 @@ package browser
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
@@ -25,7 +26,7 @@ import (
 
 // TestServicePage scores a picture on the page of goline serve, in both colour schemes and at two widths. It uses the
 // keyboard alone, except for the system's file dialog, and checks that the page sends requests to nobody but the
-// server.
+// server. At the end it drops and pastes pictures.
 func TestServicePage(t *testing.T) {
 	browser := chromium(t)
 	dir := t.TempDir()
@@ -113,6 +114,50 @@ func TestServicePage(t *testing.T) {
 		}
 	}
 	printed(t, ctx, "service")
+	dropped(t, ctx, base, picture)
 	require.Empty(t, outside, "requests to others")
 	require.Empty(t, *complaints, "what the browser's console says")
+}
+
+// dropped checks what the page does with a picture that is dropped anywhere on it, or pasted: it shows that it will
+// take it, keeps the browser from opening the file, and scores it. What is dropped without a file changes nothing.
+func dropped(t *testing.T, ctx context.Context, base, picture string) {
+	t.Helper()
+	data, err := os.ReadFile(picture)
+	require.NoError(t, err)
+	carrier := fmt.Sprintf(`const bytes = Uint8Array.from(atob(%q), c => c.charCodeAt(0)), carrier = new DataTransfer();
+		carrier.items.add(new File([bytes], "dropped.png", {type: "image/png"}));
+		const verdict = () => document.getElementById("verdict").textContent;
+		const over = () => document.getElementById("drop").classList.contains("over");
+		const drag = (kind, dataTransfer) => document.querySelector("h1").dispatchEvent(
+			new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+	`, base64.StdEncoding.EncodeToString(data))
+	for what, action := range map[string]string{
+		"drop":  `drag("drop", carrier)`,
+		"paste": `document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: carrier, bubbles: true}))`,
+	} {
+		var seen []bool
+		var before, after, verdict string
+		require.NoError(t, chromedp.Run(ctx,
+			chromedp.Navigate(base), chromedp.WaitReady("body"),
+			chromedp.Evaluate(`(() => {`+carrier+`
+				const seen = [drag("dragover", carrier), over()];
+				seen.push(drag("dragleave", carrier), over());
+				drag("dragover", carrier);
+				const text = new DataTransfer();
+				text.setData("text/plain", "no file");
+				seen.push(drag("drop", text), over());
+				return seen;
+			})()`, &seen),
+			chromedp.Text("#verdict", &before, chromedp.ByID),
+			chromedp.Evaluate(`(() => {`+carrier+action+`; return verdict(); })()`, &after),
+			chromedp.Poll(`/distribution/.test(document.getElementById("verdict").textContent)`, nil),
+			chromedp.Text("#verdict", &verdict, chromedp.ByID),
+		), what)
+		// dispatchEvent returns false where the page keeps the browser's own action from happening
+		require.Equal(t, []bool{false, true, false, false, false, false}, seen, what)
+		require.NotRegexp(t, "distribution|Scoring", before, what)
+		require.Equal(t, "Scoring…", after, what)
+		require.Regexp(t, "^(In|Out of) distribution$", verdict, what)
+	}
 }

@@ -31,7 +31,8 @@ import (
 
 // TestServeLoad measures a second process of goline serve on loopback: SPEED=1 go test -v -run TestServeLoad
 // ./internal/cli. It tells images a second and latencies against the network's own rate, the two in turn, and what an
-// overload gets. SPEED_NET=resnet20 takes the other network.
+// overload gets. SPEED_NET=resnet20 takes the other network. Requests of several images must have four fifths of that
+// rate in the best round; what disturbs the machine only lowers it.
 //
 // This process is the client: each of its connections writes the same bytes again when it has its answer. Requests are
 // a PNG file to /v1/score, or 16 or 32 images of 8-bit pixels as a binary tensor of the Open Inference protocol.
@@ -62,6 +63,7 @@ func TestServeLoad(t *testing.T) {
 		{"1 PNG", 64, pngRequest(t), 1}, {"16 of pixels", 8, pixelsRequest(16), 16},
 		{"32 of pixels", 6, pixelsRequest(32), 32},
 	}
+	best := map[string]float64{} // share of the bench
 	for range 3 {
 		r, err := bench.Run(t.Context(), own, graph.Options{}, images, 1, 1)
 		require.NoError(t, err)
@@ -69,8 +71,14 @@ func TestServeLoad(t *testing.T) {
 		for _, k := range kinds {
 			got := load(t, url, k.request, k.images, k.clients, 4*time.Second)
 			require.Zero(t, got.shed)
-			t.Logf("%2d clients, %-12s a request: %v, %.2f of bench", k.clients, k.what, got,
-				got.rate/r.ImagesPerSec)
+			share := got.rate / r.ImagesPerSec
+			best[k.what] = max(best[k.what], share)
+			t.Logf("%2d clients, %-12s a request: %v, %.2f of bench", k.clients, k.what, got, share)
+		}
+	}
+	for _, k := range kinds {
+		if k.images > 1 {
+			require.GreaterOrEqual(t, best[k.what], 0.8, k.what)
 		}
 	}
 	over := load(t, url, kinds[0].request, 1, 512, 4*time.Second)
