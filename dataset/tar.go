@@ -29,6 +29,10 @@ type tarSample struct {
 // openTar opens a tar archive of pictures. It reads the headers and labels; the pictures stay in the file.
 func openTar(s source) (Dataset, error) {
 	f, size, err := s.tree.openRegular(s.path)
+	if errors.Is(err, fsfile.ErrNotRegular) {
+		err = fmt.Errorf("%w: pictures are read at their offsets, which a pipe does not have: write the archive to a file, "+
+			"or name it where it is stored, such as tar:s3://BUCKET/KEY", err)
+	}
 	if err != nil {
 		return nil, err
 	}

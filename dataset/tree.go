@@ -93,7 +93,7 @@ func (t tree) regular(name string) (fs.FileInfo, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s: expected a file, or a pattern such as %s/*, got a folder", name, name)
 	case !info.Mode().IsRegular() || info.Size() < 0:
-		return nil, fmt.Errorf("%s: not a regular file", name)
+		return nil, fmt.Errorf("%s: %w", name, fsfile.ErrNotRegular)
 	}
 	return info, nil
 }
