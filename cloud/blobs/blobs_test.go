@@ -24,6 +24,8 @@ func buckets(t *testing.T) map[string]string {
 		"file": "file://" + filepath.ToSlash(t.TempDir()),
 		"mem":  "mem://" + strings.ToLower(t.Name()),
 		"s3":   s3 + "/folder",
+		"gs":   startGCS(t) + "/folder",
+		"az":   startAzure(t) + "/folder",
 	}
 }
 
@@ -31,7 +33,7 @@ func buckets(t *testing.T) map[string]string {
 func TestStores(t *testing.T) {
 	for scheme, url := range buckets(t) {
 		t.Run(scheme, func(t *testing.T) {
-			data := make([]byte, 11<<20) // more than one part of an upload
+			data := make([]byte, 17<<20) // more than one part of an upload
 			for i := range data {
 				data[i] = byte(rand.Uint32())
 			}
@@ -98,7 +100,7 @@ func TestUploadsAreWhole(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			failed := errors.New("failed in the middle")
 			half := func(w io.Writer) error {
-				for range 12 {
+				for range 18 {
 					if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 						return err
 					}

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -134,44 +135,54 @@ func payload(r *http.Request) []byte {
 	}
 }
 
-// list gives three entries a page.
+// list gives a page.
 func (s *bucketServer) list(w http.ResponseWriter, q url.Values) {
-	const most = 3
-	prefix, after := q.Get("prefix"), q.Get("continuation-token")
-	seen := map[string]listed{}
-	for key, data := range s.objects {
-		if !strings.HasPrefix(key, prefix) {
-			continue
-		}
-		e := listed{Key: key, Size: len(data), LastModified: modified.Format(time.RFC3339), ETag: `"e"`}
-		name := key
-		if d := q.Get("delimiter"); d != "" {
-			if i := strings.Index(key[len(prefix):], d); i >= 0 {
-				name = key[:len(prefix)+i+len(d)]
-				e = listed{Prefix: name}
-			}
-		}
-		if name > after {
-			seen[name] = e
-		}
-	}
-	var names []string
-	for name := range seen {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	result := listResult{}
-	if len(names) > most {
-		names = names[:most]
-		result.More, result.Next = true, names[most-1]
-	}
-	for _, name := range names {
-		if e := seen[name]; e.Prefix != "" {
-			result.Prefixes = append(result.Prefixes, e)
+	entries, next := page(s.objects, q.Get("prefix"), q.Get("delimiter"), q.Get("continuation-token"))
+	result := listResult{More: next != "", Next: next}
+	for _, e := range entries {
+		if e.folder {
+			result.Prefixes = append(result.Prefixes, listed{Prefix: e.name})
 		} else {
-			result.Contents = append(result.Contents, e)
+			result.Contents = append(result.Contents, listed{Key: e.name, Size: e.size,
+				LastModified: modified.Format(time.RFC3339), ETag: `"e"`})
 		}
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	_ = xml.NewEncoder(w).Encode(result)
+}
+
+// entry is an object of a list, or a folder, whose name ends with the delimiter.
+type entry struct {
+	name   string
+	size   int
+	folder bool
+}
+
+// page returns the next three entries of a list in order, and the mark of the page that follows, "" for none.
+func page(objects map[string][]byte, prefix, delimiter, after string) (entries []entry, next string) {
+	const most = 3
+	seen := map[string]entry{}
+	for key, data := range objects {
+		if !strings.HasPrefix(key, prefix) {
+			continue
+		}
+		e := entry{name: key, size: len(data)}
+		if delimiter != "" {
+			if i := strings.Index(key[len(prefix):], delimiter); i >= 0 {
+				e = entry{name: key[:len(prefix)+i+len(delimiter)], folder: true}
+			}
+		}
+		if e.name > after {
+			seen[e.name] = e
+		}
+	}
+	names := slices.Sorted(maps.Keys(seen))
+	if len(names) > most {
+		names = names[:most]
+		next = names[most-1]
+	}
+	for _, name := range names {
+		entries = append(entries, seen[name])
+	}
+	return entries, next
 }
