@@ -263,8 +263,8 @@ func TestTarRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "y.tar: image y.tar/k/a.png: expected a label of 1 classes, got 7")
 	ostest.Mkfifo(t, dir+"/pipe")
 	_, err = Open("tar:" + dir + "/pipe")
-	require.ErrorContains(t, err, dir+"/pipe: not a regular file: pictures are read at their offsets, which a pipe does "+
-		"not have")
+	require.ErrorContains(t, err, dir+"/pipe: not a regular file: pictures are read at their offsets, which a pipe "+
+		"does not have")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = OpenContext(ctx, dir+"/y.tar", OpenOptions{})

@@ -111,7 +111,8 @@ func TestAddresses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, folder := range []string{disk, memory} {
 				o := Options{Job: Fit, Network: c.network, Preprocess: join(folder, "prepare.json"),
-					Data: join(folder, "list.txt"), Out: join(folder, c.name+".det.npz"), Pieces: 3, LINe: DefaultParameters()}
+					Data: join(folder, "list.txt"), Out: join(folder, c.name+".det.npz"), Pieces: 3,
+					LINe: DefaultParameters()}
 				if c.weights != "" {
 					o.Weights = join(folder, c.weights)
 				} else {

@@ -40,8 +40,8 @@ func run(ctx context.Context, out, errs io.Writer) int {
 	flag.IntVar(&o.Bundles, "bundles", -1,
 		"branches that pieces are dealt to, 0 for none, -1 for 8 on prism and none elsewhere")
 	flag.StringVar(&o.DeadLetters, "dead-letters", "",
-		"folder for the images that cannot be read, a file of JSON lines for each piece that has some; without it such an "+
-			"image fails the job")
+		"folder for the images that cannot be read, a file of JSON lines for each piece that has some; without it "+
+			"such an image fails the job")
 	flag.BoolVar(&o.Resume, "resume", false, "take pieces that an earlier job finished as they are")
 	flag.IntVar(&o.Batch, "batch", 0, "images that one processor runs at once, 0 for as many as suit their size")
 	flag.IntVar(&o.Workers, "workers", 0, "processors of a worker, 0 for all")
