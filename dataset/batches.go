@@ -42,8 +42,16 @@ func Batches(ctx context.Context, d Dataset, p nets.Preprocessing, o BatchOption
 	return batches(ctx, "batches of "+d.Name(), p, o, func() (feed, int, error) { return setFeed(d, o.Indices) })
 }
 
-// setFeed returns a feed of the images of a set with the given indices (nil for all), and their number.
+// setFeed returns a feed of the images of a set with the given indices (nil for all), and their number, -1 for a
+// stream.
 func setFeed(d Dataset, indices []int) (feed, int, error) {
+	if t, hashed := streamOf(d); t != nil {
+		if indices != nil {
+			return nil, 0, fmt.Errorf("batches of %s: expected no indices of a set that is read once, got %d", d.Name(),
+				len(indices))
+		}
+		return t.feed(hashed), -1, nil
+	}
 	total, labels := d.Len(), d.Labels()
 	if indices != nil {
 		total = len(indices)

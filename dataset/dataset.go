@@ -16,7 +16,7 @@
 //   - tar: an archive of pictures in WebDataset's format, or several by a pattern: "train-*.tar". KEY.jpg (or .jpeg,
 //     .png, .webp, .bmp, .gif) is a picture and KEY.cls its label as decimal text, -1 where it is unknown or missing. A
 //     key extends up to the first dot of the base name. Other members are ignored. Compressed archives, and archives
-//     without the end mark of a tar file, are errors.
+//     without the end mark of a tar file, are errors. [ReadTar] reads an archive from a pipe.
 //
 // Without a prefix the format is detected from the content. A path may be a pattern of [filepath.Glob]; the matches
 // are sorted in byte order and joined. An existing path is never taken for a pattern, and the "C" of "C:\data" never

@@ -54,6 +54,9 @@ func (h *Hashed) remember(i int, img Image, err error) (Image, error) {
 func (h *Hashed) SetHash(i int, hash [sha256.Size]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for len(h.read) <= i { // of a stream
+		h.hashes, h.read = append(h.hashes, [sha256.Size]byte{}), append(h.read, false)
+	}
 	h.hashes[i], h.read[i] = hash, true
 }
 

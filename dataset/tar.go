@@ -30,8 +30,8 @@ type tarSample struct {
 func openTar(s source) (Dataset, error) {
 	f, size, err := s.tree.openRegular(s.path)
 	if errors.Is(err, fsfile.ErrNotRegular) {
-		err = fmt.Errorf("%w: pictures are read at their offsets, which a pipe does not have: write the archive to a file, "+
-			"or name it where it is stored, such as tar:s3://BUCKET/KEY", err)
+		err = fmt.Errorf("%w: pictures are read at their offsets, which a pipe does not have: score and features read "+
+			"an archive from standard input, --data tar:-", err)
 	}
 	if err != nil {
 		return nil, err

@@ -29,8 +29,8 @@ const tarLabel = "cls"
 // key, which is the path up to the first dot of its last element. The extension after that dot, in upper or lower
 // case, says what a member is.
 type tarIndex struct {
-	file io.ReaderAt
-	size int64        // of the file, in bytes
+	file io.ReaderAt  // nil for a stream
+	size int64        // of the file, in bytes; -1 for a stream
 	err  func() error // error of the context, checked for every member
 
 	samples []tarSample
@@ -49,7 +49,7 @@ type tarParts struct {
 
 // errGzipTar is the error for a compressed archive.
 var errGzipTar = errors.New("expected a tar archive without compression, got gzip: pictures are read at their " +
-	"offsets, so unpack it first (gunzip)")
+	"offsets, so unpack it first (gunzip), or give it to standard input (score and features, --data tar:-)")
 
 // read reads all headers, and the labels.
 func (x *tarIndex) read() error {
@@ -74,7 +74,7 @@ func (x *tarIndex) read() error {
 		}
 		offset, err := at.Seek(0, io.SeekCurrent)
 		if err == nil {
-			err = x.add(h, offset)
+			err = x.add(h, offset, r)
 		}
 		if err != nil {
 			return fmt.Errorf("member %s: %w", memberName(h.Name), err)
@@ -105,8 +105,8 @@ func tarFailure(previous string, err error) error {
 	return fmt.Errorf("%s: %w", where, err)
 }
 
-// add adds a member, whose content begins at offset.
-func (x *tarIndex) add(h *tar.Header, offset int64) error {
+// add adds a member, whose content begins at offset. It reads content if the member is a label.
+func (x *tarIndex) add(h *tar.Header, offset int64, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (x *tarIndex) add(h *tar.Header, offset int64) error {
 		return fmt.Errorf("expected a plain file, got a link or a device (type %q)", h.Typeflag)
 	case h.Size > limit:
 		return fmt.Errorf("expected at most %d bytes, got %d", limit, h.Size)
-	case h.Size > x.size-offset:
+	case x.size >= 0 && h.Size > x.size-offset:
 		return fmt.Errorf("the archive is cut off: expected %d bytes, got %d: %w", h.Size, x.size-offset,
 			io.ErrUnexpectedEOF)
 	}
@@ -153,7 +153,7 @@ func (x *tarIndex) add(h *tar.Header, offset int64) error {
 				memberName(p.labelledBy), memberName(key))
 		}
 		var err error
-		if p.label, err = x.readLabel(offset, h.Size); err != nil {
+		if p.label, err = readLabel(content, h.Size); err != nil {
 			return err
 		}
 		p.labelledBy = name
@@ -166,9 +166,9 @@ func (x *tarIndex) add(h *tar.Header, offset int64) error {
 	return nil
 }
 
-func (x *tarIndex) readLabel(offset, size int64) (int, error) {
+func readLabel(content io.Reader, size int64) (int, error) {
 	var b [maxTarLabel]byte
-	if _, err := x.file.ReadAt(b[:size], offset); err != nil {
+	if _, err := io.ReadFull(content, b[:size]); err != nil {
 		return 0, err
 	}
 	label, err := strconv.ParseInt(strings.TrimSpace(string(b[:size])), 10, 32)
@@ -202,11 +202,14 @@ func (x *tarIndex) checkEnd(at io.Seeker, content int64) error {
 		return err
 	}
 	if !isZero(rest) {
-		return errors.New("expected nothing after the blocks of zeros that end the archive, got more (several " +
-			"archives in one file?)")
+		return errTarsJoined
 	}
 	return nil
 }
+
+// errTarsJoined is the error for anything but zeros after the end of an archive.
+var errTarsJoined = errors.New("expected nothing after the blocks of zeros that end the archive, got more (several " +
+	"archives in one file?)")
 
 func isZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 

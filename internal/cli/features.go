@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/graph"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/parquetfile"
@@ -29,7 +30,9 @@ func newFeatures() *cobra.Command {
   labels    int64   (images)            -1 where unknown
 A file that ends in .parquet has a row for each image: id, label (null where unknown) and the lists features and logits, with the
 network, preprocessing and version in its metadata; with --shard it is of a part of the images, and a folder of the parts is one table.
-With --shard an npz file is of a part of the images, for goline merge.`,
+With --shard an npz file is of a part of the images, for goline merge.
+--data tar:- reads a tar archive from standard input, once and as it comes; gzip is unpacked, each label must stand beside its picture,
+and the file is a .parquet.`,
 		Example: `  goline features --net densenet-bc-100-12 --weights checkpoint_100.pth.tar --data test_batch.bin ` +
 			`--out test.npz`,
 		Args: command.NoArgs,
@@ -40,6 +43,15 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 			if err := sharding.Check(); err != nil {
 				return err
 			}
+			if images == command.StreamedData {
+				switch {
+				case sharding.Given():
+					return errShardedStream
+				case !parquetfile.Is(out):
+					return command.Usagef("--data %s: expected --out with the ending .parquet, because an npz file "+
+						"begins with the number of images, got %s", images, out)
+				}
+			}
 			if err := command.CheckOutputs(command.Outputs("--out", out),
 				append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
@@ -48,7 +60,14 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 			if err != nil {
 				return err
 			}
-			count, err := writeFeatures(cmd.Context(), &c, &net, n, images, &sharding, out)
+			set := dataset.Dataset(command.Streamed(cmd.InOrStdin()))
+			if images != command.StreamedData {
+				if set, err = net.Data("--data", images); err != nil {
+					return err
+				}
+			}
+			defer set.Close()
+			count, err := writeFeatures(cmd.Context(), &c, n, set, images, &sharding, out)
 			if err != nil {
 				return err
 			}
@@ -65,14 +84,10 @@ With --shard an npz file is of a part of the images, for goline merge.`,
 	return cmd
 }
 
-// writeFeatures writes the features of a set, or of a shard of it, and returns the number of images.
-func writeFeatures(ctx context.Context, c *command.Common, flags *command.Network, net nets.Classifier, images string,
+// writeFeatures writes the features of a set, or of a shard of it, and returns the number of images. images names the
+// set.
+func writeFeatures(ctx context.Context, c *command.Common, net nets.Classifier, set dataset.Dataset, images string,
 	sharding *command.Sharding, out string) (int, error) {
-	set, err := flags.Data("--data", images)
-	if err != nil {
-		return 0, err
-	}
-	defer set.Close()
 	set, extent, err := sharding.Take(set, command.MadeBy(net, "features "+c.Precision))
 	if err != nil {
 		return 0, err
@@ -89,7 +104,8 @@ func writeFeatures(ctx context.Context, c *command.Common, flags *command.Networ
 	if parquetfile.Is(out) {
 		meta := command.Provenance(net, "features", images)
 		meta["units"] = "features: penultimate activations; logits: nats; both float32, one list for each image"
-		return set.Len(), eval.WriteFeaturesParquet(ctx, out, prog, net, stream, set.ID, meta)
+		err := eval.WriteFeaturesParquet(ctx, out, prog, net, stream, set.ID, meta)
+		return set.Len(), err
 	}
 	if extent != nil {
 		err = eval.WriteFeaturesShard(ctx, out, prog, net, stream, *extent)

@@ -93,7 +93,8 @@ func newRoot() *cobra.Command {
 		Long: `goline finds out-of-distribution inputs of an image classifier by LINe (Ahn, Park and Kim, CVPR 2023).
 
 A DATA argument is [format:]path with one of the formats cifar10, cifar100, folder, idx, list, npy, npz, tar; without a
-prefix the format is told from the content. A path may be a pattern such as 'data_batch_*.bin'. In a goline that is built
+prefix the format is told from the content. A path may be a pattern such as 'data_batch_*.bin'. score and features also read
+tar:-, an archive on standard input. In a goline that is built
 with object stores (cd cloud && go build ./cmd/goline) DATA and all files that are read or written may be URLs such as
 s3://bucket/folder/file, gs://, azblob:// and file://.
 

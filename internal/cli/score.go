@@ -49,13 +49,16 @@ P-values of one calibration depend on each other: bh, storey, lond and the -dep 
 images no longer are like those of the calibration: it starts at 1, and while nothing drifts it ever reaches 1/L with probability at most L.
 From then on alarm is true; L is --alarm-level.
 
+--data tar:- reads a tar archive from standard input, once and as it comes; gzip is unpacked, and each label must stand beside its picture.
+
 With --shard the file is of a part of the images, for goline merge: its first line, or array shard, says which.
 
 With --net and --weights the detector is checked to belong to that network. With --class-names the names of the predicted class and
 of the label stand behind: prediction_name and label_name, in npz files class_names.`,
 		Example: `  goline score --detector detector.npz --data photos/ --out scores.csv
   goline score --detector calibrated.npz --data photos/ --out scores.csv --fdr bh --alpha 0.1
-  goline score --detector calibrated.npz --data photos/ --out - --stream`,
+  goline score --detector calibrated.npz --data photos/ --out - --stream
+  curl -s https://host/shard.tar.gz | goline score --detector detector.npz --data tar:- --out scores.csv`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := command.Required("--detector", detector, "--data", images, "--out", out); err != nil {
@@ -70,6 +73,9 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 			}
 			if err := sharding.Check(); err != nil {
 				return err
+			}
+			if sharding.Given() && images == command.StreamedData {
+				return errShardedStream
 			}
 			if sharding.Given() && (verdict.fdr != "" || verdict.stream) {
 				return command.Usagef("--shard: --fdr and --stream look at all images, one after another: give neither")
@@ -96,7 +102,7 @@ of the label stand behind: prediction_name and label_name, in npz files class_na
 				return err
 			}
 			s := &scoring{common: &c, det: det, preprocessing: n.Preprocessing(), images: images, classes: classes,
-				judge: judge, format: write, sharding: &sharding}
+				judge: judge, format: write, sharding: &sharding, stdin: cmd.InOrStdin()}
 			if parquetfile.Is(out) {
 				s.meta = command.Provenance(n, "scores", images)
 				s.meta["detector"] = det.Method()
@@ -146,6 +152,7 @@ type scoring struct {
 	classes       []dataset.Class // nil where class names are not wanted
 	judge         *judge
 	format        scoreFormat
+	stdin         io.Reader
 	sharding      *command.Sharding
 	made          string          // identifies what the scores of a shard depend on
 	extent        *dataset.Extent // of a shard
@@ -166,7 +173,7 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 		}
 		return err
 	}
-	all, err := openScored(s.images)
+	all, err := s.open()
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
@@ -202,7 +209,7 @@ func (s *scoring) write(ctx context.Context, to func(write func(io.Writer) error
 
 // stream writes each image as soon as its batch is scored. It returns errors of writing and of reading separately.
 func (s *scoring) stream(ctx context.Context, w io.Writer) (writing, reading error) {
-	set, err := openScored(s.images)
+	set, err := s.open()
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
@@ -280,6 +287,18 @@ func (s *scored) row(i int, v line.Sample) scoredImage {
 
 // hashes returns the hashes of all images. Every image must have been read before.
 func (s *scored) hashes() []line.Hash { return s.set.Hashes() }
+
+// errShardedStream is the error for a part of what is read once.
+var errShardedStream = command.Usagef("--shard: %s is read once, and its number of images is not known before",
+	command.StreamedData)
+
+// open opens the set, which may come from standard input.
+func (s *scoring) open() (*scored, error) {
+	if s.images == command.StreamedData {
+		return &scored{set: dataset.WithHashes(command.Streamed(s.stdin))}, nil
+	}
+	return openScored(s.images)
+}
 
 // openScored opens a set to be scored.
 func openScored(images string) (*scored, error) {

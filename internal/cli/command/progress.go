@@ -12,8 +12,11 @@ import (
 // Bar is a progress bar. The zero value shows nothing.
 type Bar struct{ inner *progressbar.ProgressBar }
 
-// newBar returns a progress bar for a stream of n images.
+// newBar returns a progress bar for a stream of n images, 0 where the number is not known.
 func (c *Common) newBar(what string, n int) Bar {
+	if n == 0 {
+		n = -1
+	}
 	return c.bar(what, n, progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"))
 }
 
