@@ -71,7 +71,7 @@ func (n *Network) File() string {
 func (n *Network) Inputs() []Input {
 	inputs := []Input{InputFile("--weights", n.Weights)}
 	if n.IsONNX() {
-		inputs = append(inputs, InputFile("--net", n.Name))
+		inputs = append(inputs, InputFile("--net", n.Name), inputExternal("--net", n.Name))
 	}
 	if _, err := nets.Preset(n.Preprocess); err != nil {
 		inputs = append(inputs, InputFile("--preprocess", n.Preprocess))

@@ -12,6 +12,7 @@ import (
 	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/atomicfile"
 	"github.com/line-ood/goline/internal/objects"
+	"github.com/line-ood/goline/nets/onnx"
 )
 
 // Output is a flag that names a file to write, "" for none.
@@ -59,6 +60,18 @@ func InputData(flag, spec string) Input {
 			return nil, nil
 		}
 		files, err := dataset.Files(spec)
+		if err != nil {
+			return nil, nil
+		}
+		return files, nil
+	}}
+}
+
+// inputExternal returns the input of a flag that names an ONNX file: the files of external data that are read with it.
+// A file that cannot be read is no error here; opening it reports the error.
+func inputExternal(flag, path string) Input {
+	return Input{flag, path, func() ([]string, error) {
+		files, err := onnx.ExternalFiles(path)
 		if err != nil {
 			return nil, nil
 		}
