@@ -10,8 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/line-ood/goline/internal/objects"
 )
@@ -33,10 +31,10 @@ const (
 // and path is left as it was. A new file gets the permission that [os.Create] would give it, an existing one keeps its
 // own; a symbolic link stays and its target is replaced. Devices and pipes cannot be renamed over: they are written
 // directly. The error names path and wraps the cause.
-// directly. The error names path and wraps the cause.
 //
-// A path that names one of the process' own descriptors, such as /dev/stdout, is written through that descriptor,
-// because the descriptor may be open for appending to a file.
+// A path that leads to one of the process' own descriptors, such as /dev/stdout or a link to it, is written through
+// that descriptor, because the descriptor may be open for appending to a file. What a descriptor of another process
+// leads to is appended to.
 func Write(path string, write func(io.Writer) error) error {
 	if objects.IsURL(path) {
 		return objects.Write(path, func(w io.Writer) error {
@@ -47,8 +45,11 @@ func Write(path string, write func(io.Writer) error) error {
 			return b.Flush()
 		})
 	}
-	if fd := descriptor(path); fd >= 0 {
+	switch fd, whose := descriptor(path); whose {
+	case own:
 		return wrap(path, writeDescriptor(fd, write))
+	case foreign:
+		return wrap(path, writeDirect(path, os.O_APPEND, write))
 	}
 	target := path
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -59,7 +60,7 @@ func Write(path string, write func(io.Writer) error) error {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("write %s: is a folder", path)
 	case err == nil && !info.Mode().IsRegular():
-		return wrap(path, writeDirect(target, write))
+		return wrap(path, writeDirect(target, 0, write))
 	case err == nil:
 		perm = info.Mode().Perm()
 	case !errors.Is(err, fs.ErrNotExist):
@@ -111,43 +112,21 @@ func replace(target string, perm fs.FileMode, write func(io.Writer) error) (err 
 	return nil
 }
 
-func writeDirect(target string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(target, os.O_WRONLY, 0)
+func writeDirect(target string, flags int, write func(io.Writer) error) error {
+	f, err := os.OpenFile(target, os.O_WRONLY|flags, 0)
 	if err != nil {
 		return err
 	}
 	return errors.Join(fill(f, write), f.Close())
 }
 
-// IsStream tells whether [Write] writes to path directly, because it names a descriptor, a device or a pipe.
+// IsStream tells whether [Write] writes to path directly, because it leads to a descriptor, a device or a pipe.
 func IsStream(path string) bool {
-	if descriptor(path) >= 0 {
+	if _, whose := descriptor(path); whose != nobody {
 		return true
 	}
 	info, err := os.Stat(path)
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
-}
-
-// descriptor returns the number of the process' descriptor that path names, or -1.
-func descriptor(path string) int {
-	if filepath.Separator != '/' {
-		return -1
-	}
-	path = filepath.Clean(path)
-	switch path {
-	case "/dev/stdout":
-		return 1
-	case "/dev/stderr":
-		return 2
-	}
-	for _, dir := range []string{"/dev/fd/", "/proc/self/fd/"} {
-		if number, ok := strings.CutPrefix(path, dir); ok {
-			if fd, err := strconv.Atoi(number); err == nil && fd >= 0 {
-				return fd
-			}
-		}
-	}
-	return -1
 }
 
 func writeDescriptor(fd int, write func(io.Writer) error) error {

@@ -202,23 +202,35 @@ func TestOutputsToOneFile(t *testing.T) {
 	require.NoFileExists(t, w.path("x.json"))
 }
 
-// TestStandardOutputIsAppendedTo: output to /dev/stdout is written through the descriptor, so that a log keeps its
-// earlier lines.
+// TestStandardOutputIsAppendedTo: output to /dev/stdout, whatever it is called and whatever links lead to it, is written
+// through the descriptor, so that a log keeps its earlier lines.
 func TestStandardOutputIsAppendedTo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no /dev/stdout")
 	}
 	w := newWorld(t)
 	log := w.path("log")
-	require.NoError(t, os.WriteFile(log, []byte("first line\n"), 0o666))
-	f, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
-	require.NoError(t, err)
-	defer f.Close()
-	cmd := exec.Command(os.Args[0], w.eval("--json", "/dev/stdout")...)
-	cmd.Env = append(os.Environ(), asGoline+"=1")
-	cmd.Stdout = f
-	require.NoError(t, cmd.Run())
-	text := contents(t, log)
-	require.True(t, strings.HasPrefix(text, "first line\n{"), text)
-	require.Contains(t, text, "│ line", "the table follows")
+	require.NoError(t, os.Symlink("/dev/stdout", w.path("link.json")))
+	require.NoError(t, os.Symlink("link.json", w.path("again.json")))
+	outputs := []string{"/dev/stdout", w.path("link.json"), w.path("again.json")}
+	if runtime.GOOS == "linux" {
+		// The last one is the test's own descriptor: for the program it is that of another process.
+		outputs = append(outputs, "/proc/thread-self/fd/1", "/proc/self/fd/1", "of another process")
+	}
+	for _, out := range outputs {
+		require.NoError(t, os.WriteFile(log, []byte("first line\n"), 0o666))
+		f, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
+		require.NoError(t, err)
+		if out == "of another process" {
+			out = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
+		}
+		cmd := exec.Command(os.Args[0], w.eval("--methods", "msp", "--json", out)...)
+		cmd.Env = append(os.Environ(), asGoline+"=1")
+		cmd.Stdout = f
+		require.NoError(t, cmd.Run())
+		require.NoError(t, f.Close())
+		text := contents(t, log)
+		require.True(t, strings.HasPrefix(text, "first line\n{"), "%s: %s", out, text)
+		require.Contains(t, text, "│ msp", "the table follows")
+	}
 }
