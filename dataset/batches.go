@@ -207,7 +207,7 @@ func (s *stream) run(ctx context.Context, yield func(graph.Batch, error) bool) {
 	defer cancel()
 	jobs, slots := make(chan job, s.workers), make(chan *slot, s.ahead)
 	for range s.workers {
-		wg.Go(func() { s.work(inner, jobs) })
+		wg.Go(func() { s.work(ctx, inner, jobs) })
 	}
 	wg.Go(func() { s.dispatch(inner, jobs, slots) })
 	for b := range slots {
@@ -340,12 +340,13 @@ func decode(it item, s *scratch) (img Image, err error) {
 	return it.image(s)
 }
 
-// work decodes images until there are no more.
-func (s *stream) work(ctx context.Context, jobs <-chan job) {
+// work decodes images until there are no more, or one of the contexts has ended: the caller's, or the one that is made
+// from it, which ends later than the caller's by as long as the goroutine that ends it waits for a processor.
+func (s *stream) work(callers, ctx context.Context, jobs <-chan job) {
 	q := &Preprocessor{p: s.q.p, table: s.q.table}
 	scratch := newScratch(ctx, s.memory)
 	for j := range jobs {
-		if ctx.Err() != nil {
+		if callers.Err() != nil || ctx.Err() != nil {
 			return
 		}
 		if err := s.fill(q, j.x[j.k*s.sample:(j.k+1)*s.sample], j.item, scratch); err != nil {

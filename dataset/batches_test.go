@@ -215,6 +215,15 @@ func settle(t *testing.T, before int) {
 	t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
+// late is a context from which others learn of its end only when they look.
+type late struct{ context.Context }
+
+// AfterFunc is how contexts that are made from this one ask to be ended with it. It never calls f.
+func (late) AfterFunc(func()) (stop func() bool) { return func() bool { return true } }
+
+// Value keeps others from finding the context inside.
+func (late) Value(any) any { return nil }
+
 func TestBatchesStop(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var decoded, running atomic.Int64
@@ -268,6 +277,20 @@ func TestBatchesStop(t *testing.T) {
 		}}
 		_, _, _, err := collect(t, Batches(ctx, slow, bare, BatchOptions{Size: 500, Workers: 2}))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.LessOrEqual(t, begun.Load(), int64(2), "one of each worker, which began before")
+	})
+	t.Run("contexts made from it end late", func(t *testing.T) {
+		inner, cancel := context.WithCancel(t.Context())
+		var begun atomic.Int64
+		quick := &fake{name: "f", n: 1000, image: func(int) (Image, error) {
+			if begun.Add(1) == 2 {
+				cancel()
+			}
+			<-inner.Done()
+			return noise(1, 1), nil
+		}}
+		_, _, _, err := collect(t, Batches(late{inner}, quick, bare, BatchOptions{Size: 500, Workers: 2}))
+		require.ErrorIs(t, err, context.Canceled)
 		require.LessOrEqual(t, begun.Load(), int64(2), "one of each worker, which began before")
 	})
 	t.Run("panic in the loop", func(t *testing.T) {
