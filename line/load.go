@@ -75,7 +75,7 @@ func given(net nets.Classifier) network {
 func loadFile(path string, n network) (*Detector, error) {
 	r, err := npyz.OpenNpz(path)
 	if err != nil {
-		return nil, fmt.Errorf("load detector: %w", err) // err names the path
+		return nil, unlikeZipAt(path, fmt.Errorf("load detector: %w", err)) // err names the path
 	}
 	defer r.Close()
 	return load(r, path, n)
@@ -84,7 +84,7 @@ func loadFile(path string, n network) (*Detector, error) {
 func readFrom(r io.ReaderAt, size int64, name string, n network) (*Detector, error) {
 	z, err := npyz.NewReader(r, size, name)
 	if err != nil {
-		return nil, fmt.Errorf("load detector: %w", err)
+		return nil, unlikeZip(name, r, fmt.Errorf("load detector: %w", err))
 	}
 	return load(z, name, n)
 }
