@@ -97,6 +97,9 @@ var ErrNoImages = errors.New("no images")
 // fits no format or several.
 var ErrFormat = errors.New("unknown format")
 
+// ErrPrefix is the [ErrFormat] of an argument whose prefix is no format, as in "tiff:pictures".
+var ErrPrefix = fmt.Errorf("%w", ErrFormat)
+
 // checkIndex returns an error for an index outside of the set.
 func checkIndex(d Dataset, i int) error {
 	if i < 0 || i >= d.Len() {

@@ -43,7 +43,7 @@ func (t tree) splitSpec(spec string) (format, path string, err error) {
 		if t.exists(spec) {
 			return "", spec, nil
 		}
-		return "", "", fmt.Errorf("%w %q: expected one of %s", ErrFormat, prefix, strings.Join(formats, ", "))
+		return "", "", fmt.Errorf("%w %q: expected one of %s", ErrPrefix, prefix, strings.Join(formats, ", "))
 	}
 	if rest == "" {
 		return "", "", fmt.Errorf("expected a path behind %q", prefix+":")

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -196,7 +197,10 @@ func (b *Builder) claim(name string) bool {
 	return true
 }
 
-// Node returns the node of that name. An unknown name is an error that lists the known ones.
+// ErrNoNode is wrapped by the errors for names that no node has.
+var ErrNoNode = errors.New("no node is named")
+
+// Node returns the node of that name. An unknown name is an error that wraps [ErrNoNode] and lists the known ones.
 func (b *Builder) Node(name string) (*G.Node, error) {
 	if b.err != nil {
 		return nil, b.err
@@ -206,7 +210,7 @@ func (b *Builder) Node(name string) (*G.Node, error) {
 	}
 	l, ok := b.lazy[name]
 	if !ok {
-		return nil, fmt.Errorf("no node is named %q; there are %q", name, b.names)
+		return nil, fmt.Errorf("%w %q; there are %q", ErrNoNode, name, b.names)
 	}
 	if l.node != nil {
 		return l.node, nil

@@ -342,7 +342,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(values, "--value", "energy"), exitUsage, `--value "energy": expected logit,`},
 		{append(values, "--value", "line"), exitUsage, "--detector is required"},
 		{append(values, "--target", "cat"), exitUsage, `--target "cat"`},
-		{append(values, "--target", "7"), exitFailed, "expected a class from 0 to 2, got 7"},
+		{append(values, "--target", "7"), exitUsage, "--target 7: expected a class from 0 to 2"},
 		{append(values, "--removal", "mean"), exitUsage, "--removal mean needs --fit"},
 		{append(values, "--removal", "noise"), exitUsage, `--removal "noise"`},
 		{append(values, "--removal", "class-mean", "--fit", w.path("dark.npz")), exitUsage, "have no labels"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -44,6 +45,9 @@ Without --out DOT goes to standard output. A wrong name in --fetch or --from lis
 				fetch = nil
 			}
 			prog, err := graph.Compile(model, graph.Options{Batch: 1, Workers: 1, Fetch: fetch, From: from})
+			if errors.Is(err, graph.ErrNoNode) && (fetch != nil || from != "") {
+				return command.UsageError{Err: err}
+			}
 			if err != nil {
 				return err
 			}

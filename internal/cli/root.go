@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/line-ood/goline/dataset"
 	"github.com/line-ood/goline/internal/cli/attribute"
 	"github.com/line-ood/goline/internal/cli/command"
 	"github.com/line-ood/goline/internal/kernel"
@@ -54,7 +55,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	case command.Interrupted(ctx, err):
 		fmt.Fprintln(stderr, "goline: interrupted")
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &scheme):
+	case errors.As(err, &usage), errors.As(err, &scheme), errors.Is(err, dataset.ErrPrefix):
 		fmt.Fprintf(stderr, "goline: %s\nsee: %s --help\n", oneLine(err), cmd.CommandPath())
 		return exitUsage
 	default:

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -111,6 +112,9 @@ func (n *Network) note(format string, args ...any) {
 	n.notes = append(n.notes, fmt.Sprintf(format, args...))
 }
 
+// ErrNoNode is wrapped by the errors for names of features and logits that a file does not have.
+var ErrNoNode = errors.New("no node and no tensor is named")
+
 // tensorNamed returns the tensor of the given name, or else the first output of the node of that name.
 func tensorNamed(g *graphDef, name string) (string, error) {
 	var byNode string
@@ -123,7 +127,7 @@ func tensorNamed(g *graphDef, name string) (string, error) {
 		}
 	}
 	if byNode == "" {
-		return "", fmt.Errorf("no node and no tensor is named %q", name)
+		return "", fmt.Errorf("%w %q", ErrNoNode, name)
 	}
 	return byNode, nil
 }

@@ -72,11 +72,13 @@ func (g *gameFlags) inputs() []command.Input {
 // plan holds the parsed flags, checked before any file is read.
 type plan struct {
 	gameFlags
-	value   attribution.Value // LogSumExp where --value is lineValue
-	line    bool
-	target  attribution.Target
-	byClass bool
-	path    bool // games need the activations along a path from the black picture to the image
+	value  attribution.Value // LogSumExp where --value is lineValue
+	line   bool
+	target attribution.Target
+	// targetClass is the class that --target names by its number, -1 where it names none
+	targetClass int
+	byClass     bool
+	path        bool // games need the activations along a path from the black picture to the image
 }
 
 func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
@@ -103,7 +105,7 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 			return p, err
 		}
 	}
-	if p.target, err = parseTarget(g.target, p.byClass); err != nil {
+	if p.target, p.targetClass, err = parseTarget(g.target, p.byClass); err != nil {
 		return p, err
 	}
 	switch {
@@ -129,19 +131,19 @@ func (g *gameFlags) check(imagesGiven bool) (p plan, err error) {
 	return p, nil
 }
 
-func parseTarget(name string, byClass bool) (attribution.Target, error) {
+// parseTarget also returns the number of the class that is named, -1 where none is.
+func parseTarget(name string, byClass bool) (t attribution.Target, class int, err error) {
 	switch {
 	case name == "label" || name == "" && byClass:
-		return attribution.TargetLabel(), nil
+		return attribution.TargetLabel(), -1, nil
 	case name == "prediction" || name == "":
-		return attribution.TargetPrediction(), nil
+		return attribution.TargetPrediction(), -1, nil
 	}
-	class, err := strconv.Atoi(name)
+	class, err = strconv.Atoi(name)
 	if err != nil || class < 0 {
-		return attribution.Target{}, command.Usagef("--target %q: expected label, prediction or the number of a class",
-			name)
+		return t, -1, command.Usagef("--target %q: expected label, prediction or the number of a class", name)
 	}
-	return attribution.TargetClass(class), nil
+	return attribution.TargetClass(class), class, nil
 }
 
 // subject is one game, with the image or class that it is about.
@@ -171,6 +173,9 @@ func newStage(c *command.Common, p plan) (s *stage, err error) {
 		s.network, err = p.net.Open()
 	} else if s.det, s.network, err = p.net.Detector(p.detector); err == nil {
 		s.weightsSHA = "fingerprint " + line.Fingerprint(s.network)
+	}
+	if err == nil && p.targetClass >= s.network.Classes() {
+		err = command.Usagef("--target %d: expected a class from 0 to %d", p.targetClass, s.network.Classes()-1)
 	}
 	if err == nil && p.net.File() != "" {
 		s.weightsSHA, err = p.net.SHA256()

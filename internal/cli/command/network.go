@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -184,6 +185,9 @@ func (n *Network) read() (nets.Classifier, error) {
 			return nil, err
 		}
 		net, err := onnx.Open(n.Name, onnx.Options{Features: n.Features, Logits: n.Logits, Preprocessing: p})
+		if errors.Is(err, onnx.ErrNoNode) {
+			return nil, UsageError{err}
+		}
 		if err != nil {
 			return nil, err
 		}
