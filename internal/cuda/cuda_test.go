@@ -215,3 +215,41 @@ func TestWritesBesideMemoryAreFound(t *testing.T) {
 	emu.Use(t)
 	require.NoError(t, c.Free(p))
 }
+
+// TestReadsBesideMemoryAreFound: with AddressSanitizer the emulated card notices a kernel that reads beyond the memory it
+// was given, just behind it or far away.
+func TestReadsBesideMemoryAreFound(t *testing.T) {
+	if os.Getenv(emu.Sanitized) == "" {
+		t.Skipf("needs the emulated card with AddressSanitizer, see %s; .ci/cuda runs it", emu.Sanitized)
+	}
+	for name, c := range map[string]struct {
+		kernel string
+		args   func(a *cuda.Args, to, from cuda.Ptr)
+	}{ // AddressSanitizer reports an instruction once, so each has a kernel of its own
+		"one element behind": {"copy_f32", func(a *cuda.Args, to, from cuda.Ptr) {
+			a.Ptr(to).Int(11).Ptr(from).Int(11).Int(11).Int(11)
+		}},
+		"far away": {"sum_rows_f32", func(a *cuda.Args, to, from cuda.Ptr) {
+			a.Ptr(to).Ptr(from.Add(30000)).Int(1).Int(10)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ctx := context(t)
+			s, err := ctx.NewStream()
+			require.NoError(t, err)
+			defer s.Close()
+			from, err := ctx.Alloc(40)
+			require.NoError(t, err)
+			to, err := ctx.Alloc(44)
+			require.NoError(t, err)
+			k, err := ctx.Kernel(c.kernel)
+			require.NoError(t, err)
+			var a cuda.Args
+			c.args(&a, to, from)
+			require.ErrorIs(t, s.Launch(k, cuda.Grid{X: 1, Y: 1, Z: 1, Threads: 256}, &a), cuda.ErrLost)
+			emu.Use(t)
+			require.NoError(t, ctx.Free(from))
+			require.NoError(t, ctx.Free(to))
+		})
+	}
+}

@@ -34,6 +34,12 @@ const Real = "GOLINE_TEST_REAL_CARD"
 // skip.
 const Required = "GOLINE_REQUIRE_EMULATOR"
 
+// Sanitized is the environment variable that, when not empty, gives the emulated driver AddressSanitizer: kernels may
+// then neither read nor write outside of their memory. The test binary must run with
+//
+//	LD_PRELOAD=$(g++ -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:halt_on_error=0:quarantine_size_mb=8
+const Sanitized = "GOLINE_EMULATED_SANITIZED"
+
 // Use makes the process use the emulated driver while the test runs; the test must therefore not be parallel. The
 // driver is built on first use and kept in the user's cache folder. Without g++ the test is skipped.
 func Use(t testing.TB) *Card {
@@ -65,6 +71,7 @@ func build(t testing.TB) string {
 	_, file, _, _ := runtime.Caller(0)
 	here := filepath.Dir(file)
 	sum := sha256.New()
+	fmt.Fprintln(sum, os.Getenv(Sanitized) != "")
 	for _, pattern := range []string{"driver/*", "../kernels/*.cu", "../kernels/*.cuh", "../kernels/*.ptx"} {
 		files, err := filepath.Glob(filepath.Join(here, pattern))
 		if err != nil || len(files) == 0 {

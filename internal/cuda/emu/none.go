@@ -23,6 +23,9 @@ func (u Used) Held() Used { return u }
 // skip.
 const Required = "GOLINE_REQUIRE_EMULATOR"
 
+// Sanitized is the environment variable that, when not empty, gives the emulated driver AddressSanitizer.
+const Sanitized = "GOLINE_EMULATED_SANITIZED"
+
 // Use skips the test: there is no driver to emulate.
 func Use(t testing.TB) *Card {
 	t.Skip("this build has no CUDA")

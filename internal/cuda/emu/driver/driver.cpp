@@ -1,7 +1,7 @@
 // This is libcuda.so.1 in host memory: the functions of the driver that package cuda calls, for tests on machines without a card. Device
-// memory is filled with NaN when it is allocated. It lies between red zones, which no launch may change. Copies check which memory is the
-// device's and which the host's. A module has the kernels that its PTX names; the code that runs is the same source compiled by g++, see
-// run.cpp. All work is done at once when it is queued.
+// memory is filled with NaN when it is allocated. It lies between red zones, which no launch may change or, if this was compiled with
+// AddressSanitizer, read. Copies check which memory is the device's and which the host's. A module has the kernels that its PTX names; the
+// code that runs is the same source compiled by g++, see run.cpp. All work is done at once when it is queued.
 //
 // The functions emu_... are for tests: see package emu.
 #include "state.h"
@@ -32,6 +32,21 @@ API void emu_count(int64_t *out) {
 	memcpy(out, v, sizeof v);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+static void protect(const block &b, CUdeviceptr p) {
+	__asan_poison_memory_region(b.base, zone);
+	__asan_poison_memory_region((char *)p + b.bytes, zone);
+}
+static void release(const block &b, CUdeviceptr p) { __asan_unpoison_memory_region(b.base, 2 * zone + b.bytes); }
+static int watched = (__asan_set_error_report_callback([](const char *) { beyond = true; }), 1);
+bool zones_intact() { return !beyond.exchange(false); }
+#else
+static void protect(const block &b, CUdeviceptr p) {
+	memset(b.base, 0xff, zone);
+	memset((char *)p + b.bytes, 0xff, zone);
+}
+static void release(const block &, CUdeviceptr) {}
 bool zones_intact() {
 	for (auto &b : blocks) {
 		const char *p = b.second.base, *q = (const char *)b.first + b.second.bytes;
@@ -40,6 +55,7 @@ bool zones_intact() {
 	}
 	return true;
 }
+#endif
 
 API CUresult cuInit(unsigned) { BEGIN("cuInit") return devices ? SUCCESS : NO_DEVICE; }
 API CUresult cuDriverGetVersion(int *v) { LOCKED *v = version; return SUCCESS; }
@@ -73,10 +89,9 @@ API CUresult cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
 	size_t whole = (n + 2 * zone + 255) / 256 * 256;
 	char *base = (char *)aligned_alloc(256, whole);
 	if (!base) return OUT_OF_MEMORY;
-	memset(base, 0xff, whole); // NaN, read as float32
-	if (rehearsed) memset(base + zone, 0, n);
 	*p = (CUdeviceptr)(base + zone);
-	blocks[*p] = {n, base}, used += n;
+	protect(blocks[*p] = {n, base}, *p), used += n;
+	memset((void *)*p, rehearsed ? 0 : 0xff, n); // NaN, read as float32
 	return SUCCESS;
 }
 API CUresult cuMemFree_v2(CUdeviceptr p) {
@@ -84,6 +99,7 @@ API CUresult cuMemFree_v2(CUdeviceptr p) {
 	auto b = blocks.find(p);
 	if (b == blocks.end()) return INVALID_VALUE;
 	used -= b->second.bytes;
+	release(b->second, p);
 	free(b->second.base);
 	blocks.erase(b);
 	return lost;
@@ -161,7 +177,7 @@ API CUresult cuLaunchKernel(function *f, unsigned gx, unsigned gy, unsigned gz, 
 		return lost = LAUNCH_FAILED;
 	}
 	if (!zones_intact()) {
-		fprintf(stderr, "emulated card: kernel %s wrote beside its memory\n", f->name.c_str());
+		fprintf(stderr, "emulated card: kernel %s reached beyond its memory\n", f->name.c_str());
 		return lost = ILLEGAL_ADDRESS;
 	}
 	return SUCCESS;

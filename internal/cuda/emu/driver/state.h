@@ -1,5 +1,6 @@
 // Declarations that the parts of the emulated driver share: the state of the card, all of it under one lock, and the names of results.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -30,7 +31,13 @@ inline int capability = rehearsed ? rehearsed : 90; // ten times the compute cap
 inline int version = 12040;   // of CUDA: 12040 is 12.4
 inline int lost;              // the error of a lost context, which it keeps for good; 0 before
 inline thread_local uintptr_t current; // the current context: a device's number plus 1 for its primary context, an address for a created context
+#ifdef __SANITIZE_ADDRESS__
+// AddressSanitizer finds every access to a red zone, wherever in it, and to freed memory, so zones are large.
+inline const size_t zone = 1 << 16;
+inline std::atomic<bool> beyond; // whether a kernel reached beyond its memory
+#else
 inline const size_t zone = 256;
+#endif
 
 // Failures that tests ask for: after a number of further calls, a function returns code.
 struct failure { long after; int code; };
