@@ -200,6 +200,14 @@ func (b *Builder) claim(name string) bool {
 // ErrNoNode is wrapped by the errors for names that no node has.
 var ErrNoNode = errors.New("no node is named")
 
+// errNotTapped is the ErrNoNode of names from which a program may start.
+var errNotTapped error = notTapped{}
+
+type notTapped struct{}
+
+func (notTapped) Error() string        { return "no tapped node is named" }
+func (notTapped) Is(target error) bool { return target == ErrNoNode }
+
 // Node returns the node of that name. An unknown name is an error that wraps [ErrNoNode] and lists the known ones.
 func (b *Builder) Node(name string) (*G.Node, error) {
 	if b.err != nil {

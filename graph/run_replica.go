@@ -113,7 +113,7 @@ func newReplica(m Model, o Options, shared *store, card *accelerator) (*replica,
 		return nil, b.err
 	}
 	if o.From != "" && b.input == x {
-		return nil, fmt.Errorf("no tapped node is named %q to start from; there are %q", o.From, b.tapped())
+		return nil, fmt.Errorf("%w %q to start from; there are %q", errNotTapped, o.From, b.tapped())
 	}
 	for name := range o.Hooks {
 		if b.taps[name] == nil {

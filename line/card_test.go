@@ -66,8 +66,9 @@ func requireClose(t *testing.T, want, got []float32, what string) {
 }
 
 // TestCardMatchesPyTorch: features, logits and contributions of 64 images by the paper's network, and LINe's scores of
-// them with the mean contributions that PyTorch computed, agree with PyTorch within the same bounds as on the processor.
-// The contributions of an image are PyTorch's features times the weights of the class that PyTorch's logits predict.
+// them with the mean contributions that PyTorch computed, agree with PyTorch within the same bounds as on the
+// processor. The contributions of an image are PyTorch's features times the weights of the class that PyTorch's logits
+// predict.
 func TestCardMatchesPyTorch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs 64 images on an emulated card")
@@ -102,7 +103,8 @@ func TestCardMatchesPyTorch(t *testing.T) {
 	require.NoError(t, err)
 	emu.Use(t)
 	got := run(t, line.Pipeline{Classifier: net, Detector: det},
-		graph.Options{Device: graph.CUDA, Workers: 1, Fetch: []string{nets.Features, nets.Logits, line.ContributionsNode, line.Score}},
+		graph.Options{Device: graph.CUDA, Workers: 1,
+			Fetch: []string{nets.Features, nets.Logits, line.ContributionsNode, line.Score}},
 		nettest.Stream(batch)).f32
 	probe, err := npyz.ReadNpz(sharedtest.Path(t, "reference", "cifar10_densenet_probe64.npz"))
 	require.NoError(t, err)

@@ -39,8 +39,10 @@ func TestOtherFilesAreNamed(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	for file, want := range map[string]string{
-		"checkpoints/cifar10_resnet20.th": "it is a pickle", "onnx/cifar10_resnet20.onnx": "it is an ONNX model",
-		"checkpoints/cifar10_densenet_bc_100_12.pth.tar": "PyTorch", "onnx/efficientnet_lite0.onnx": "it is an ONNX model",
+		"checkpoints/cifar10_resnet20.th":                "it is a pickle",
+		"checkpoints/cifar10_densenet_bc_100_12.pth.tar": "PyTorch",
+		"onnx/cifar10_resnet20.onnx":                     "it is an ONNX model",
+		"onnx/efficientnet_lite0.onnx":                   "it is an ONNX model",
 	} {
 		_, err := line.Load(sharedtest.Path(t, file))
 		require.ErrorContains(t, err, want)

@@ -9,8 +9,8 @@ import (
 	"github.com/line-ood/goline/graph"
 )
 
-// The bounds of a card's results beside the processor's in float32: cardTolerance of the largest element of a result or,
-// where that is less than cardFloor, of cardFloor. Inputs and cotangents are of the order of 1. So are the terms of
+// The bounds of a card's results beside the processor's in float32: cardTolerance of the largest element of a result
+// or, where that is less than cardFloor, of cardFloor. Inputs and cotangents are of the order of 1. So are the terms of
 // which a result of smaller elements is left; 1e-7 of them is the resolution of float32.
 const cardTolerance, cardFloor = 1e-5, 1e-2
 
@@ -28,8 +28,8 @@ func (o Op) checkCard(t T, cotangent Array, exact, card [][]float64) {
 	}
 }
 
-// requireCard compares one result. If its terms cancel, the card's may instead be no further from the exact one than the
-// processor's.
+// requireCard compares one result. If its terms cancel, the card's may instead be no further from the exact one than
+// the processor's.
 func requireCard(t T, exact, processor, card []float64, cancels bool, what string) {
 	t.Helper()
 	if cancels && distance(exact, card) <= distance(exact, processor) {

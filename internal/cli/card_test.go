@@ -94,8 +94,8 @@ func TestCommandsOnACard(t *testing.T) {
 // TestTF32OnACard: a card with tensor cores runs bench in TF32, an earlier one is refused.
 func TestTF32OnACard(t *testing.T) {
 	w := newWorld(t)
-	args := []string{"bench", "--net", worldNet, "--images", "5", "--runs", "1", "--device", "cuda", "--precision", "tf32",
-		"--json", w.path("b.json")}
+	args := []string{"bench", "--net", worldNet, "--images", "5", "--runs", "1", "--device", "cuda", "--precision",
+		"tf32", "--json", w.path("b.json")}
 	t.Run("tensor cores", func(t *testing.T) {
 		emu.Use(t).Needs(80)
 		must(t, args...)

@@ -202,8 +202,8 @@ func TestOutputsToOneFile(t *testing.T) {
 	require.NoFileExists(t, w.path("x.json"))
 }
 
-// TestStandardOutputIsAppendedTo: output to /dev/stdout, whatever it is called and whatever links lead to it, is written
-// through the descriptor, so that a log keeps its earlier lines.
+// TestStandardOutputIsAppendedTo: output to /dev/stdout, whatever it is called and whatever links lead to it, is
+// written through the descriptor, so that a log keeps its earlier lines.
 func TestStandardOutputIsAppendedTo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no /dev/stdout")

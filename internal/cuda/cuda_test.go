@@ -216,8 +216,8 @@ func TestWritesBesideMemoryAreFound(t *testing.T) {
 	require.NoError(t, c.Free(p))
 }
 
-// TestReadsBesideMemoryAreFound: with AddressSanitizer the emulated card notices a kernel that reads beyond the memory it
-// was given, just behind it or far away.
+// TestReadsBesideMemoryAreFound: with AddressSanitizer the emulated card notices a kernel that reads beyond the memory
+// it was given, just behind it or far away.
 func TestReadsBesideMemoryAreFound(t *testing.T) {
 	if os.Getenv(emu.Sanitized) == "" {
 		t.Skipf("needs the emulated card with AddressSanitizer, see %s; .ci/cuda runs it", emu.Sanitized)

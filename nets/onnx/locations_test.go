@@ -13,8 +13,8 @@ import (
 )
 
 // TestExternalFiles: the files of external data are found wherever tensors may stand, without those that lie outside
-// the model's folder, and behind weights that are longer than any buffer. Of a file that is cut off the whole list is never
-// returned.
+// the model's folder, and behind weights that are longer than any buffer. Of a file that is cut off the whole list is
+// never returned.
 func TestExternalFiles(t *testing.T) {
 	dir := t.TempDir()
 	at := filepath.Join(dir, "m.onnx")
@@ -30,7 +30,8 @@ func TestExternalFiles(t *testing.T) {
 	require.Empty(t, files)
 
 	m := small()
-	m.Graph.Initializer = append([]*pb.TensorProto{{Name: "long", RawData: make([]byte, 1<<20)}}, m.Graph.Initializer...)
+	long := &pb.TensorProto{Name: "long", RawData: make([]byte, 1<<20)}
+	m.Graph.Initializer = append([]*pb.TensorProto{long}, m.Graph.Initializer...)
 	tensor := func(location string) *pb.TensorProto { return externalTensor("t", location, "offset", "0") }
 	m.Graph.Initializer = append(m.Graph.Initializer, tensor("w.bin"), tensor("w.bin"), tensor("../above"),
 		tensor("sub/./deep.bin"), tensor("/etc/passwd"), tensor(""))

@@ -25,9 +25,9 @@ type Card struct {
 }
 
 // Real is the environment variable that, when not empty, makes tests run on the machine's own card instead of the
-// emulated one. They then skip what a real card cannot count or be made to do. To rehearse that, name the emulated driver
-// in [cuda.DriverVariable] and a compute capability, times ten, in GOLINE_EMULATED_CAPABILITY: the driver then has that
-// capability, and fresh memory holds zeros.
+// emulated one. They then skip what a real card cannot count or be made to do. To rehearse that, name the emulated
+// driver in [cuda.DriverVariable] and a compute capability, times ten, in GOLINE_EMULATED_CAPABILITY: the driver then
+// has that capability, and fresh memory holds zeros.
 const Real = "GOLINE_TEST_REAL_CARD"
 
 // Required is the environment variable that, when not empty, makes a missing compiler an error instead of a reason to
