@@ -76,9 +76,9 @@ func TestGraph(t *testing.T) {
 		require.True(t, strings.HasPrefix(contents(t, out), begin), ext)
 	}
 
-	require.Contains(t, fails(t, "graph", "--detector", det, "--fetch", "scores"),
+	require.Contains(t, refused(t, "graph", "--detector", det, "--fetch", "scores"),
 		`no node is named "scores"; there are ["block1"`)
-	require.Contains(t, fails(t, "graph", "--net", worldNet, "--from", "pool"),
+	require.Contains(t, refused(t, "graph", "--net", worldNet, "--from", "pool"),
 		`no tapped node is named "pool" to start from`)
 	require.Contains(t, fails(t, "graph", "--net", worldNet, "--out", w.path("no/g.dot")), w.path("no/g.dot"))
 }

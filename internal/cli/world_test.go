@@ -123,6 +123,17 @@ func fails(t testing.TB, args ...string) string {
 	return strings.TrimSuffix(stderr, "\n")
 }
 
+// refused runs a command line that is wrong, and returns the first line on stderr.
+func refused(t testing.TB, args ...string) string {
+	t.Helper()
+	code, stdout, stderr := runGoline(args...)
+	require.Equal(t, exitUsage, code, "%q: %s", args, stderr)
+	require.Empty(t, stdout, "%q", args)
+	line, rest, _ := strings.Cut(stderr, "\n")
+	require.True(t, strings.HasPrefix(rest, "see: goline"), stderr)
+	return line
+}
+
 // join joins the parts of a command line.
 func join(parts ...[]string) (args []string) {
 	for _, p := range parts {
