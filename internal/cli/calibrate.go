@@ -58,7 +58,7 @@ a calibration: their rates hold over them together.`,
 			case cmd.Flags().Changed("class-min"):
 				return command.Usagef("--class-min is of --per-class: give both")
 			}
-			err = command.CheckOutputs(command.Outputs("--out", out),
+			err = command.CheckOutputs(command.OutputAs("--out", out, ".npz"),
 				append(net.Inputs(), command.InputFile("--detector", detector), command.InputData("--data", images))...)
 			if err != nil {
 				return err

@@ -36,7 +36,7 @@ it was calibrated, goline.threshold_calibrated: a score below that is out-of-dis
 			if err := command.Required("--detector", detector, "--out", out); err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out),
+			if err := command.CheckOutputs(command.OutputAs("--out", out, ".onnx"),
 				append(net.Inputs(), command.InputFile("--detector", detector))...); err != nil {
 				return err
 			}

@@ -235,6 +235,7 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, os.Symlink("/dev/full", w.path("full.csv")))
 	require.NoError(t, os.Symlink("/dev/full", w.path("full.jsonl")))
 	require.NoError(t, os.Symlink("/dev/full", w.path("full.npz")))
+	require.NoError(t, os.Symlink("/dev/full", w.path("full.html")))
 	for _, args := range [][]string{
 		join([]string{"features", "--data", w.path("noise.npy"), "--out", "/dev/full"}, w.net()),
 		join([]string{"fit", "--data", w.path("train.npz"), "--out", "/dev/full"}, w.net()),
@@ -253,7 +254,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	// The table is printed although no file can be written, and each failure is reported.
 	code, stdout, stderr := runGoline(w.eval("--json", "/dev/full", "--csv", w.path("full.csv"), "--report",
-		w.path("full.npz"))...)
+		w.path("full.html"))...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stdout, "│ line ")
 	require.Equal(t, 3, strings.Count(stderr, "no space left on device"))

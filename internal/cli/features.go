@@ -52,7 +52,7 @@ and the file is a .parquet.`,
 						"begins with the number of images, got %s", images, out)
 				}
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out),
+			if err := command.CheckOutputs(command.OutputAs("--out", out, ".npz", ".parquet"),
 				append(net.Inputs(), command.InputData("--data", images))...); err != nil {
 				return err
 			}

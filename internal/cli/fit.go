@@ -58,7 +58,7 @@ With --shard the file is what LINe takes from a part of the images; goline merge
 			if err != nil {
 				return err
 			}
-			if err := command.CheckOutputs(command.Outputs("--out", out),
+			if err := command.CheckOutputs(command.OutputAs("--out", out, ".npz"),
 				append(net.Inputs(), command.InputData("--data", images), given.Input())...); err != nil {
 				return err
 			}

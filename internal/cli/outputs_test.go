@@ -20,11 +20,11 @@ import (
 // TestOutputsAreCheckedBeforeTheWork gives an output in a folder that does not exist to commands that need no other
 // input.
 func TestOutputsAreCheckedBeforeTheWork(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "no", "file.svg")
+	missing := filepath.Join(t.TempDir(), "no", "file")
 	for _, args := range [][]string{
-		{"bench", "--net", "densenet-bc-100-12", "--images", "1000000000", "--json", missing},
-		{"graph", "--net", "densenet-bc-100-12", "--out", missing},
-		{"demo", "--html", missing},
+		{"bench", "--net", "densenet-bc-100-12", "--images", "1000000000", "--json", missing + ".json"},
+		{"graph", "--net", "densenet-bc-100-12", "--out", missing + ".svg"},
+		{"demo", "--html", missing + ".html"},
 	} {
 		code, out, stderr := runGoline(args...)
 		require.Equal(t, exitFailed, code, args)

@@ -16,13 +16,16 @@ import (
 )
 
 // Output is a flag that names a file to write, "" for none.
-type Output struct{ flag, path string }
+type Output struct {
+	flag, path string
+	endings    []string // those that suit the format, nil where the command looks at the ending itself
+}
 
 // Outputs makes outputs of pairs of a flag and its value.
 func Outputs(pairs ...string) []Output {
 	out := make([]Output, len(pairs)/2)
 	for i := range out {
-		out[i] = Output{pairs[2*i], pairs[2*i+1]}
+		out[i] = Output{pairs[2*i], pairs[2*i+1], flagEndings[pairs[2*i]]}
 	}
 	return out
 }
@@ -95,7 +98,7 @@ func escapeGlob(path string) string {
 }
 
 // CheckOutputs fails, before any work, where an output could not be written at the end, where two outputs are one file,
-// or where an output would replace a file that is read.
+// where an output would replace a file that is read, or where it has the ending of another format.
 func CheckOutputs(outputs []Output, inputs ...Input) error {
 	outputs = slices.DeleteFunc(slices.Clone(outputs), func(o Output) bool {
 		return o.path == "" || atomicfile.IsStream(o.path)
@@ -124,6 +127,9 @@ func CheckOutputs(outputs []Output, inputs ...Input) error {
 		}
 	}
 	for _, o := range outputs {
+		if err := o.checkEnding(); err != nil {
+			return err
+		}
 		if err := writable(o.path); err != nil {
 			return fmt.Errorf("%s %s: %w", o.flag, o.path, err)
 		}
