@@ -10,8 +10,9 @@ import (
 func TestEndingsOfOtherFormats(t *testing.T) {
 	net := []string{"--net", "densenet-bc-10-4", "--weights", "w", "--data", "d"}
 	for want, args := range map[string][]string{
-		`--out f.csv: expected the ending .npz or .parquet, got ".csv"`: join([]string{"features", "--out", "f.csv"}, net),
-		`--out d.json: expected the ending .npz, got ".json"`:           join([]string{"fit", "--out", "d.json"}, net),
+		`--out f.csv: expected the ending .npz or .parquet, got ".csv"`: join([]string{"features", "--out",
+			"f.csv"}, net),
+		`--out d.json: expected the ending .npz, got ".json"`: join([]string{"fit", "--out", "d.json"}, net),
 		`--out c.CSV: expected the ending .npz, got ".CSV"`: {"calibrate", "--detector", "d", "--data", "x",
 			"--out", "c.CSV"},
 		`--out d.npz: expected the ending .onnx, got ".npz"`: {"export", "--detector", "d", "--out", "d.npz"},

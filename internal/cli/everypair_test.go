@@ -17,9 +17,9 @@ import (
 var usualEndings = map[string]string{"json": ".json", "csv": ".csv", "report": ".html", "markdown": ".md",
 	"latex": ".tex", "parquet": ".parquet", "figure": ".svg", "out": ".npz", "checkpoint": ".npz"}
 
-// TestEveryOutputMeetsEveryInput gives one file to each pair of a flag that is read and a flag that is written, of every
-// command: the command says that the one would replace the other, and the file keeps its bytes. A new flag of either
-// kind must be listed in readFlags or writeFlags, or TestNoFlagWaitsForAPipe would miss it, too.
+// TestEveryOutputMeetsEveryInput gives one file to each pair of a flag that is read and a flag that is written, of
+// every command: the command says that the one would replace the other, and the file keeps its bytes. A new flag of
+// either kind must be listed in readFlags or writeFlags, or TestNoFlagWaitsForAPipe would miss it, too.
 func TestEveryOutputMeetsEveryInput(t *testing.T) {
 	w := newWorld(t)
 	bases := w.runnable(t)

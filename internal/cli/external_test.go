@@ -42,6 +42,7 @@ func TestExternalDataIsAnInput(t *testing.T) {
 	require.NoError(t, os.Symlink("ext.data", w.path("link.json")))
 	require.NoError(t, os.Link(w.path("ext.data"), w.path("hard.csv")))
 	net := []string{"--net", w.path("ext.onnx"), "--preprocess", "cifar10"}
+	require.Contains(t, must(t, "inspect", w.path("ext.data")), "external data of "+w.path("ext.onnx"))
 	before := w.hashes(t)
 	for _, args := range [][]string{
 		join([]string{"features", "--data", w.path("noise.npy"), "--out", w.path("ext.data")}, net),

@@ -28,9 +28,18 @@ func inspectFile(f *facts, path string, net command.Network) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s: expected a file or a folder, got a device or a pipe", path)
 	}
+	if inspectExternal(f, path) {
+		return nil
+	}
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".csv", ".jsonl", ".json", ".html", ".svg", ".dot", ".gv":
+	case ".csv", ".jsonl", ".html", ".svg", ".dot", ".gv", ".md", ".tex":
 		return inspectText(f, path)
+	case ".json":
+		return inspectJSON(f, path)
+	case ".parquet":
+		return inspectParquet(f, path)
+	case ".txt":
+		return inspectList(f, path)
 	case ".npz":
 		return inspectNpz(f, path)
 	case ".npy":
@@ -99,6 +108,8 @@ func inspectNpz(f *facts, path string) error {
 	switch {
 	case strings.Contains(format, "detector"):
 		return inspectDetector(f, path)
+	case strings.Contains(format, "statistics"):
+		return inspectArrays(f, path, "statistics of a part of a fit, for goline merge", a)
 	case strings.Contains(format, "training checkpoint"):
 		return inspectArrays(f, path, "training checkpoint", a)
 	case all("features", "logits", "labels"):

@@ -19,7 +19,14 @@ func TestInspectFile(t *testing.T) {
 	must(t, join([]string{"features", "--data", w.path("test.npz"), "--out", w.path("f.npz")}, w.net())...)
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.csv"))
 	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.npz"))
-	must(t, w.eval("--report", w.path("e.html"))...)
+	must(t, "score", "--detector", det, "--data", w.path("test.npz"), "--out", w.path("s.parquet"))
+	must(t, join([]string{"fit", "--data", w.path("train.npz"), "--shard", "0/2", "--out", w.path("part.npz")},
+		w.net())...)
+	must(t, w.eval("--report", w.path("e.html"), "--json", w.path("e.json"), "--csv", w.path("e.csv"), "--markdown",
+		w.path("e.md"), "--latex", w.path("e.tex"))...)
+	require.NoError(t, os.WriteFile(w.path("names.txt"), []byte("cat\ndog\n"), 0o666))
+	require.NoError(t, os.WriteFile(w.path("cut.parquet"), []byte("PAR1 and no more"), 0o666))
+	require.Contains(t, fails(t, "inspect", w.path("cut.parquet")), w.path("cut.parquet"))
 	require.NoError(t, npyz.WriteNpyFile(w.path("rows.npy"), npyz.New(make([]float32, 6), 2, 3)))
 	picture, err := os.ReadFile(w.path("pictures/a.png"))
 	require.NoError(t, err)
@@ -33,6 +40,13 @@ func TestInspectFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.path("cut.tar"), shard.Bytes()[:600], 0o666))
 	require.Contains(t, fails(t, "inspect", w.path("cut.tar")), "member a.png: the archive is cut off")
 	for path, want := range map[string]string{
+		w.path("s.parquet"):        "score double",
+		w.path("part.npz"):         "statistics of a part of a fit",
+		w.path("e.json"):           "methods",
+		w.path("e.csv"):            "method,",
+		w.path("e.md"):             "| method | parameters |",
+		w.path("e.tex"):            "booktabs",
+		w.path("names.txt"):        "class names",
 		w.path("shard.tar"):        "shard.tar/a.png",
 		det:                        "threshold fit 95",
 		w.path("net.npz"):          "sha256",
