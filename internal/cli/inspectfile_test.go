@@ -40,7 +40,7 @@ func TestInspectFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.path("cut.tar"), shard.Bytes()[:600], 0o666))
 	require.Contains(t, fails(t, "inspect", w.path("cut.tar")), "member a.png: the archive is cut off")
 	for path, want := range map[string]string{
-		w.path("s.parquet"):        "score double",
+		w.path("s.parquet"):        "score DOUBLE",
 		w.path("part.npz"):         "statistics of a part of a fit",
 		w.path("e.json"):           "methods",
 		w.path("e.csv"):            "method,",
