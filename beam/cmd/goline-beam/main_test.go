@@ -171,7 +171,7 @@ func TestDeadLetters(t *testing.T) {
 	good := map[int]string{3: "", 40: "", 41: ""}
 	data, clean := w.list(t, "bad.txt", bad), w.list(t, "good.txt", good)
 	fit := append([]string{"--job", "fit", "--data", data, "--out", w.path("got.npz"), "--pieces", "60"}, w.net...)
-	require.Contains(t, beams(t, 1, fit...), "broken.png")
+	require.Regexp(t, `broken\.png|nowhere\.png`, beams(t, 1, fit...), "one of them, since pieces run side by side")
 	require.NoFileExists(t, w.path("got.npz"))
 	report := beams(t, 0, append(fit, "--dead-letters", w.path("letters"))...)
 	require.Equal(t, "3", number(t, report, "could not be read"))
