@@ -25,22 +25,25 @@ func (c *Common) Counter(what string, total int) Bar {
 	if total == 0 {
 		total = -1
 	}
-	return c.bar(what, total)
+	// Steps are few, and each is shown, since nothing else would show it later.
+	return c.bar(what, total, progressbar.OptionThrottle(0))
 }
 
 func (c *Common) bar(what string, total int, more ...progressbar.Option) Bar {
 	if !Live(c.Progress, c.Stderr) {
 		return Bar{}
 	}
-	return Bar{progressbar.NewOptions(total, append(more,
+	return Bar{progressbar.NewOptions(total, append([]progressbar.Option{
 		progressbar.OptionSetWriter(c.Stderr),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionFullWidth(),
 		progressbar.OptionClearOnFinish(),
-	)...)}
+		// no goroutine of the bar's own, which would read the start without its lock while Set writes it
+		progressbar.OptionSetSpinnerChangeInterval(0),
+	}, more...)...)}
 }
 
 // Add moves the bar on by n steps.
