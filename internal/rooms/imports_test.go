@@ -1,10 +1,8 @@
 package rooms
 
 import (
-	"encoding/json"
 	"go/parser"
 	"go/token"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,18 +18,8 @@ var importsOf = regexp.MustCompile(`Of\s+this\s+module\s+it\s+imports\s+([^;:.(]
 // TestPackagesSayWhatTheyImport holds the comment of every public package to its imports, so that a reader knows what
 // may be touched from where.
 func TestPackagesSayWhatTheyImport(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", "./...")
-	cmd.Dir = "../.."
-	out, err := cmd.Output()
-	require.NoError(t, err)
-	d := json.NewDecoder(strings.NewReader(string(out)))
 	seen := 0
-	for d.More() {
-		var p struct {
-			ImportPath, Dir  string
-			Imports, GoFiles []string
-		}
-		require.NoError(t, d.Decode(&p))
+	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)
 		if !public(name) {
 			continue

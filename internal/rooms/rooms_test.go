@@ -43,19 +43,30 @@ var floors = [][]string{
 	{"cmd/goline", "internal/reliability"},
 }
 
-func TestArrowsPointDown(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+// listedPackage is what go list says of a package.
+type listedPackage struct {
+	ImportPath, Dir  string
+	Imports, GoFiles []string
+}
+
+// packages returns the module's packages.
+func packages(t *testing.T) (all []listedPackage) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	d := json.NewDecoder(strings.NewReader(string(out)))
-	seen := 0
-	for d.More() {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p listedPackage
 		require.NoError(t, d.Decode(&p))
+		all = append(all, p)
+	}
+	return all
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
 		name := strings.TrimPrefix(p.ImportPath, module)
 		floor, room := where(name)
 		require.GreaterOrEqual(t, floor, 0, "%s stands on no floor: name it here", name)
