@@ -144,6 +144,36 @@ func TestOnlineIsTheDefinition(t *testing.T) {
 	})
 }
 
+// TestOverspentStateIsRead: LORDDependent without discoveries spends more than an initial wealth of Alpha/2. Its state
+// is then read as any other, and continues; a state that spent more than all tests together can is refused.
+func TestOverspentStateIsRead(t *testing.T) {
+	o := online(t, conformal.OnlineOptions{Procedure: conformal.LORDDependent, Alpha: 0.2, Wealth: 0.1})
+	for range 2000 {
+		_, err := o.Test(1)
+		require.NoError(t, err)
+	}
+	data, err := json.Marshal(o)
+	require.NoError(t, err)
+	var state struct {
+		State struct{ Wealth float64 } `json:"state"`
+	}
+	require.NoError(t, json.Unmarshal(data, &state))
+	require.InDelta(t, -0.0409791, state.State.Wealth, 1e-6) // 0.1 (1 - 0.278614 Σ_{t≤2000} 1/(t log³ max(t, 2)))
+	again := &conformal.Online{}
+	require.NoError(t, json.Unmarshal(data, again))
+	for range 3 { // a discovery makes the wealth positive again, and the level with it
+		want, err := o.Test(0)
+		require.NoError(t, err)
+		got, err := again.Test(0)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Positive(t, got.Level)
+	}
+	overspent := `{"procedure":"lord-dep","alpha":0.2,"wealth":0.1,"tested":9,` +
+		`"state":{"tests":9,"wealth":-0.0422,"at_last":0.1}}`
+	require.ErrorContains(t, json.Unmarshal([]byte(overspent), again), "does not go with 9 tests")
+}
+
 // TestSequencesShareOut: the levels given out over time sum to at most what the theorems allow. Integrals bound the
 // tails beyond the computed sums.
 func TestSequencesShareOut(t *testing.T) {

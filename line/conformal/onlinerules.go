@@ -28,7 +28,9 @@ func (l *lond) update(_, _ float64, reject bool) {
 	}
 }
 
-// lordDependent is LORDDependent, the form of LORD that is valid under any dependence.
+// lordDependent is LORDDependent, the form of LORD that is valid under any dependence. Its wealth can fall below zero
+// before the first discovery, where the initial wealth is more than 0.29 alpha: the theorem bounds what a test may
+// spend, Σ ξ_t (1 + log t), and not what is left.
 type lordDependent struct {
 	alpha, earned float64
 	Tests         int     `json:"tests"`
@@ -43,6 +45,9 @@ func (l *lordDependent) level() float64 {
 	log := math.Log(max(t, 2))
 	return 0.139307 * l.alpha / l.earned / (t * log * log * log) * l.AtLast
 }
+
+// spent bounds Σ_t ξ_t from above: Σ_t 1/(t log³ max(t, 2)) is 5.07.
+func (l *lordDependent) spent() float64 { return 0.139307 * l.alpha / l.earned * 5.1 }
 
 func (l *lordDependent) update(_, level float64, reject bool) {
 	l.Tests++

@@ -55,7 +55,8 @@ func (l *lond) check(tested int) error {
 
 func (l *lordDependent) check(tested int) error {
 	most := l.alpha * float64(1+tested)
-	if l.Tests != tested || !(l.Wealth >= 0 && l.Wealth <= most && l.AtLast >= 0 && l.AtLast <= most) {
+	least := l.AtLast * (1 - l.spent())
+	if l.Tests != tested || !(l.AtLast >= 0 && l.AtLast <= most && l.Wealth >= least && l.Wealth <= most) {
 		return fmt.Errorf("wealth %v and %v after %d tests does not go with %d tests", l.Wealth, l.AtLast, l.Tests,
 			tested)
 	}
