@@ -94,12 +94,13 @@ func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, 
 	if o.Device == graph.CPU {
 		r.PeakGFLOPS = peak(o.Workers * o.Threads)
 	}
-	var times []time.Duration
-	once := func() error { return runSynthetic(ctx, prog, images, seed) }
+	// Garbage of the measurement itself would be collected while images are timed, on a processor that they need.
+	noise := newSynthetic(prog, seed)
+	times := make([]time.Duration, 0, images*max(runs, 1))
+	once := func() error { return noise.run(ctx, prog, images) }
 	if singly {
-		once = func() error {
-			some, err := timeSingly(ctx, prog, images, seed)
-			times = append(times, some...)
+		once = func() (err error) {
+			times, err = timeSingly(ctx, prog, noise, images, times)
 			return err
 		}
 	}
@@ -146,13 +147,36 @@ func peak(workers int) float64 {
 	return total
 }
 
-// runSynthetic streams images to the program that take no time to make.
-func runSynthetic(ctx context.Context, prog *graph.Program, images int, seed uint64) error {
-	x, size := synthetic(prog, seed)
+// synthetic is images of noise, which take no time to make.
+type synthetic struct {
+	x    []float32 // [syntheticImages, size]
+	size int
+}
+
+const syntheticImages = 64
+
+func newSynthetic(prog *graph.Program, seed uint64) synthetic {
+	s := synthetic{size: 1}
+	for _, n := range prog.InputShape() {
+		s.size *= n
+	}
+	rng := rand.New(rand.NewPCG(seed, 2))
+	s.x = make([]float32, syntheticImages*s.size)
+	for i := range s.x {
+		s.x[i] = float32(rng.NormFloat64())
+	}
+	return s
+}
+
+// images returns n images from the given one on.
+func (s synthetic) images(from, n int) []float32 { return s.x[from*s.size:][:n*s.size] }
+
+// run streams so many images to the program, the same ones again and again.
+func (s synthetic) run(ctx context.Context, prog *graph.Program, images int) error {
 	stream := func(yield func(graph.Batch, error) bool) {
 		for left := images; left > 0; left -= syntheticImages {
 			n := min(syntheticImages, left)
-			if !yield(graph.Batch{X: x[:n*size], N: n}, nil) {
+			if !yield(graph.Batch{X: s.images(0, n), N: n}, nil) {
 				return
 			}
 		}
@@ -165,22 +189,6 @@ func runSynthetic(ctx context.Context, prog *graph.Program, images int, seed uin
 	return nil
 }
 
-const syntheticImages = 64
-
-// synthetic returns so many images of noise and the size of one.
-func synthetic(prog *graph.Program, seed uint64) (x []float32, size int) {
-	size = 1
-	for _, s := range prog.InputShape() {
-		size *= s
-	}
-	rng := rand.New(rand.NewPCG(seed, 2))
-	x = make([]float32, syntheticImages*size)
-	for i := range x {
-		x[i] = float32(rng.NormFloat64())
-	}
-	return x, size
-}
-
 func profile(ctx context.Context, net nets.Classifier, o graph.Options, images int, seed uint64) ([]Op, error) {
 	o.Profile = true
 	prog, err := graph.Compile(net, o)
@@ -188,7 +196,7 @@ func profile(ctx context.Context, net nets.Classifier, o graph.Options, images i
 		return nil, err
 	}
 	defer prog.Close()
-	if err := runSynthetic(ctx, prog, images, seed); err != nil {
+	if err := newSynthetic(prog, seed).run(ctx, prog, images); err != nil {
 		return nil, err
 	}
 	var total time.Duration

@@ -29,10 +29,10 @@ func newLatency(times []time.Duration) *Latency {
 	return &Latency{Images: len(times), P50: at(50), P90: at(90), P99: at(99), Max: at(100)}
 }
 
-// timeSingly runs a program over so many synthetic images, each handed over when the one before is done, and returns
-// how long each took.
-func timeSingly(ctx context.Context, prog *graph.Program, images int, seed uint64) ([]time.Duration, error) {
-	x, size := synthetic(prog, seed)
+// timeSingly runs a program over so many of the images, each handed over when the one before is done, and appends how
+// long each took to times.
+func timeSingly(ctx context.Context, prog *graph.Program, s synthetic, images int,
+	times []time.Duration) ([]time.Duration, error) {
 	turn := make(chan struct{}, 1)
 	stream := func(yield func(graph.Batch, error) bool) {
 		for i := range images {
@@ -41,7 +41,7 @@ func timeSingly(ctx context.Context, prog *graph.Program, images int, seed uint6
 			case <-ctx.Done():
 				return
 			}
-			if !yield(graph.Batch{X: x[i%syntheticImages*size:][:size], N: 1}, nil) {
+			if !yield(graph.Batch{X: s.images(i%syntheticImages, 1), N: 1}, nil) {
 				return
 			}
 		}
@@ -51,7 +51,6 @@ func timeSingly(ctx context.Context, prog *graph.Program, images int, seed uint6
 	next, stop := iter.Pull2(prog.Run(ctx, stream))
 	defer stop()
 	defer cancel() // before stop, lest it wait for an image that has no turn
-	times := make([]time.Duration, 0, images)
 	for range images {
 		start := time.Now()
 		turn <- struct{}{}

@@ -148,39 +148,54 @@ func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []floa
 			}
 		}
 		block, from := q.weights[q.m*c0:][:q.m*n], src[c0*p.stride:]
+		at := func(row, x int) {
+			t.a, t.b, t.c = ptr(block, row*n), ptr(from, x), ptr(dst, row*dstChannel+x)
+			if final {
+				t.bias = ptr(p.bias, row)
+				if residual != nil {
+					t.res = ptr(residual, row*dstChannel+x)
+				}
+			}
+		}
 		group := width * max(1, chainPanel/(4*width*n))
 		for x0 := part.at.lo; x0 < cols; x0 += group {
 			end := min(cols, x0+group)
+			left := 0
+			if end == cols {
+				left = thinOf(l, end-x0)
+			}
 			row := first
-			for _, rows := range q.tiles[part.tiles.lo:part.tiles.hi] {
-				t.a = ptr(block, row*n)
-				if final {
-					t.bias = ptr(p.bias, row)
-				}
-				for x := x0; x < end; x += width {
-					vecs, wide := 2, min(width, end-x)
-					if wide <= q.lanes {
-						vecs = 1
-					}
-					t.mask = 0
-					if wide < vecs*q.lanes {
-						t.mask = tileMask(l, wide)
-					}
-					t.b, t.c = ptr(from, x), ptr(dst, row*dstChannel+x)
-					if final && residual != nil {
-						t.res = ptr(residual, row*dstChannel+x)
-					}
-					if l == avx2 {
-						tileAVX2(rows, vecs, &t)
-					} else {
-						tileAVX512(rows, vecs, &t)
+			for tiles := q.tiles[part.tiles.lo:part.tiles.hi]; len(tiles) > 0; {
+				run := thinRun(tiles)
+				for i := range run {
+					for x := x0; x < end-left; x += width {
+						at(row+i*tiles[0], x)
+						p.tile(l, tiles[0], min(width, end-left-x), &t)
 					}
 				}
-				row += rows
+				if left > 0 {
+					at(row, end-left)
+					thinTile(tiles[0], run, left, &t)
+				}
+				row += run * tiles[0]
+				tiles = tiles[run:]
 			}
 		}
 	}
 	if p.post.act.Kind != ActIdentity {
 		p.post.activate(dst[first*dstChannel+part.at.lo:], q.rowsOf(part.tiles), dstChannel, part.at.len())
 	}
+}
+
+// tile runs a register tile on at most two vectors of columns.
+func (p *chainPoint) tile(l level, rows, wide int, t *tileArgs) {
+	lanes, vecs := p.plan.lanes, 2
+	if wide <= lanes {
+		vecs = 1
+	}
+	t.mask = 0
+	if wide < vecs*lanes {
+		t.mask = tileMask(l, wide)
+	}
+	rightTile(l, rows, vecs, t)
 }

@@ -424,6 +424,66 @@ func tileAVX512_12x2p(args *tileArgs)
 //go:noescape
 func tileAVX512_12x2k(args *tileArgs)
 
+// thin_4x1 computes 1 columns of 4 row tiles.
+//
+//go:noescape
+func thin_4x1(args *thinArgs)
+
+// thin_4x2 computes 2 columns of 4 row tiles.
+//
+//go:noescape
+func thin_4x2(args *thinArgs)
+
+// thin_4x3 computes 3 columns of 4 row tiles.
+//
+//go:noescape
+func thin_4x3(args *thinArgs)
+
+// thin_4x4 computes 4 columns of 4 row tiles.
+//
+//go:noescape
+func thin_4x4(args *thinArgs)
+
+// thin_2x1 computes 1 columns of 2 row tiles.
+//
+//go:noescape
+func thin_2x1(args *thinArgs)
+
+// thin_2x2 computes 2 columns of 2 row tiles.
+//
+//go:noescape
+func thin_2x2(args *thinArgs)
+
+// thin_2x3 computes 3 columns of 2 row tiles.
+//
+//go:noescape
+func thin_2x3(args *thinArgs)
+
+// thin_2x4 computes 4 columns of 2 row tiles.
+//
+//go:noescape
+func thin_2x4(args *thinArgs)
+
+// thin_1x1 computes 1 columns of 1 row tiles.
+//
+//go:noescape
+func thin_1x1(args *thinArgs)
+
+// thin_1x2 computes 2 columns of 1 row tiles.
+//
+//go:noescape
+func thin_1x2(args *thinArgs)
+
+// thin_1x3 computes 3 columns of 1 row tiles.
+//
+//go:noescape
+func thin_1x3(args *thinArgs)
+
+// thin_1x4 computes 4 columns of 1 row tiles.
+//
+//go:noescape
+func thin_1x4(args *thinArgs)
+
 // tileAVX2_1x1 computes 1 rows of 1 vectors.
 //
 //go:noescape

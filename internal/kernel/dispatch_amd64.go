@@ -573,6 +573,38 @@ func slopeAVX2(kind UnaryKind, args *unaryArgs) bool {
 	return true
 }
 
+// thin runs the kernel for so many row tiles and columns.
+func thin(tiles, cols int, args *thinArgs) {
+	switch 8*tiles + cols {
+	case 33:
+		thin_4x1(args)
+	case 34:
+		thin_4x2(args)
+	case 35:
+		thin_4x3(args)
+	case 36:
+		thin_4x4(args)
+	case 17:
+		thin_2x1(args)
+	case 18:
+		thin_2x2(args)
+	case 19:
+		thin_2x3(args)
+	case 20:
+		thin_2x4(args)
+	case 9:
+		thin_1x1(args)
+	case 10:
+		thin_1x2(args)
+	case 11:
+		thin_1x3(args)
+	case 12:
+		thin_1x4(args)
+	default:
+		panic("kernel: no such tile")
+	}
+}
+
 // amxTiles runs the kernel for so many tiles of rows and of columns.
 func amxTiles(rows, cols int, args *amxArgs) {
 	switch 8*rows + cols {

@@ -149,3 +149,10 @@ func shortTile(rows int, a *panelTileArgs) { shortNEON(rows, a) }
 func notBelow(a *notBelowArgs) { notBelowNEON(a) }
 
 func rotate(a *rotateArgs) { rotateNEON(a) }
+
+// thinOf is 0, since NEON has no thin tiles.
+func thinOf(level, int) int { return 0 }
+
+func thinRun([]int) int { panic("kernel: no such tile") }
+
+func thinTile(int, int, int, *tileArgs) { panic("kernel: no such tile") }

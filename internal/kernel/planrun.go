@@ -131,29 +131,49 @@ func (p *plan) apart(io *planIO) int {
 
 // column runs the row tiles [first, last) on one column tile; at is its flat output position.
 func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, last, at, cols int, final bool) {
-	vecs := 2
-	if cols <= p.lanes {
+	left := 0
+	if p.panel && t.packDst == nil {
+		left = thinOf(p.level, cols)
+	}
+	whole, vecs := cols-left, 2
+	if whole <= p.lanes {
 		vecs = 1
 	}
 	t.mask = 0
-	if cols < vecs*p.lanes {
-		t.mask = tileMask(p.level, cols)
+	if whole < vecs*p.lanes {
+		t.mask = tileMask(p.level, whole)
 	}
 	row := group*p.m + p.rowsOf(span{0, first})
 	weight := (row - group*p.m) * t.k
 	hw := p.apart(io)
-	for _, rows := range p.tiles[first:last] {
+	from := func(row, weight, x int) {
 		t.a = ptr(block, weight)
-		t.c = ptr(io.dst, row*hw+at)
+		t.c = ptr(io.dst, row*hw+at+x)
 		if final {
 			t.bias = ptr(io.bias, row)
 			if io.residual != nil {
-				t.res = ptr(io.residual, row*hw+at)
+				t.res = ptr(io.residual, row*hw+at+x)
 			}
 		}
-		p.tile(rows, vecs, t)
-		weight += rows * t.k
-		row += rows
+	}
+	for tiles := p.tiles[first:last]; len(tiles) > 0; {
+		rows, run := tiles[0], 1
+		if left > 0 {
+			run = thinRun(tiles)
+		}
+		for i := range run {
+			if whole > 0 {
+				from(row+i*rows, weight+i*rows*t.k, 0)
+				p.tile(rows, vecs, t)
+			}
+		}
+		if left > 0 {
+			from(row, weight, whole)
+			t.b = unsafe.Add(t.b, 4*whole)
+			thinTile(rows, run, left, t)
+			t.b = unsafe.Add(t.b, -4*whole)
+		}
+		row, weight, tiles = row+run*rows, weight+run*rows*t.k, tiles[run:]
 	}
 }
 

@@ -78,6 +78,15 @@ func dispatch() ([]byte, error) {
 		fmt.Fprintf(b, "\tdefault:\n\t\treturn false\n\t}\n\treturn true\n}\n")
 	}
 	fmt.Fprintf(b,
+		"\n// thin runs the kernel for so many row tiles and columns.\nfunc thin(tiles, cols int, args *thinArgs) {\n"+
+			"\tswitch 8*tiles + cols {\n")
+	for _, tiles := range thinTiles {
+		for cols := 1; cols <= thinColumns; cols++ {
+			fmt.Fprintf(b, "\tcase %d:\n\t\tthin_%dx%d(args)\n", 8*tiles+cols, tiles, cols)
+		}
+	}
+	fmt.Fprintf(b, "\tdefault:\n\t\tpanic(\"kernel: no such tile\")\n\t}\n}\n")
+	fmt.Fprintf(b,
 		"\n// amxTiles runs the kernel for so many tiles of rows and of columns.\nfunc amxTiles(rows, cols int, args "+
 			"*amxArgs) {\n\tswitch 8*rows + cols {\n")
 	for _, s := range amxShapes {

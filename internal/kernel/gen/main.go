@@ -57,6 +57,13 @@ func generate() (map[string][]byte, error) {
 		write func(unit)
 	}{
 		{"tile_avx512_amd64.s", func(u unit) { tiles(u, avx512) }},
+		{"thin_amd64.s", func(u unit) {
+			for _, tiles := range thinTiles {
+				for cols := 1; cols <= thinColumns; cols++ {
+					thin(u, tiles, cols)
+				}
+			}
+		}},
 		{"tile_avx2_amd64.s", func(u unit) { tiles(u, avx2) }},
 		{"fill_amd64.s", func(u unit) {
 			for _, s := range []isa{avx512, avx2} {
