@@ -48,6 +48,7 @@ type op struct {
 	fail  error // error of the last run: Gorgonia passes errors on as text
 
 	slab    *slab   // the buffer that out lies in, nil where out has its own memory
+	turns   *turns  // the stretch of operations that the operation is part of, nil for none
 	memory  any     // the backing slice of out, if the operation allocated it
 	strides []int   // of memory
 	copied  G.Value // a copy of out, for stock operations that cannot read it in place
@@ -108,6 +109,9 @@ func (o *op) Do(in ...G.Value) (v G.Value, err error) {
 	defer o.clock.start()()
 	if o.place != nil {
 		return o.doOnCard(in)
+	}
+	if o.turns != nil {
+		return o.turns.do(o, in)
 	}
 	o.restore()
 	if err := o.fn.forward(o.out, in); err != nil {

@@ -79,6 +79,8 @@ type Options struct {
 	Profile bool
 	// Device is CPU (the default), CUDA, or "cuda:N" for card N. On a card Dtype must be float32.
 	Device Device
+
+	turnsLeast int // in place of the constant, for tests
 }
 
 func (o Options) withDefaults(m Model) (Options, error) {

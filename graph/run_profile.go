@@ -24,6 +24,19 @@ func (c *clock) start() (stop func()) {
 	}
 }
 
+// part is start for a part of a run, the time of which the clock whole measures, too: it counts as that of c instead.
+func (c *clock) part(whole *clock) (stop func()) {
+	if c == nil {
+		return func() {}
+	}
+	begin := time.Now()
+	return func() {
+		d := time.Since(begin).Nanoseconds()
+		c.nanos.Add(d)
+		whole.nanos.Add(-d)
+	}
+}
+
 // OpProfile is the cost of one kind of operation in all replicas together.
 type OpProfile struct {
 	Name  string        // of the kind, for example "Affine→ReLU→Conv2D 1×1"

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -250,6 +251,7 @@ func (r *replica) compile(o Options, sinks G.Nodes) (err error) {
 	var late map[*G.Node]G.Nodes
 	if r.place == nil {
 		late = chainConvs(r.order)
+		planTurns(r.order, late, cmp.Or(o.turnsLeast, turnsLeast))
 	}
 	planMemory(r.order, late)
 	if r.place != nil {

@@ -42,6 +42,7 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	type tenant struct {
 		slab    *slab
 		readers []int
+		turns   *turns // the last stretch of operations of which one has the slab
 	}
 	at := make(map[*G.Node]int, len(order))
 	for i, n := range order {
@@ -72,9 +73,12 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 			o.dtype != tensor.Float64 {
 			continue
 		}
-		size := o.shape.TotalSize()
+		size := o.size()
 		var best *tenant
 		for _, t := range tenants {
+			if o.turns != nil && t.turns == o.turns && !o.turns.inner(o) {
+				continue // the next sample's values in between go there
+			}
 			if t.slab.dtype != o.dtype || !before[i].hasAll(t.readers) {
 				continue
 			}
@@ -88,6 +92,9 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 		}
 		best.slab.size = max(best.slab.size, size)
 		best.readers = readers[i]
+		if o.turns != nil {
+			best.turns = o.turns
+		}
 		o.slab = best.slab
 	}
 }
