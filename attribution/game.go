@@ -58,6 +58,15 @@ type Linear interface {
 	Shapley(dst []float64) bool
 }
 
+// Reducible is a game that may have a simpler form, as where players turn out to add to the logits without interacting.
+type Reducible interface {
+	Game
+	// Reduced returns a game of the same players with the same values, to the rounding of float32, at the same stated
+	// costs, or nil where there is none. What a partly present player adds may differ, so that gradients may: those of
+	// the reduced game are to serve estimates of Shapley values, not rules that are defined by a path.
+	Reduced() Game
+}
+
 // Sampled is a game whose value is the mean of the values of its members: the samples of a class, or the rows that
 // replace removed neurons. Estimators whose estimate is linear in the game draw a member for each unit of their work
 // instead of evaluating all members, which leaves the estimate unbiased and the standard error honest. The members of a
@@ -158,6 +167,16 @@ func NewWalker(g Game) Walker {
 		return inc.NewWalker()
 	}
 	return nil
+}
+
+// Reduced is the game's simpler form where the game is [Reducible] and has one, otherwise the game itself.
+func Reduced(g Game) Game {
+	if r, ok := g.(Reducible); ok {
+		if simpler := r.Reduced(); simpler != nil {
+			return simpler
+		}
+	}
+	return g
 }
 
 // CheckGame returns an error for a game that no estimator can work on.

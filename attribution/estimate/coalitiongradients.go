@@ -51,7 +51,7 @@ func (c CoalitionGradients) Name() string {
 // weights.
 func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, d, err := newGradientRun(c.Name(), g, opt)
+	r, d, err := newGradientRun(c.Name(), attribution.Reduced(g), opt)
 	if err != nil {
 		return attribution.Estimate{}, err
 	}

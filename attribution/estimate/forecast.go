@@ -28,6 +28,7 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 	}
 	switch e := e.(type) {
 	case Recommended: // chosen by opt itself: with a pilot's options another estimator might be chosen
+		g = attribution.Reduced(g)
 		f, err := Predict(ctx, Choose(g, opt), g, opt, pilotSamples)
 		if errors.Is(err, attribution.ErrNotDifferentiable) { // the fallback of Recommended.Estimate
 			return Predict(ctx, chooseByValues(g, opt), g, opt, pilotSamples)

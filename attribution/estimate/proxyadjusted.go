@@ -44,7 +44,7 @@ const (
 // gradients for every twelve pairs, at coalitions of their own. The standard error is that of the mean over pairs.
 func (e ProxyAdjusted) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
-	r, d, err := newGradientRun(e.Name(), g, opt)
+	r, d, err := newGradientRun(e.Name(), attribution.Reduced(g), opt)
 	if err != nil {
 		return attribution.Estimate{}, err
 	}

@@ -23,6 +23,7 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game,
 	if err := opt.Check(); err != nil {
 		return attribution.Estimate{}, err
 	}
+	g = attribution.Reduced(g)
 	e, err := Choose(g, opt).Estimate(ctx, g, opt)
 	// some games find out only when asked, for example because their value function has no gradient
 	if errors.Is(err, attribution.ErrNotDifferentiable) {
@@ -39,7 +40,8 @@ const (
 	leastRuns = 8
 )
 
-// Choose returns the estimator whose expected error is the smallest within the options:
+// Choose returns the estimator whose expected error is the smallest within the options, on the game as
+// [attribution.Reduced] has it, which [Recommended] hands to it:
 //
 //   - [ClosedForm] for linear games, [Exact] where the budget allows all coalitions;
 //   - [CoalitionGradients] for smooth games with gradients, with Unbiased where there are few players or a target
@@ -52,6 +54,7 @@ const (
 // Antithetic [Permutation] is also the choice for an [attribution.Sampled] game of many members, where the budget does
 // not allow gradients at all members.
 func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
+	g = attribution.Reduced(g)
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
 		return ClosedForm{}
 	}

@@ -26,6 +26,11 @@ const (
 	additiveTolerance = 2e-5
 )
 
+// Reduced implements [attribution.Reducible] where players do not interact before the logits: the game on the logits
+// written as sums. There partly present players add a part of what they add to the logits, which is smooth, and no
+// graph runs.
+func (g *LayerGame) Reduced() attribution.Game { return g.additive() }
+
 // additive returns the same game with its logits written as a sum over players, l(S) = l(∅) + Σ_{i∈S} d_i, or nil where
 // they are no such sum. They are where between the layer and the logits every channel is normalised, rectified and
 // averaged by itself, as behind the last block of a DenseNet. Whether they are is found by running coalitions: a few
@@ -93,7 +98,7 @@ func (g *LayerGame) takeApart(ctx context.Context) ([]*PenultimateGame, error) {
 func (g *LayerGame) partsGame(empty, alone []float64) *PenultimateGame {
 	k := g.l.classes
 	one := &PenultimateGame{value: g.l.opt.Value, class: g.class, base: empty, weights: alone,
-		delta: make([]float64, g.l.players), names: g.l.opt.Names,
+		delta: make([]float64, g.l.players), names: g.l.opt.Names, forwards: g.l.forwards,
 		tabled: 8*g.members*len(alone) <= tableBytes}
 	for p := range one.delta {
 		one.delta[p] = 1

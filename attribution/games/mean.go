@@ -9,8 +9,8 @@ import (
 )
 
 // Mean is the game whose value is the mean of the values of member games on the same players. It is
-// [attribution.Sampled]; it is [attribution.Incremental], [attribution.Differentiable] and [attribution.Linear] where
-// all its members are.
+// [attribution.Sampled]; it is [attribution.Incremental], [attribution.Differentiable], [attribution.Linear] and
+// [attribution.Reducible] where all its members are.
 type Mean struct {
 	members     []attribution.Game
 	incremental bool
@@ -61,6 +61,24 @@ func (m *Mean) ForwardsPerValue() float64 { return m.sum(attribution.ForwardsPer
 
 // ForwardsPerGradient is the sum of the members' costs.
 func (m *Mean) ForwardsPerGradient() float64 { return m.sum(attribution.ForwardsPerGradient) }
+
+// Reduced implements [attribution.Reducible]: the mean of the members' simpler forms where all have one.
+func (m *Mean) Reduced() attribution.Game {
+	simpler := &Mean{members: make([]attribution.Game, len(m.members)), incremental: true}
+	for i, g := range m.members {
+		r, ok := g.(attribution.Reducible)
+		if !ok {
+			return nil
+		}
+		one := r.Reduced()
+		if one == nil {
+			return nil
+		}
+		simpler.members[i] = one
+		simpler.incremental = simpler.incremental && walks(one)
+	}
+	return simpler
+}
 
 func (m *Mean) sum(of func(attribution.Game) float64) (total float64) {
 	for _, g := range m.members {

@@ -43,6 +43,8 @@ type PenultimateGame struct {
 	weights []float64 // [players, classes]: player i adds delta[i] * weights[i]
 	delta   []float64 // [players]
 	names   []string
+	// forwards is the cost of a value, 0 for 1; another number where the game is a layer's in a simpler form
+	forwards float64
 	// path of the neurons while the input goes from the baseline to the sample; nil where it is not known
 	trace  *trace
 	tabled bool // whether walkers may keep a table of players x classes factors
@@ -258,6 +260,14 @@ func (g *PenultimateGame) Players() int { return len(g.delta) }
 
 // PlayerNames returns the names given in the options.
 func (g *PenultimateGame) PlayerNames() []string { return g.names }
+
+// ForwardsPerValue is the cost of a value in forward passes, as if the network ran for it.
+func (g *PenultimateGame) ForwardsPerValue() float64 {
+	if g.forwards > 0 {
+		return g.forwards
+	}
+	return 1
+}
 
 // Class is the class that the game is about.
 func (g *PenultimateGame) Class() int { return g.class }
