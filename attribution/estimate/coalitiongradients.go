@@ -45,10 +45,10 @@ func (c CoalitionGradients) Name() string {
 
 // Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements:
 // four gradients, and two more where the error of the trapezoid rule is measured. At least 4 samples are needed, so
-// that a polynomial can be fitted to each half. All gradients are held in memory, 8 bytes for each entry. The
+// that a polynomial can be fitted to each half. The
 // standard error is that of the mean of samples, from differences between neighbouring strata. With a target standard
-// error the samples come in independent rounds, whose estimates are averaged with their numbers of samples as
-// weights.
+// error, and where gradients would take more than 400 MB, the samples come in independent rounds, whose estimates are
+// averaged with their numbers of samples as weights.
 func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	r, d, err := newGradientRun(c.Name(), attribution.Reduced(g), opt)
@@ -59,7 +59,7 @@ func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	if r.n == 1 {
 		return r.sample(ctx, nil)
 	}
-	s := &gradientSampler{run: r, game: d, unbiased: c.Unbiased}
+	s := &gradientSampler{run: r, game: d, unbiased: c.Unbiased, most: mostGradientSamples(r.n)}
 	p, err := r.plan(2*r.workCost(0, 1), s.points()*r.workCost(0, 1), fewestSamples)
 	if err != nil {
 		return attribution.Estimate{}, err
@@ -73,7 +73,7 @@ func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 // rounds averages rounds of growing size until the plan is fulfilled or the target standard error is reached.
 func (s *gradientSampler) rounds(ctx context.Context, p plan) (attribution.Estimate, error) {
 	r := s.run
-	size := p.samples
+	size := s.fitting(p.samples, p.samples)
 	if r.opt.TargetStdErr > 0 {
 		size = min(firstRound, size)
 	}
@@ -97,18 +97,28 @@ func (s *gradientSampler) rounds(ctx context.Context, p plan) (attribution.Estim
 			return r.finish(pooled), nil
 		}
 		want := nextRound(pooled.Samples, p.samples, pooled.MaxStdErr(), r.opt.TargetStdErr) - pooled.Samples
-		size = min(max(want, firstRound), left)
-		if left-size < fewestSamples { // the samples left over would be too few for another round
-			size = left
-		}
+		size = s.fitting(max(want, firstRound), left)
 	}
 }
+
+// fitting is the size of a round of so many samples, or of as many as fit into memory, of those that are left.
+func (s *gradientSampler) fitting(want, left int) int {
+	size := min(want, left, s.most)
+	if left-size < fewestSamples { // the samples left over would be too few for another round
+		return left
+	}
+	return size
+}
+
+// mostGradientSamples bounds the memory of a round, 24 bytes for each player and sample.
+func mostGradientSamples(players int) int { return max(firstRound, 1<<24/players) }
 
 // gradientSampler takes samples of [CoalitionGradients].
 type gradientSampler struct {
 	run      *run
 	game     attribution.Differentiable
 	unbiased bool
+	most     int       // samples in a round
 	bare     bool      // measures no errors of the trapezoid rule
 	end      []float64 // mean of the gradients at ∅ and N [players]
 }

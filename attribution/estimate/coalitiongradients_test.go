@@ -180,3 +180,31 @@ func TestCoalitionGradientsCorrectLargePlayers(t *testing.T) {
 	t.Logf("error with 30 samples %.4g, with 3000 %.4g", math.Sqrt(few/10), math.Sqrt(many/10))
 	assert.Less(t, many, few/16, "no bias stays that is a quarter of the error")
 }
+
+// Where memory holds few samples, many come in rounds, which the plan's number of samples and the truth must not feel.
+func TestCoalitionGradientsInRounds(t *testing.T) {
+	g := largePlayers(t, attribution.LogSumExp)
+	truth := exactly(t, g)
+	for _, most := range []int{40, 100, 299, 300, 1000} {
+		r, d, err := newGradientRun("rounds", g, attribution.Options{Samples: 301, Seed: 2})
+		require.NoError(t, err)
+		s := &gradientSampler{run: r, game: d, unbiased: true, most: most}
+		require.NoError(t, s.ends(background))
+		p, err := r.plan(0, 1, fewestSamples)
+		require.NoError(t, err)
+		e, err := s.rounds(background, p)
+		require.NoError(t, err)
+		require.Equal(t, 301, e.Samples)
+		for i, want := range truth {
+			require.Less(t, math.Abs(e.Values[i]-want), 5*e.StdErr[i], "%d in a round, player %d", most, i)
+		}
+	}
+	for _, left := range []int{4, 39, 40, 43, 44, 1000} {
+		s := gradientSampler{most: 40}
+		size := s.fitting(left, left)
+		require.LessOrEqual(t, size, 40+fewestSamples-1)
+		if size < left {
+			require.GreaterOrEqual(t, left-size, fewestSamples)
+		}
+	}
+}

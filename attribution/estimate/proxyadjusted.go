@@ -59,7 +59,7 @@ func (e ProxyAdjusted) Estimate(ctx context.Context, g attribution.Game,
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
-	count := p.samples / pairsPerProxy
+	count := min(p.samples/pairsPerProxy, mostGradientSamples(r.n))
 	if r.opt.TargetStdErr > 0 {
 		count = min(count, targetProxy)
 	}
