@@ -167,6 +167,20 @@ func number(t testing.TB, s string) float64 {
 	return v
 }
 
+// TestAttributeValuesByDefault are those of the estimator that is recommended for the game.
+func TestAttributeValuesByDefault(t *testing.T) {
+	w := newAttributeWorld(t)
+	for value, method := range map[string]string{"logit": "closed-form",
+		"log-sum-exp": "coalition-gradients-unbiased"} {
+		w.must(t, "values", "--data", w.path("test.npz"), "--value", value, "--budget", "400", "--json",
+			w.path(value+".json"))
+		var f valuesFile
+		readJSON(t, w.path(value+".json"), &f)
+		require.Len(t, f.Estimates, 1)
+		require.Equal(t, method, f.Estimates[0].Estimate.Method)
+	}
+}
+
 func TestAttributeValues(t *testing.T) {
 	w := newAttributeWorld(t)
 	out := w.must(t, "values", "--data", w.path("test.npz"), "--images", "3", "--estimators",
@@ -364,7 +378,7 @@ func TestAttributeUsage(t *testing.T) {
 		{append(values, "--target-stderr", "-1"), exitUsage, "--target-stderr -1"},
 		{append(values, "--backward-cost", "0"), exitUsage, "--backward-cost 0"},
 		{append(values, "--top", "-1"), exitUsage, "--top -1"},
-		{append(values, "--budget", "3"), exitFailed, "budget too small"},
+		{append(values, "--estimators", "antithetic", "--budget", "3"), exitFailed, "budget too small"},
 		{append(values, "--value", "probability", "--estimators", "closed-form"), exitFailed, "not linear"},
 		{append(values, "--csv", w.path("no/such/folder.csv")), exitFailed, "no/such/folder"},
 		{[]string{"values", "--data", w.path("missing.npz")}, exitFailed, "missing.npz"},

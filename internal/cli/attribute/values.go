@@ -35,9 +35,11 @@ func newValues() *cobra.Command {
 		Use:   "values --net NAME --weights FILE --data DATA",
 		Short: "Estimate the Shapley values of neurons, with intervals",
 		Long: `Estimate what each neuron of a layer contributes to the value of images, or of classes, and print the neurons with the largest
-values. CSV and JSON hold all of them, with standard errors and 95 % intervals. Gradient × activation, integrated gradients and
-exact results have no sampling error; that they may be off by their own approximation is nothing an interval tells. A figure shows
-the neurons of the first game by all its estimators, and where they feed the last layer their weights to the game's class.
+values. CSV and JSON hold all of them, with standard errors and 95 % intervals. What is recommended is exact for a logit of
+penultimate neurons; where it has the smallest error but no intervals, --target-stderr or another estimator gives them.
+Gradient × activation, integrated gradients and exact results have no sampling error; that they may be off by their own
+approximation is nothing an interval tells. A figure shows the neurons of the first game by all its estimators, and where they
+feed the last layer their weights to the game's class.
 
 An interrupt ends sampling: what is known by then is printed and written with its intervals, marked as partial, and the exit
 status is 130.
@@ -56,7 +58,7 @@ status is 130.
 	v.gameFlags.register(cmd, 1)
 	v.stopping.register(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&v.estimators, "estimators", []string{"antithetic"}, "estimators, by name")
+	f.StringSliceVar(&v.estimators, "estimators", []string{"recommended"}, "estimators, by name")
 	f.BoolVar(&v.forecast, "forecast", false, "print first what each estimate will take, from short pilot runs")
 	f.IntVar(&v.top, "top", 10, "neurons to print, the largest first; 0 for none")
 	f.StringVar(&v.csvOut, "csv", "", "CSV `FILE` to write")
