@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
-
 	"github.com/line-ood/goline/attribution"
 	"github.com/line-ood/goline/attribution/internal/sampling"
 )
@@ -25,10 +23,11 @@ import (
 // is left to sampling. Finally regression shares the efficiency residual v(N) - v(∅) - Σ φ_i among the players.
 //
 // The polynomial accounts for a part of the error of the trapezoid rule. The rest is measured at some samples: one
-// player is toggled in the sample's first coalition and in its complement, drawn with a known probability that grows
-// with the player's gradient. Without Unbiased, a third of the samples measure it, and a player's estimate is
-// corrected only as far as the measured error exceeds its own noise. What then remains is mostly the error of players
-// too small to be measured. Standard errors do not include it, and therefore there are no intervals.
+// player is toggled in the sample's first coalition and in its complement, at times in ∅ and N, drawn with a known
+// probability that grows with the player's gradient. Without Unbiased, a third of the samples measure it, and a
+// player's estimate is corrected only as far as the measured error exceeds its own noise. What then remains is mostly
+// the error of players too small to be measured. Standard errors do not include it, and therefore there are no
+// intervals.
 type CoalitionGradients struct {
 	// Unbiased measures the error of the trapezoid rule at every sample and corrects by all of it. The estimate is
 	// then unbiased for every game whose gradients are the derivatives of its values.
@@ -45,10 +44,9 @@ func (c CoalitionGradients) Name() string {
 
 // Estimate implements [attribution.Estimator]. A sample is two coalitions of similar size with their complements:
 // four gradients, and two more where the error of the trapezoid rule is measured. At least 4 samples are needed, so
-// that a polynomial can be fitted to each half. The
-// standard error is that of the mean of samples, from differences between neighbouring strata. With a target standard
-// error, and where gradients would take more than 400 MB, the samples come in independent rounds, whose estimates are
-// averaged with their numbers of samples as weights.
+// that a polynomial can be fitted to each half. The standard error is that of the mean of samples, from differences
+// between neighbouring strata. With a target standard error, and where gradients would take more than 400 MB, the
+// samples come in independent rounds, whose estimates are averaged with their numbers of samples as weights.
 func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	opt attribution.Options) (attribution.Estimate, error) {
 	r, d, err := newGradientRun(c.Name(), attribution.Reduced(g), opt)
@@ -120,7 +118,7 @@ type gradientSampler struct {
 	unbiased bool
 	most     int       // samples in a round
 	bare     bool      // measures no errors of the trapezoid rule
-	end      []float64 // mean of the gradients at ∅ and N [players]
+	end      []float64 // gradients at ∅ and N [2, players]
 }
 
 // togglePeriod: one sample in togglePeriod measures the error of the trapezoid rule, unless all do.
@@ -153,10 +151,7 @@ func (s *gradientSampler) ends(ctx context.Context) error {
 		return err
 	}
 	r.empty, r.full = values[0], values[1]
-	s.end = make([]float64, r.n)
-	for i := range s.end {
-		s.end[i] = (grads[i] + grads[r.n+i]) / 2
-	}
+	s.end = grads
 	return nil
 }
 
@@ -168,13 +163,13 @@ type gradientPair struct {
 }
 
 // gradientSample is two pairs. Where the sample toggles a player, it also holds the measured error of the trapezoid
-// rule for that player, averaged over the first coalition and its complement.
+// rule for that player, averaged over a coalition and its complement.
 type gradientSample struct {
-	pairs   [2]gradientPair
-	toggled bool
-	player  int
-	bend    float64
-	scale   float64 // factor of the bend in the estimate: importance weight over the probability of drawing the player
+	pairs  [2]gradientPair
+	at     attribution.Coalition // nil where no player is toggled
+	player int
+	bend   float64
+	scale  float64 // factor of the bend in the estimate: importance weight over the probability of drawing the player
 }
 
 // round takes samples and turns them into an estimate. When ctx ends, it uses the samples it has, and returns the
@@ -278,96 +273,6 @@ func (w *gradientWorker) take(ctx context.Context, round uint64, which []int, sa
 		}
 	}
 	return w.bends(ctx, which, samples)
-}
-
-// evenShare is the part of the probability of toggling a player that is the same for all players. It bounds the
-// importance weight of players with small gradients.
-const evenShare = 0.1
-
-// draw chooses the player to toggle. w.chance holds the squares of the sample's gradients; draw turns them into
-// probabilities, mixed with those from typical, the squares summed over the chunk, and with an even share. u, from
-// [0, 1), selects the player.
-func (w *gradientWorker) draw(typical []float64, u float64) int {
-	n := len(typical)
-	own, all := floats.Sum(w.chance), floats.Sum(typical)
-	sum, player := 0.0, -1
-	for i, t := range typical {
-		c := 1 / float64(n)
-		if own > 0 {
-			c = evenShare/float64(n) + (1-evenShare)/2*(w.chance[i]/own+t/all)
-		}
-		w.chance[i] = c
-		if sum += c; player < 0 && (u < sum || i == n-1) {
-			player = i
-		}
-	}
-	return player
-}
-
-// bends draws one player for each sample that toggles. It toggles the player and measures the error of the trapezoid
-// rule between the player's absence and presence.
-func (w *gradientWorker) bends(ctx context.Context, which []int, samples []gradientSample) error {
-	r, n := w.s.run, w.s.run.n
-	typical := make([]float64, n)
-	for p := range 4 * len(which) {
-		for i, g := range w.grads[p*n:][:n] {
-			typical[i] += g * g
-		}
-	}
-	var toggled []int // positions in which of the samples that toggle
-	var points []float64
-	for at, k := range which {
-		if !w.s.toggles(k) {
-			continue
-		}
-		s := &samples[k]
-		clear(w.chance)
-		for p := range 4 {
-			for i, g := range w.grads[(4*at+p)*n:][:n] {
-				w.chance[i] += g * g
-			}
-		}
-		s.toggled, s.player = true, w.draw(typical, sampling.Unit(&w.rng[at]))
-		others := s.pairs[0].size
-		if s.pairs[0].coalition.Has(s.player) {
-			others--
-		}
-		// The number of other players in the coalition can come from two of the drawn sizes (the player in or out),
-		// and 0 and n-1 from one only. In the Shapley value all numbers 0..n-1 have the same weight; the scale
-		// corrects for that.
-		s.scale = float64(n-1) / float64(n+1)
-		if others == 0 || others == n-1 {
-			s.scale = float64(n - 1)
-		}
-		s.scale /= w.chance[s.player]
-		toggled = append(toggled, at)
-		// the coalition and its complement; their mean drops terms that are even under complementation
-		for side := range 2 {
-			points = append(points, w.alpha[(4*at+side)*n:][:n]...)
-			own := &points[len(points)-n+s.player]
-			*own = 1 - *own
-		}
-	}
-	if len(toggled) == 0 {
-		return nil
-	}
-	values, after := make([]float64, 2*len(toggled)), make([]float64, len(points))
-	if err := r.gradients(ctx, w.s.game, points, values, after); err != nil {
-		return err
-	}
-	for j, at := range toggled {
-		s := &samples[which[at]]
-		s.bend = 0
-		for side := range 2 {
-			from, to := 4*at+side, 2*j+side
-			moved := values[to] - w.values[from]
-			if w.alpha[from*n+s.player] == 1 {
-				moved = -moved
-			}
-			s.bend += moved/2 - (w.grads[from*n+s.player]+after[to*n+s.player])/4
-		}
-	}
-	return nil
 }
 
 // fewestSamples is the smallest number of samples with which each half has something to fit.

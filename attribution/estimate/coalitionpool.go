@@ -120,7 +120,7 @@ func (s *gradientSampler) contributions(samples, others []gradientSample, bends 
 	base := fitted.Shapley()
 	fitted.Gradient(all, g) // the gradient at ∅ is the same, because the polynomial is odd under complementation
 	for i := range base {
-		base[i] += (s.end[i] - g[i]) / float64(n)
+		base[i] += ((s.end[i]+s.end[n+i])/2 - g[i]) / float64(n)
 	}
 	for k := range samples {
 		own := &samples[k]
@@ -139,8 +139,8 @@ func (s *gradientSampler) contributions(samples, others []gradientSample, bends 
 				row[i] += weight * (p.mean[i] - g[i])
 			}
 		}
-		if own.toggled {
-			missed := own.scale * (own.bend - fitted.Bend(own.pairs[0].coalition, own.player))
+		if own.at != nil {
+			missed := own.scale * (own.bend - fitted.Bend(own.at, own.player))
 			if s.unbiased {
 				row[own.player] += missed
 			} else {
