@@ -45,7 +45,8 @@ func (c *chain32) runTeam(t *Team, io chainIO, scratch []float32) {
 }
 
 // chainForeign and chainWeight are what it costs a core, in multiply-adds, to read an element that another core has
-// written, and a weight: figures that choose the faster way for the blocks of MobileNetV2 on two cores of an Intel Xeon.
+// written, and a weight: figures that choose the faster way for the blocks of MobileNetV2 on two cores of an Intel
+// Xeon.
 const (
 	chainForeign = 36
 	chainWeight  = 6

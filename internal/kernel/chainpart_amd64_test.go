@@ -63,7 +63,7 @@ func TestChainTeamSpeed(t *testing.T) {
 		team.Start()
 		two := best(func() { chain.ForwardTeam(team, y, x, nil, 1, last.OutLen(), first.InLen(), 0, scratch) }, 60)
 		team.End()
-		fmt.Printf("%d-%d-%d @%d /%d, rows %v: one %5.1f us, two %5.1f us, %.2f times\n", b.c.in, b.c.mid, b.c.out, b.c.h,
-			b.c.stride, b.rows, one*1e6, two*1e6, one/two)
+		fmt.Printf("%d-%d-%d @%d /%d, rows %v: one %5.1f us, two %5.1f us, %.2f times\n", b.c.in, b.c.mid, b.c.out,
+			b.c.h, b.c.stride, b.rows, one*1e6, two*1e6, one/two)
 	}
 }

@@ -53,8 +53,8 @@ func thinRun(tiles []int) int {
 // arguments of the first, at the first of the columns.
 func thinTile(rows, tiles, cols int, t *tileArgs) {
 	a := thinArgs{
-		a: t.a, tile: 4 * rows * t.k, rows: rows, off: t.off, k: t.k, b: t.b, c: t.c, ldc: t.ldc, bias: t.bias, res: t.res,
-		flags: t.flags, ceil: t.ceil, mask: 1<<rows - 1, numbers: unsafe.Pointer(&thinNumbers),
+		a: t.a, tile: 4 * rows * t.k, rows: rows, off: t.off, k: t.k, b: t.b, c: t.c, ldc: t.ldc, bias: t.bias,
+		res: t.res, flags: t.flags, ceil: t.ceil, mask: 1<<rows - 1, numbers: unsafe.Pointer(&thinNumbers),
 	}
 	for tiles > 0 {
 		n := tiles
