@@ -11,7 +11,7 @@ import (
 // head. P is the projection on the residual space, which is orthogonal to the principal directions of the
 // in-distribution z - u, the eigenvectors of their second moments with the largest eigenvalues. a = mean max l / mean
 // ‖P(z - u)‖ over the in-distribution samples. Directions whose eigenvalues differ by rounding alone are not
-// separated: they all belong to the residual space. Where ‖P(z - u)‖ is 0 for all in-distribution samples, a is 0.
+// separated: they all belong to the residual space. Where the mean ‖P(z - u)‖² is 0 but for rounding, a is 0.
 var vim = Kind{
 	Name: "vim", Doc: "LSE(l) - a ‖P(z-u)‖, P off the principal space, u = -W⁺b", Source: "Wang et al., CVPR 2022",
 	FittedOn: ID,
@@ -59,16 +59,17 @@ func (s *vimScore) Fit(ctx context.Context, head Head, id Samples) error {
 	if err != nil {
 		return err
 	}
-	var top, sumFar, sumLeft float64
+	var top, sumLeft, squaresFar, squaresLeft float64
 	for i := range id.N {
 		best := math.Inf(-1)
 		for _, l := range id.Logits[i*id.Classes : (i+1)*id.Classes] {
 			best = max(best, float64(l))
 		}
-		top, sumFar, sumLeft = top+best, sumFar+far[i], sumLeft+left[i]
+		top, sumLeft = top+best, sumLeft+left[i]
+		squaresFar, squaresLeft = squaresFar+float64(far[i]*far[i]), squaresLeft+float64(left[i]*left[i])
 	}
 	s.state.Weight = 0
-	if sumLeft > noise(id.FeatureDim, sumFar) {
+	if squaresLeft > noise(id.FeatureDim, squaresFar) { // directions come from second moments, and so does their error
 		s.state.Weight = top / sumLeft
 	}
 	return nil

@@ -92,17 +92,19 @@ func init() {
 	literals["vim"] = func(params map[string]float64, q problem, i int) float64 {
 		s, count := once("vim", q, func() literalSpace { return spaceOf(q) }), principalCount(params, q.fit.FeatureDim)
 		scale := once("vim scale", withParam(q, params["dim"]), func() float64 {
-			var top, left, far float64
+			var top, left, squares, far float64
 			for n := range q.fit.N {
 				z := row(q.fit.Features, n, q.fit.FeatureDim)
 				top += slices.Max(row(q.fit.Logits, n, q.fit.Classes))
-				left += s.left(z, count)
-				far += power(z, 2) + power(s.u, 2)
+				length := power(z, 2) + power(s.u, 2)
 				if size := power(row(q.head.Weight, 0, len(q.head.Weight)), 2); size > 1e-12 {
-					far += power(row(q.head.Bias, 0, q.head.Classes), 2) / size
+					length += power(row(q.head.Bias, 0, q.head.Classes), 2) / size
 				}
+				far += length * length
+				left += s.left(z, count)
+				squares += s.left(z, count) * s.left(z, count)
 			}
-			if left <= math.Max(float64(q.fit.FeatureDim), 64)*0x1p-52*far {
+			if squares <= math.Max(float64(q.fit.FeatureDim), 64)*0x1p-52*far {
 				return 0
 			}
 			return top / left
@@ -116,6 +118,17 @@ func init() {
 func withParam(q problem, v float64) problem {
 	q.head.Bias = append(slices.Clone(q.head.Bias), float32(v))
 	return q
+}
+
+// TestVimInThePlane: two samples span all that is principal, and with a short second direction its eigenvector is known
+// to ten digits only. What is then left of both is rounding, which must not be divided by.
+func TestVimInThePlane(t *testing.T) {
+	p := realistic(1, 5, 2, 1)
+	p.head.Weight, p.head.Bias = []float32{0, 0, 0, 0.125, 2}, []float32{-0.125}
+	p.fit = samplesOf(p.head, []float32{0, 0, 0, 0, 0, 0, 0, 0.125, 0, 3})
+	p.test = samplesOf(p.head, []float32{0, 0, 0, 0, 0, 1, 2, 3, 4, 5})
+	assert.InDeltaSlice(t, fitAndScore(t, newMethod(t, "energy", optionsOf(nil)), p),
+		fitAndScore(t, newMethod(t, "vim", optionsOf(nil)), p), 1e-12)
 }
 
 // For features on a line through the origin of the head nothing is left of z - u, so that vim is the energy.
