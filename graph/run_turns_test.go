@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -106,7 +107,7 @@ func (m *turnNet) run(t require.TestingT, x []float32, n int, o Options) (map[st
 	return out, found
 }
 
-const never = 1 << 40 // more elements than any map has
+const never = math.MaxInt // more elements than any map has
 
 // TestTurnsKeepTheBits compares random networks whose samples take turns, at one thread and at two, with the same
 // networks without turns. A value that lay where another one of the stretch or of the rest is still read would differ.
