@@ -35,9 +35,10 @@ const (
 const DefaultBatch = 8
 
 // BatchFor returns the number of samples of the given shape that a replica runs at once by default: DefaultBatch for
-// small samples, fewer for larger ones, whose feature maps would take much memory and leave the cache.
+// small samples, fewer for larger ones, whose feature maps would take much memory and leave the cache. More would share
+// the weights that are read from memory once for all.
 func BatchFor(input ...int) int {
-	const together = 1 << 19 // elements
+	const together = 1 << 20 // elements
 	return min(max(together/max(tensor.Shape(input).TotalSize(), 1), 1), DefaultBatch)
 }
 
@@ -98,7 +99,7 @@ func (o Options) withDefaults(m Model) (Options, error) {
 		if o.Batch = BatchFor(m.InputShape()...); o.Precision == BFloat16 {
 			// Products in bfloat16 are so fast that reading feature maps counts, so the maps should stay in a core's
 			// own cache.
-			o.Batch = (o.Batch + 3) / 4
+			o.Batch = max(1, o.Batch/4)
 		}
 	}
 	if o.Workers == 0 {

@@ -477,7 +477,7 @@ func TestWorkOfADenseBlock(t *testing.T) {
 
 func TestBatchFor(t *testing.T) {
 	for input, want := range map[[3]int]int{
-		{3, 32, 32}: graph.DefaultBatch, {1, 28, 28}: graph.DefaultBatch, {3, 224, 224}: 3, {3, 299, 299}: 1,
+		{3, 32, 32}: graph.DefaultBatch, {1, 28, 28}: graph.DefaultBatch, {3, 224, 224}: 6, {3, 299, 299}: 3,
 		{3, 2000, 2000}: 1, {0, 0, 0}: graph.DefaultBatch,
 	} {
 		require.Equal(t, want, graph.BatchFor(input[:]...), "%v", input)

@@ -84,7 +84,8 @@ func (f *conv32) forward(dst, src, residual, scratch []float32) {
 	f.forwardBatch(dst, src, residual, 1, 0, 0, 0, scratch)
 }
 
-// forwardBatch computes n images, several together where the engine can.
+// forwardBatch computes n images, several together where the engine can, nearly as many each time: a single image that
+// is left would read all weights for itself.
 func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStride, residualStride int,
 	scratch []float32) {
 	io := f.io(scratch)
@@ -98,7 +99,7 @@ func (f *conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStr
 		if residual != nil {
 			io.residual = residual[i*residualStride:]
 		}
-		if m := min(most, n-i); m > 1 {
+		if m := evenBlock(n-i, most); m > 1 {
 			several.several(io, m)
 			i += m
 			continue

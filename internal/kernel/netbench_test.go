@@ -83,7 +83,7 @@ var netConvs = []struct {
 	}},
 }
 
-const netImages = 3 // as many images as a replica runs at once
+const netImages = 6 // as many images as a replica runs at once
 
 func (n netConv) String() string {
 	g := n.g
