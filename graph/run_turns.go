@@ -79,10 +79,10 @@ func stretch(nodes G.Nodes, last []int, first int) (end, most int) {
 	maps, weights, read := 0, 0, first // read is the last reader of the values before the newest
 	for i := first; i < len(nodes); i++ {
 		m, w, ok := turnSizes(nodes[i])
-		if !ok {
+		if !ok || goesOn(nodes[i]) && !slices.Contains(nodes[first:i], children(nodes[i])[0]) {
 			break
 		}
-		if maps, weights = maps+m, weights+w; read <= i {
+		if maps, weights = maps+m, weights+w; read <= i && m > 0 { // only the last operation of a chain writes
 			if weights > maps {
 				break
 			}
@@ -92,6 +92,20 @@ func stretch(nodes G.Nodes, last []int, first int) (end, most int) {
 		read = max(read, last[i])
 	}
 	return end, most
+}
+
+// goesOn tells whether an operation goes on with a chain of convolutions: the last one then reads, by a way that the
+// graph does not know, what the first one does.
+func goesOn(n *G.Node) bool {
+	o, own := n.Op().(*op)
+	if !own {
+		return false
+	}
+	switch o.fn.(type) {
+	case chainInner, *chainTail:
+		return true
+	}
+	return false
 }
 
 // turnSizes returns the elements that an operation writes for a sample, and those of its weights. It returns false for

@@ -18,7 +18,7 @@ import (
 type turnStepKind struct {
 	kernel, in, residual int // residual is -1 for none, and for a value of another size
 	times                int // channels of a convolution's output, in those of the network's input
-	relu, pool           bool
+	relu, pool, depth    bool
 	copy                 bool // a copy, which is no part of a stretch
 }
 
@@ -39,11 +39,17 @@ func newTurnNet(layers []turnStepKind, channels int) *turnNet {
 			times = append(times, times[l.in])
 			continue
 		}
+		if l.depth {
+			m.layers[i].times, l.times = times[l.in], times[l.in]
+		}
 		times = append(times, max(1, l.times))
 		if l.residual >= 0 && times[l.residual] != times[i+1] {
 			m.layers[i].residual = -1
 		}
 		shape := tensor.Shape{channels * times[i+1], channels * times[l.in], l.kernel, l.kernel}
+		if l.depth {
+			shape[1] = 1
+		}
 		v := make([]float32, shape.TotalSize())
 		for j := range v {
 			v[j] = float32(rng.NormFloat64()) / float32(channels*l.kernel)
@@ -69,7 +75,11 @@ func (m *turnNet) Build(b *Builder, x *G.Node) error {
 		case l.pool:
 			y = b.MaxPool(y, PoolConfig{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}})
 		default:
-			y = b.Conv(y, fmt.Sprint("c", i), ConvConfig{Padding: [2]int{l.kernel / 2, l.kernel / 2}})
+			c := ConvConfig{Padding: [2]int{l.kernel / 2, l.kernel / 2}}
+			if l.depth {
+				c.Groups = m.channels * l.times
+			}
+			y = b.Conv(y, fmt.Sprint("c", i), c)
 			if l.residual >= 0 {
 				y = b.Add(y, values[l.residual])
 			}
@@ -121,6 +131,9 @@ func TestTurnsKeepTheBits(t *testing.T) {
 			layers[i] = turnStepKind{kernel: 1 + 2*draw("kernel", 0, 1), in: back("input"), residual: -1,
 				times: draw("times", 1, 2), relu: rapid.Bool().Draw(rt, "ReLU"), pool: draw("pool", 0, 4) == 0,
 				copy: draw("copy", 0, 7) == 0}
+			if layers[i].depth = draw("depthwise", 0, 2) == 0; layers[i].depth {
+				layers[i].kernel = 3
+			}
 			if rapid.Bool().Draw(rt, "adds") {
 				layers[i].residual = back("residual")
 			}
@@ -209,4 +222,28 @@ func TestTurnsKeepWhatTheyRead(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Len(t, found[0].steps, 3)
 	require.Equal(t, want, got)
+}
+
+// TestTurnsOfChains: a stretch has all of a chain of convolutions or nothing, whose last one reads what the first one
+// does: at the start of a stretch, and where another layer lies between.
+func TestTurnsOfChains(t *testing.T) {
+	for _, layers := range [][]turnStepKind{
+		{{copy: true}, {copy: true, in: 1}, {kernel: 3, in: 2, residual: -1, depth: true},
+			{kernel: 1, in: 3, residual: -1}, {pool: true, in: 4, residual: -1}},
+		{{copy: true}, {kernel: 1, in: 1, residual: -1, times: 2}, {kernel: 3, in: 2, residual: -1, depth: true},
+			{copy: true, in: 2}, {pool: true, in: 4, residual: -1}, {kernel: 1, in: 3, residual: 5, times: 2}},
+		{{kernel: 1, residual: -1, times: 2}, {kernel: 3, in: 1, residual: -1, depth: true},
+			{kernel: 1, in: 2, residual: -1}, {kernel: 1, in: 3, residual: -1, times: 2},
+			{kernel: 3, in: 4, residual: -1, depth: true}, {kernel: 1, in: 5, residual: 3}},
+	} {
+		const n = 3
+		m := newTurnNet(layers, 1)
+		x, rng := make([]float32, n*9*11), rand.New(rand.NewPCG(9, 10))
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		want, _ := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: never})
+		got, _ := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: 1})
+		require.Equal(t, want, got)
+	}
 }
