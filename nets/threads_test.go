@@ -12,7 +12,8 @@ import (
 )
 
 // TestThreads checks that outputs have the same bits for any number of threads, workers and images at once, in float32
-// and bfloat16, of networks with chains of convolutions and without.
+// and bfloat16, of networks with chains of convolutions and without. With twelve images of 224×224 at once images take
+// turns at the largest maps.
 func TestThreads(t *testing.T) {
 	const images = 3
 	for _, name := range []string{"densenet-bc-22-12", "resnet-cifar-8-16", "mobilenet_v2"} {
@@ -38,7 +39,7 @@ func TestThreads(t *testing.T) {
 			}
 			var want []float32
 			for _, o := range []graph.Options{{Batch: 2, Workers: 1}, {Batch: 1, Workers: 1, Threads: 2},
-				{Batch: 2, Workers: 2, Threads: 3}} {
+				{Batch: 2, Workers: 2, Threads: 3}, {Batch: 12, Workers: 1}} {
 				o.Precision = precision
 				prog, err := graph.Compile(net, o)
 				require.NoError(t, err)
