@@ -12,12 +12,11 @@ import (
 func TestBarsHaveNoGoroutines(t *testing.T) {
 	var out bytes.Buffer
 	c := Common{Progress: "always", Stderr: &out}
-	before := runtime.NumGoroutine()
 	b := c.Counter("work", 0)
-	require.Equal(t, before, runtime.NumGoroutine())
 	b.Set(1, 0)
 	b.Set(2, 3)
+	stacks := make([]byte, 1<<20) // of all goroutines; this one is in no bar now
+	require.NotContains(t, string(stacks[:runtime.Stack(stacks, true)]), "progressbar")
 	b.Finish()
-	require.Equal(t, before, runtime.NumGoroutine())
 	require.Contains(t, out.String(), "work")
 }
