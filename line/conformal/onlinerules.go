@@ -43,11 +43,14 @@ type lordDependent struct {
 func (l *lordDependent) level() float64 {
 	t := float64(l.Tests + 1)
 	log := math.Log(max(t, 2))
-	return 0.139307 * l.alpha / l.earned / (t * log * log * log) * l.AtLast
+	return l.scale() / (t * log * log * log) * l.AtLast
 }
 
+// scale is the factor of ξ_t that is the same for all t.
+func (l *lordDependent) scale() float64 { return 0.139307 * l.alpha / l.earned }
+
 // spent bounds Σ_t ξ_t from above: Σ_t 1/(t log³ max(t, 2)) is 5.07.
-func (l *lordDependent) spent() float64 { return 0.139307 * l.alpha / l.earned * 5.1 }
+func (l *lordDependent) spent() float64 { return l.scale() * 5.1 }
 
 func (l *lordDependent) update(_, level float64, reject bool) {
 	l.Tests++
