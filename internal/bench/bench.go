@@ -96,9 +96,10 @@ func measure(ctx context.Context, net nets.Classifier, o graph.Options, images, 
 	}
 	// Garbage of the measurement itself would be collected while images are timed, on a processor that they need.
 	noise := newSynthetic(prog, seed)
-	times := make([]time.Duration, 0, images*max(runs, 1))
+	var times []time.Duration
 	once := func() error { return noise.run(ctx, prog, images) }
 	if singly {
+		times = make([]time.Duration, 0, images*max(runs, 1))
 		once = func() (err error) {
 			times, err = timeSingly(ctx, prog, noise, images, times)
 			return err
