@@ -243,7 +243,11 @@ func TestTurnsOfChains(t *testing.T) {
 			x[i] = float32(rng.NormFloat64())
 		}
 		want, _ := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: never})
-		got, _ := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: 1})
+		got, found := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: 1})
 		require.Equal(t, want, got)
+		if !layers[0].copy {
+			require.Len(t, found, 1)
+			require.Len(t, found[0].steps, len(layers), "a stretch may begin with a chain")
+		}
 	}
 }
