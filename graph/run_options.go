@@ -60,7 +60,8 @@ type Options struct {
 	// Threads is how many goroutines share the operations of one copy: several answer a single image sooner, where
 	// more Workers compute more images a second; 0 means 1. Results do not depend on it. What they share is a sample's
 	// convolutions and products of matrices in float32 and bfloat16, where the processor has vector code; all else, and
-	// everything on a card, runs on one, as does a batch that begins while another copy computes.
+	// everything on a card, runs on one, as does a batch that begins while another copy computes. Behind a batch they
+	// look out for the next one for a millisecond, which takes their processors.
 	Threads int
 	// Fetch names the nodes to return for each batch; nil means the model's Outputs. Only what they need is computed.
 	Fetch []string

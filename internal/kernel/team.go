@@ -2,8 +2,8 @@ package kernel
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Team is goroutines that work on one image together: an operation falls into parts, the first of which its caller
@@ -12,7 +12,8 @@ import (
 //
 // Helpers wait for work by looking for it, since the next operation of a network comes within microseconds, and go to
 // sleep when none came for some time. The caller never waits for a helper to wake: when its own part is done it takes
-// those that nobody has begun.
+// those that nobody has begun. Between End and the next Start they look for it for a moment, too, since a goroutine
+// that has to be started again comes some 100 µs late, the time of the first operation.
 type Team struct {
 	size int
 	// state is the round in the upper half, and a bit for each part of its work that nobody has taken.
@@ -22,10 +23,10 @@ type Team struct {
 	fault atomic.Pointer[any] // what a helper's part panicked with
 	work  divided
 
-	leaving atomic.Bool
-	asleep  atomic.Int32
-	wake    chan struct{}
-	helpers sync.WaitGroup
+	busy   atomic.Bool   // from Start to End
+	here   []atomic.Bool // which helpers have a goroutine
+	asleep atomic.Int32
+	wake   chan struct{}
 
 	conv    convWork
 	bf      bfWork
@@ -42,6 +43,8 @@ const (
 	teamSpins   = 1 << 12 // looks for work, of some tens of nanoseconds each, before a helper sleeps
 	teamYields  = 1 << 7  // looks after which a waiting goroutine lets others run
 	teamNothing = 16      // steps of a look
+
+	teamStay = time.Millisecond // how long helpers look for the next Start before their goroutines end
 )
 
 // NewTeam returns a team of so many goroutines, its caller among them; nil for fewer than two.
@@ -49,9 +52,8 @@ func NewTeam(size int) *Team {
 	if size < 2 {
 		return nil
 	}
-	t := &Team{size: min(size, maxTeam)}
-	t.wake = make(chan struct{}, t.size)
-	return t
+	size = min(size, maxTeam)
+	return &Team{size: size, here: make([]atomic.Bool, size), wake: make(chan struct{}, size)}
 }
 
 // Size is how many goroutines work together, 1 for a nil Team.
@@ -67,24 +69,21 @@ func (t *Team) Start() {
 	if t == nil {
 		return
 	}
-	t.leaving.Store(false)
-	for i := range t.size - 1 {
-		t.helpers.Add(1)
-		go t.help(i + 1)
+	t.busy.Store(true)
+	for part := 1; part < t.size; part++ {
+		if t.here[part].CompareAndSwap(false, true) {
+			go t.help(part)
+		}
 	}
 }
 
-// End returns when no helper is left.
+// End says that no work comes for some time. Helpers without any soon end by themselves.
 func (t *Team) End() {
 	if t == nil {
 		return
 	}
-	t.leaving.Store(true)
+	t.busy.Store(false)
 	t.rouse(t.size)
-	t.helpers.Wait()
-	for len(t.wake) > 0 { // of helpers that had woken already
-		<-t.wake
-	}
 }
 
 // run does the parts of some work and returns when all are done.
@@ -147,10 +146,19 @@ func (t *Team) rouse(n int) {
 	}
 }
 
-// help does the part of its number, round by round, until the team ends.
+// help does the part of its number, round by round, until no Start follows an End.
 func (t *Team) help(part int) {
-	defer t.helpers.Done()
-	for idle := 1; !t.leaving.Load(); idle++ {
+	for {
+		t.attend(part)
+		if !t.stay() && t.leave(part) {
+			return
+		}
+	}
+}
+
+// attend does the part of its number, round by round, until End.
+func (t *Team) attend(part int) {
+	for idle := 1; t.busy.Load(); idle++ {
 		if t.one(part) {
 			idle = 0
 			continue
@@ -161,11 +169,32 @@ func (t *Team) help(part int) {
 		}
 		idle = 0
 		t.asleep.Add(1)
-		if !t.leaving.Load() && t.state.Load()>>part&1 == 0 { // nothing came meanwhile
+		if t.busy.Load() && t.state.Load()>>part&1 == 0 { // nothing came meanwhile
 			<-t.wake
 		}
 		t.asleep.Add(-1)
 	}
+}
+
+// stay waits for the next Start and reports whether it came in time. Where goroutines have no processors of their own
+// it does not wait.
+func (t *Team) stay() bool {
+	if t.size > runtime.GOMAXPROCS(0) {
+		return t.busy.Load()
+	}
+	start := time.Now()
+	for i := 1; !t.busy.Load(); i++ {
+		if linger(i); i%teamYields == 0 && time.Since(start) > teamStay {
+			return t.busy.Load()
+		}
+	}
+	return true
+}
+
+// leave gives up a helper's goroutine, unless Start has come and found it still there.
+func (t *Team) leave(part int) bool {
+	t.here[part].Store(false)
+	return !t.busy.Load() || !t.here[part].CompareAndSwap(false, true)
 }
 
 // linger passes a moment of waiting, the i-th.

@@ -105,3 +105,45 @@ func TestTeamRight(t *testing.T) {
 		})
 	})
 }
+
+// TestTeamStays checks that helpers of one Start work for the next, that there are never more goroutines than helpers,
+// however long after End the next Start comes, and that all end where none comes.
+func TestTeamStays(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	}
+	team := NewTeam(2)
+	gone := func() bool { return !team.here[1].Load() }
+	team.Start()
+	team.End()
+	require.False(t, gone())
+	require.Eventually(t, gone, 10*time.Second, time.Millisecond)
+	require.False(t, team.stay()) // nobody starts
+	require.True(t, team.leave(1))
+
+	team.busy.Store(true) // a Start that found the helper leaving: one of both has a goroutine
+	team.here[1].Store(true)
+	require.False(t, team.leave(1))
+	require.True(t, team.here[1].Load())
+	team.busy.Store(false)
+	team.here[1].Store(false)
+
+	rng := newRand(3)
+	before := runtime.NumGoroutine()
+	for range 200 {
+		team.Start()
+		for parts := 1; parts < 4; parts++ {
+			c := counted{done: make([]atomic.Int32, parts), panic: -1}
+			team.run(&c, parts)
+			for i := range parts {
+				require.EqualValues(t, 1, c.done[i].Load())
+			}
+		}
+		require.LessOrEqual(t, runtime.NumGoroutine(), before+2, "a helper, and one that is about to end")
+		team.End()
+		for start, wait := time.Now(), time.Duration(rng.IntN(int(2*teamStay))); time.Since(start) < wait; {
+			runtime.Gosched()
+		}
+	}
+	require.Eventually(t, gone, 10*time.Second, time.Millisecond)
+}
