@@ -53,6 +53,22 @@ func (p *plan) tile(rows, vecs int, t *tileArgs) {
 	}
 }
 
+// panelTiles runs n tiles of so many rows each, one below the other, on a panel; their weights follow each other. It
+// changes t. See panelTile.
+func panelTiles(l level, rows, n, vecs int, t *tileArgs, weights bool) {
+	if l == avx512 {
+		t.more, t.nextA = n-1, 4*rows*t.k
+		panelTile(l, rows, vecs, t, weights)
+		t.more = 0
+		return
+	}
+	for ; n > 1; n-- {
+		panelTile(l, rows, vecs, t, weights)
+		t.below(rows)
+	}
+	panelTile(l, rows, vecs, t, weights)
+}
+
 // panelTile runs a tile on a panel two vectors wide, whose rows are contiguous. With weights it prefetches the weights
 // of the next tile, which has as many rows and follows in memory.
 func panelTile(l level, rows, vecs int, t *tileArgs, weights bool) {

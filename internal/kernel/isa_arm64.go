@@ -25,6 +25,16 @@ func (p *plan) tile(rows, vecs int, t *tileArgs) { runTile(rows, vecs, t, p.pane
 // panelTile runs a tile on a panel two vectors wide, whose rows are contiguous.
 func panelTile(_ level, rows, vecs int, t *tileArgs, _ bool) { runTile(rows, vecs, t, true) }
 
+// panelTiles runs n tiles of so many rows each, one below the other, on a panel; their weights follow each other. It
+// changes t.
+func panelTiles(_ level, rows, n, vecs int, t *tileArgs, _ bool) {
+	for ; n > 1; n-- {
+		runTile(rows, vecs, t, true)
+		t.below(rows)
+	}
+	runTile(rows, vecs, t, true)
+}
+
 // rightTile runs a tile on a panel of a right-hand side.
 func rightTile(_ level, rows, vecs int, t *tileArgs) { runTile(rows, vecs, t, true) }
 

@@ -158,12 +158,17 @@ func (p *plan) column(io *planIO, t *tileArgs, block []float32, group, first, la
 	}
 	for tiles := p.tiles[first:last]; len(tiles) > 0; {
 		rows, run := tiles[0], 1
-		if left > 0 {
+		switch {
+		case left > 0:
 			run = thinRun(tiles)
+		case p.panel && t.packDst == nil:
+			run = equalRun(tiles)
 		}
-		for i := range run {
-			if whole > 0 {
-				from(row+i*rows, weight+i*rows*t.k, 0)
+		if whole > 0 {
+			from(row, weight, 0)
+			if run > 1 {
+				panelTiles(p.level, rows, run, vecs, t, false)
+			} else {
 				p.tile(rows, vecs, t)
 			}
 		}

@@ -41,13 +41,7 @@ func thinOf(l level, cols int) int {
 }
 
 // thinRun returns how many of the first row tiles, at most thinTogether, have as many rows as the first.
-func thinRun(tiles []int) int {
-	n := 1
-	for n < min(len(tiles), thinTogether) && tiles[n] == tiles[0] {
-		n++
-	}
-	return n
-}
+func thinRun(tiles []int) int { return min(equalRun(tiles), thinTogether) }
 
 // thinTile computes cols columns of some row tiles of rows rows each, whose weights follow each other. t has the
 // arguments of the first, at the first of the columns.

@@ -35,6 +35,10 @@ type tileArgs struct {
 	// In AVX-512 tiles of panels, ahead is the address of the first cache line to prefetch, and aheadStep the number of
 	// bytes from one to the next.
 	aheadStep int
+	// How many tiles of as many rows AVX-512's tiles of panels compute behind the first, and the number of bytes from
+	// the weights of one to those of the next. These tiles change a, c, bias, res, ahead and more.
+	more  int
+	nextA int
 }
 
 const (
@@ -42,3 +46,23 @@ const (
 	tileReLU
 	tileCeil // only with tileReLU
 )
+
+// below moves the arguments of a tile to the next one below.
+func (t *tileArgs) below(rows int) {
+	t.a, t.c = unsafe.Add(t.a, 4*rows*t.k), unsafe.Add(t.c, rows*t.ldc)
+	if t.bias != nil {
+		t.bias = unsafe.Add(t.bias, 4*rows)
+	}
+	if t.res != nil {
+		t.res = unsafe.Add(t.res, rows*t.ldc)
+	}
+}
+
+// equalRun returns how many tiles in front have as many rows as the first.
+func equalRun(tiles []int) int {
+	n := 1
+	for n < len(tiles) && tiles[n] == tiles[0] {
+		n++
+	}
+	return n
+}

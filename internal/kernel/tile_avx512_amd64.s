@@ -250,7 +250,9 @@ done:
 // func tileAVX512_1x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_1x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -363,6 +365,30 @@ storeMasked:
 	VMOVUPS Z0, K1, (SI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000001, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x04, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -665,7 +691,9 @@ done:
 // func tileAVX512_1x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_1x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -799,6 +827,30 @@ storeMasked:
 	VMOVUPS Z1, K2, 64(SI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000001, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x04, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -853,6 +905,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R11
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z3
 	SUBQ         $0x02, DX
 	JL           last
@@ -870,40 +923,36 @@ pair:
 	VMOVUPS      Z6, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R11
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z4
-	VMOVUPS      (R10)(R12*1), Z5
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z4
+	VMOVUPS      (R10)(R13*1), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS (R11), Z5
-	VMOVUPS      (DI), Z6
+	VBROADCASTSS 4(R9), Z4
+	VBROADCASTSS 4(R11), Z5
+	VMOVUPS      (DI)(R12*1), Z6
 	VFMADD213PS  Z5, Z4, Z6
 	VMAXPS       Z6, Z3, Z6
-	VMOVUPS      Z6, (R8)
-	VMOVUPS      64(DI), Z6
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z6
 	VFMADD213PS  Z5, Z4, Z6
 	VMAXPS       Z6, Z3, Z6
-	VMOVUPS      Z6, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R11
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z4
-	VMOVUPS      (R10)(R12*1), Z5
+	VMOVUPS      Z6, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z4
+	VMOVUPS      (R10)(R13*1), Z5
 	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R11
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -922,10 +971,6 @@ last:
 	VMOVUPS      Z6, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R11
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z3
 	VMOVUPS      (R10)(DX*1), Z4
@@ -1292,7 +1337,9 @@ done:
 // func tileAVX512_2x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_2x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -1432,6 +1479,30 @@ storeMasked:
 	VMOVUPS Z1, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000002, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x08, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -1818,7 +1889,9 @@ done:
 // func tileAVX512_2x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_2x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -1994,6 +2067,30 @@ storeMasked:
 	VMOVUPS Z3, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000002, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x08, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -2060,6 +2157,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z5
 	SUBQ         $0x02, DX
 	JL           last
@@ -2077,38 +2175,30 @@ pair:
 	VMOVUPS      Z8, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z6
-	VMOVUPS      (R11)(R12*1), Z7
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z6
+	VMOVUPS      (R11)(R13*1), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
 	VBROADCASTSS 4(CX), Z8
 	VFMADD231PS  Z6, Z8, Z2
 	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R10), Z7
-	VMOVUPS      (DI), Z8
+	VBROADCASTSS 4(R9), Z6
+	VBROADCASTSS 4(R10), Z7
+	VMOVUPS      (DI)(R12*1), Z8
 	VFMADD213PS  Z7, Z6, Z8
 	VMAXPS       Z8, Z5, Z8
-	VMOVUPS      Z8, (R8)
-	VMOVUPS      64(DI), Z8
+	VMOVUPS      Z8, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z8
 	VFMADD213PS  Z7, Z6, Z8
 	VMAXPS       Z8, Z5, Z8
-	VMOVUPS      Z8, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z6
-	VMOVUPS      (R11)(R12*1), Z7
+	VMOVUPS      Z8, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z6
+	VMOVUPS      (R11)(R13*1), Z7
 	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -2117,6 +2207,10 @@ pair:
 	VFMADD231PS  Z7, Z8, Z3
 	ADDQ         $0x10, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -2135,10 +2229,6 @@ last:
 	VMOVUPS      Z8, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z5
 	VMOVUPS      (R11)(DX*1), Z6
@@ -2583,7 +2673,9 @@ done:
 // func tileAVX512_3x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_3x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -2750,6 +2842,30 @@ storeMasked:
 	VMOVUPS Z2, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000003, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x0c, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -3220,7 +3336,9 @@ done:
 // func tileAVX512_3x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_3x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -3438,6 +3556,30 @@ storeMasked:
 	VMOVUPS Z5, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000003, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x0c, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -3516,6 +3658,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z7
 	SUBQ         $0x02, DX
 	JL           last
@@ -3533,13 +3676,9 @@ pair:
 	VMOVUPS      Z10, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z8
-	VMOVUPS      (R11)(R12*1), Z9
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z8
+	VMOVUPS      (R11)(R13*1), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -3549,25 +3688,21 @@ pair:
 	VBROADCASTSS 8(CX), Z10
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R10), Z9
-	VMOVUPS      (DI), Z10
+	VBROADCASTSS 4(R9), Z8
+	VBROADCASTSS 4(R10), Z9
+	VMOVUPS      (DI)(R12*1), Z10
 	VFMADD213PS  Z9, Z8, Z10
 	VMAXPS       Z10, Z7, Z10
-	VMOVUPS      Z10, (R8)
-	VMOVUPS      64(DI), Z10
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z10
 	VFMADD213PS  Z9, Z8, Z10
 	VMAXPS       Z10, Z7, Z10
-	VMOVUPS      Z10, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z8
-	VMOVUPS      (R11)(R12*1), Z9
+	VMOVUPS      Z10, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z8
+	VMOVUPS      (R11)(R13*1), Z9
 	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -3579,6 +3714,10 @@ pair:
 	VFMADD231PS  Z9, Z10, Z5
 	ADDQ         $0x18, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -3597,10 +3736,6 @@ last:
 	VMOVUPS      Z10, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z7
 	VMOVUPS      (R11)(DX*1), Z8
@@ -4123,7 +4258,9 @@ done:
 // func tileAVX512_4x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_4x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -4317,6 +4454,30 @@ storeMasked:
 	VMOVUPS Z3, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000004, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x10, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -4871,7 +5032,9 @@ done:
 // func tileAVX512_4x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_4x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -5131,6 +5294,30 @@ storeMasked:
 	VMOVUPS Z7, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000004, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x10, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -5221,6 +5408,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z9
 	SUBQ         $0x02, DX
 	JL           last
@@ -5238,13 +5426,9 @@ pair:
 	VMOVUPS      Z12, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z10
-	VMOVUPS      (R11)(R12*1), Z11
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z10
+	VMOVUPS      (R11)(R13*1), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -5257,25 +5441,21 @@ pair:
 	VBROADCASTSS 12(CX), Z12
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R10), Z11
-	VMOVUPS      (DI), Z12
+	VBROADCASTSS 4(R9), Z10
+	VBROADCASTSS 4(R10), Z11
+	VMOVUPS      (DI)(R12*1), Z12
 	VFMADD213PS  Z11, Z10, Z12
 	VMAXPS       Z12, Z9, Z12
-	VMOVUPS      Z12, (R8)
-	VMOVUPS      64(DI), Z12
+	VMOVUPS      Z12, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z12
 	VFMADD213PS  Z11, Z10, Z12
 	VMAXPS       Z12, Z9, Z12
-	VMOVUPS      Z12, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z10
-	VMOVUPS      (R11)(R12*1), Z11
+	VMOVUPS      Z12, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z10
+	VMOVUPS      (R11)(R13*1), Z11
 	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -5290,6 +5470,10 @@ pair:
 	VFMADD231PS  Z11, Z12, Z7
 	ADDQ         $0x20, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -5308,10 +5492,6 @@ last:
 	VMOVUPS      Z12, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z9
 	VMOVUPS      (R11)(DX*1), Z10
@@ -5912,7 +6092,9 @@ done:
 // func tileAVX512_5x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_5x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -6133,6 +6315,30 @@ storeMasked:
 	VMOVUPS Z4, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000005, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x14, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -6771,7 +6977,9 @@ done:
 // func tileAVX512_5x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_5x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -7073,6 +7281,30 @@ storeMasked:
 	VMOVUPS Z9, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000005, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x14, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -7175,6 +7407,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z11
 	SUBQ         $0x02, DX
 	JL           last
@@ -7192,13 +7425,9 @@ pair:
 	VMOVUPS      Z14, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z12
-	VMOVUPS      (R11)(R12*1), Z13
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z12
+	VMOVUPS      (R11)(R13*1), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -7214,25 +7443,21 @@ pair:
 	VBROADCASTSS 16(CX), Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R10), Z13
-	VMOVUPS      (DI), Z14
+	VBROADCASTSS 4(R9), Z12
+	VBROADCASTSS 4(R10), Z13
+	VMOVUPS      (DI)(R12*1), Z14
 	VFMADD213PS  Z13, Z12, Z14
 	VMAXPS       Z14, Z11, Z14
-	VMOVUPS      Z14, (R8)
-	VMOVUPS      64(DI), Z14
+	VMOVUPS      Z14, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z14
 	VFMADD213PS  Z13, Z12, Z14
 	VMAXPS       Z14, Z11, Z14
-	VMOVUPS      Z14, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z12
-	VMOVUPS      (R11)(R12*1), Z13
+	VMOVUPS      Z14, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z12
+	VMOVUPS      (R11)(R13*1), Z13
 	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -7250,6 +7475,10 @@ pair:
 	VFMADD231PS  Z13, Z14, Z9
 	ADDQ         $0x28, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -7268,10 +7497,6 @@ last:
 	VMOVUPS      Z14, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z11
 	VMOVUPS      (R11)(DX*1), Z12
@@ -7950,7 +8175,9 @@ done:
 // func tileAVX512_6x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_6x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -8198,6 +8425,30 @@ storeMasked:
 	VMOVUPS Z5, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000006, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x18, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -8920,7 +9171,9 @@ done:
 // func tileAVX512_6x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_6x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -9264,6 +9517,30 @@ storeMasked:
 	VMOVUPS Z11, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000006, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x18, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -9378,6 +9655,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z13
 	SUBQ         $0x02, DX
 	JL           last
@@ -9395,13 +9673,9 @@ pair:
 	VMOVUPS      Z16, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z14
-	VMOVUPS      (R11)(R12*1), Z15
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z14
+	VMOVUPS      (R11)(R13*1), Z15
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -9420,25 +9694,21 @@ pair:
 	VBROADCASTSS 20(CX), Z16
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
-	VBROADCASTSS (R9), Z14
-	VBROADCASTSS (R10), Z15
-	VMOVUPS      (DI), Z16
+	VBROADCASTSS 4(R9), Z14
+	VBROADCASTSS 4(R10), Z15
+	VMOVUPS      (DI)(R12*1), Z16
 	VFMADD213PS  Z15, Z14, Z16
 	VMAXPS       Z16, Z13, Z16
-	VMOVUPS      Z16, (R8)
-	VMOVUPS      64(DI), Z16
+	VMOVUPS      Z16, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z16
 	VFMADD213PS  Z15, Z14, Z16
 	VMAXPS       Z16, Z13, Z16
-	VMOVUPS      Z16, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z14
-	VMOVUPS      (R11)(R12*1), Z15
+	VMOVUPS      Z16, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z14
+	VMOVUPS      (R11)(R13*1), Z15
 	VBROADCASTSS 24(CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -9459,6 +9729,10 @@ pair:
 	VFMADD231PS  Z15, Z16, Z11
 	ADDQ         $0x30, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -9477,10 +9751,6 @@ last:
 	VMOVUPS      Z16, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z13
 	VMOVUPS      (R11)(DX*1), Z14
@@ -10237,7 +10507,9 @@ done:
 // func tileAVX512_7x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_7x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -10512,6 +10784,30 @@ storeMasked:
 	VMOVUPS Z6, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000007, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x1c, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -11318,7 +11614,9 @@ done:
 // func tileAVX512_7x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_7x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -11704,6 +12002,30 @@ storeMasked:
 	VMOVUPS Z13, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000007, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x1c, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -11830,6 +12152,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z15
 	SUBQ         $0x02, DX
 	JL           last
@@ -11847,13 +12170,9 @@ pair:
 	VMOVUPS      Z18, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z16
-	VMOVUPS      (R11)(R12*1), Z17
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z16
+	VMOVUPS      (R11)(R13*1), Z17
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -11875,25 +12194,21 @@ pair:
 	VBROADCASTSS 24(CX), Z18
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS (R10), Z17
-	VMOVUPS      (DI), Z18
+	VBROADCASTSS 4(R9), Z16
+	VBROADCASTSS 4(R10), Z17
+	VMOVUPS      (DI)(R12*1), Z18
 	VFMADD213PS  Z17, Z16, Z18
 	VMAXPS       Z18, Z15, Z18
-	VMOVUPS      Z18, (R8)
-	VMOVUPS      64(DI), Z18
+	VMOVUPS      Z18, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z18
 	VFMADD213PS  Z17, Z16, Z18
 	VMAXPS       Z18, Z15, Z18
-	VMOVUPS      Z18, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z16
-	VMOVUPS      (R11)(R12*1), Z17
+	VMOVUPS      Z18, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z16
+	VMOVUPS      (R11)(R13*1), Z17
 	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -11917,6 +12232,10 @@ pair:
 	VFMADD231PS  Z17, Z18, Z13
 	ADDQ         $0x38, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -11935,10 +12254,6 @@ last:
 	VMOVUPS      Z18, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z15
 	VMOVUPS      (R11)(DX*1), Z16
@@ -12773,7 +13088,9 @@ done:
 // func tileAVX512_8x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_8x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -13075,6 +13392,30 @@ storeMasked:
 	VMOVUPS Z7, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000008, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x20, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -13965,7 +14306,9 @@ done:
 // func tileAVX512_8x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_8x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -14393,6 +14736,30 @@ storeMasked:
 	VMOVUPS Z15, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000008, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x20, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -14531,6 +14898,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z17
 	SUBQ         $0x02, DX
 	JL           last
@@ -14548,13 +14916,9 @@ pair:
 	VMOVUPS      Z20, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z18
-	VMOVUPS      (R11)(R12*1), Z19
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z18
+	VMOVUPS      (R11)(R13*1), Z19
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -14579,25 +14943,21 @@ pair:
 	VBROADCASTSS 28(CX), Z20
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
-	VBROADCASTSS (R9), Z18
-	VBROADCASTSS (R10), Z19
-	VMOVUPS      (DI), Z20
+	VBROADCASTSS 4(R9), Z18
+	VBROADCASTSS 4(R10), Z19
+	VMOVUPS      (DI)(R12*1), Z20
 	VFMADD213PS  Z19, Z18, Z20
 	VMAXPS       Z20, Z17, Z20
-	VMOVUPS      Z20, (R8)
-	VMOVUPS      64(DI), Z20
+	VMOVUPS      Z20, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z20
 	VFMADD213PS  Z19, Z18, Z20
 	VMAXPS       Z20, Z17, Z20
-	VMOVUPS      Z20, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z18
-	VMOVUPS      (R11)(R12*1), Z19
+	VMOVUPS      Z20, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z18
+	VMOVUPS      (R11)(R13*1), Z19
 	VBROADCASTSS 32(CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -14624,6 +14984,10 @@ pair:
 	VFMADD231PS  Z19, Z20, Z15
 	ADDQ         $0x40, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -14642,10 +15006,6 @@ last:
 	VMOVUPS      Z20, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z17
 	VMOVUPS      (R11)(DX*1), Z18
@@ -15558,7 +15918,9 @@ done:
 // func tileAVX512_9x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_9x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -15887,6 +16249,30 @@ storeMasked:
 	VMOVUPS Z8, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000009, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x24, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -16861,7 +17247,9 @@ done:
 // func tileAVX512_9x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_9x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -17331,6 +17719,30 @@ storeMasked:
 	VMOVUPS Z17, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x00000009, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x24, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -17481,6 +17893,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z19
 	SUBQ         $0x02, DX
 	JL           last
@@ -17498,13 +17911,9 @@ pair:
 	VMOVUPS      Z22, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z20
-	VMOVUPS      (R11)(R12*1), Z21
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z20
+	VMOVUPS      (R11)(R13*1), Z21
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -17532,25 +17941,21 @@ pair:
 	VBROADCASTSS 32(CX), Z22
 	VFMADD231PS  Z20, Z22, Z16
 	VFMADD231PS  Z21, Z22, Z17
-	VBROADCASTSS (R9), Z20
-	VBROADCASTSS (R10), Z21
-	VMOVUPS      (DI), Z22
+	VBROADCASTSS 4(R9), Z20
+	VBROADCASTSS 4(R10), Z21
+	VMOVUPS      (DI)(R12*1), Z22
 	VFMADD213PS  Z21, Z20, Z22
 	VMAXPS       Z22, Z19, Z22
-	VMOVUPS      Z22, (R8)
-	VMOVUPS      64(DI), Z22
+	VMOVUPS      Z22, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z22
 	VFMADD213PS  Z21, Z20, Z22
 	VMAXPS       Z22, Z19, Z22
-	VMOVUPS      Z22, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z20
-	VMOVUPS      (R11)(R12*1), Z21
+	VMOVUPS      Z22, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z20
+	VMOVUPS      (R11)(R13*1), Z21
 	VBROADCASTSS 36(CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -17580,6 +17985,10 @@ pair:
 	VFMADD231PS  Z21, Z22, Z17
 	ADDQ         $0x48, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -17598,10 +18007,6 @@ last:
 	VMOVUPS      Z22, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z19
 	VMOVUPS      (R11)(DX*1), Z20
@@ -18592,7 +18997,9 @@ done:
 // func tileAVX512_10x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_10x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -18948,6 +19355,30 @@ storeMasked:
 	VMOVUPS Z9, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x0000000a, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x28, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -20006,7 +20437,9 @@ done:
 // func tileAVX512_10x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_10x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -20518,6 +20951,30 @@ storeMasked:
 	VMOVUPS Z19, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x0000000a, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x28, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -20680,6 +21137,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z21
 	SUBQ         $0x02, DX
 	JL           last
@@ -20697,13 +21155,9 @@ pair:
 	VMOVUPS      Z24, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z22
-	VMOVUPS      (R11)(R12*1), Z23
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z22
+	VMOVUPS      (R11)(R13*1), Z23
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -20734,25 +21188,21 @@ pair:
 	VBROADCASTSS 36(CX), Z24
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
-	VBROADCASTSS (R9), Z22
-	VBROADCASTSS (R10), Z23
-	VMOVUPS      (DI), Z24
+	VBROADCASTSS 4(R9), Z22
+	VBROADCASTSS 4(R10), Z23
+	VMOVUPS      (DI)(R12*1), Z24
 	VFMADD213PS  Z23, Z22, Z24
 	VMAXPS       Z24, Z21, Z24
-	VMOVUPS      Z24, (R8)
-	VMOVUPS      64(DI), Z24
+	VMOVUPS      Z24, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z24
 	VFMADD213PS  Z23, Z22, Z24
 	VMAXPS       Z24, Z21, Z24
-	VMOVUPS      Z24, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z22
-	VMOVUPS      (R11)(R12*1), Z23
+	VMOVUPS      Z24, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z22
+	VMOVUPS      (R11)(R13*1), Z23
 	VBROADCASTSS 40(CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -20785,6 +21235,10 @@ pair:
 	VFMADD231PS  Z23, Z24, Z19
 	ADDQ         $0x50, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -20803,10 +21257,6 @@ last:
 	VMOVUPS      Z24, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z21
 	VMOVUPS      (R11)(DX*1), Z22
@@ -21875,7 +22325,9 @@ done:
 // func tileAVX512_11x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_11x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -22258,6 +22710,30 @@ storeMasked:
 	VMOVUPS Z10, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x0000000b, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x2c, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -23400,7 +23876,9 @@ done:
 // func tileAVX512_11x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_11x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -23954,6 +24432,30 @@ storeMasked:
 	VMOVUPS Z21, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x0000000b, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x2c, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -24128,6 +24630,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z23
 	SUBQ         $0x02, DX
 	JL           last
@@ -24145,13 +24648,9 @@ pair:
 	VMOVUPS      Z26, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z24
-	VMOVUPS      (R11)(R12*1), Z25
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      (R11)(R13*1), Z25
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -24185,25 +24684,21 @@ pair:
 	VBROADCASTSS 40(CX), Z26
 	VFMADD231PS  Z24, Z26, Z20
 	VFMADD231PS  Z25, Z26, Z21
-	VBROADCASTSS (R9), Z24
-	VBROADCASTSS (R10), Z25
-	VMOVUPS      (DI), Z26
+	VBROADCASTSS 4(R9), Z24
+	VBROADCASTSS 4(R10), Z25
+	VMOVUPS      (DI)(R12*1), Z26
 	VFMADD213PS  Z25, Z24, Z26
 	VMAXPS       Z26, Z23, Z26
-	VMOVUPS      Z26, (R8)
-	VMOVUPS      64(DI), Z26
+	VMOVUPS      Z26, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z26
 	VFMADD213PS  Z25, Z24, Z26
 	VMAXPS       Z26, Z23, Z26
-	VMOVUPS      Z26, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z24
-	VMOVUPS      (R11)(R12*1), Z25
+	VMOVUPS      Z26, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z24
+	VMOVUPS      (R11)(R13*1), Z25
 	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -24239,6 +24734,10 @@ pair:
 	VFMADD231PS  Z25, Z26, Z21
 	ADDQ         $0x58, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -24257,10 +24756,6 @@ last:
 	VMOVUPS      Z26, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z23
 	VMOVUPS      (R11)(DX*1), Z24
@@ -25407,7 +25902,9 @@ done:
 // func tileAVX512_12x1p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_12x1p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -25817,6 +26314,30 @@ storeMasked:
 	VMOVUPS Z11, K1, (DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x0000000c, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x30, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -27043,7 +27564,9 @@ done:
 // func tileAVX512_12x2p(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_12x2p(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -27639,6 +28162,30 @@ storeMasked:
 	VMOVUPS Z23, K2, 64(DI)
 
 done:
+	// go on with the next rows
+	SUBQ   $0x01, 168(AX)
+	JL     end
+	MOVQ   48(AX), DX
+	MOVQ   176(AX), CX
+	ADDQ   CX, (AX)
+	MOVQ   16(AX), CX
+	IMULQ  160(AX), CX
+	ADDQ   CX, 104(AX)
+	IMUL3Q $0x0000000c, DX, DX
+	ADDQ   DX, 40(AX)
+	CMPQ   56(AX), $0x00
+	JE     no7
+	ADDQ   $0x30, 56(AX)
+
+no7:
+	CMPQ 64(AX), $0x00
+	JE   no8
+	ADDQ DX, 64(AX)
+
+no8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -27825,6 +28372,7 @@ terms:
 	MOVQ         128(AX), R8
 	MOVQ         136(AX), R9
 	MOVQ         144(AX), R10
+	MOVQ         120(AX), R12
 	VBROADCASTSS 152(AX), Z25
 	SUBQ         $0x02, DX
 	JL           last
@@ -27842,13 +28390,9 @@ pair:
 	VMOVUPS      Z28, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      (SI), R12
-	VMOVUPS      (BX)(R12*1), Z26
-	VMOVUPS      (R11)(R12*1), Z27
+	MOVLQSX      (SI), R13
+	VMOVUPS      (BX)(R13*1), Z26
+	VMOVUPS      (R11)(R13*1), Z27
 	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -27885,25 +28429,21 @@ pair:
 	VBROADCASTSS 44(CX), Z28
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
-	VBROADCASTSS (R9), Z26
-	VBROADCASTSS (R10), Z27
-	VMOVUPS      (DI), Z28
+	VBROADCASTSS 4(R9), Z26
+	VBROADCASTSS 4(R10), Z27
+	VMOVUPS      (DI)(R12*1), Z28
 	VFMADD213PS  Z27, Z26, Z28
 	VMAXPS       Z28, Z25, Z28
-	VMOVUPS      Z28, (R8)
-	VMOVUPS      64(DI), Z28
+	VMOVUPS      Z28, 128(R8)
+	VMOVUPS      64(DI)(R12*1), Z28
 	VFMADD213PS  Z27, Z26, Z28
 	VMAXPS       Z28, Z25, Z28
-	VMOVUPS      Z28, 64(R8)
-	PREFETCHT1   128(DI)
-	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
-	MOVLQSX      4(SI), R12
-	VMOVUPS      (BX)(R12*1), Z26
-	VMOVUPS      (R11)(R12*1), Z27
+	VMOVUPS      Z28, 192(R8)
+	PREFETCHT1   128(DI)(R12*1)
+	PREFETCHT1   192(DI)(R12*1)
+	MOVLQSX      4(SI), R13
+	VMOVUPS      (BX)(R13*1), Z26
+	VMOVUPS      (R11)(R13*1), Z27
 	VBROADCASTSS 48(CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -27942,6 +28482,10 @@ pair:
 	VFMADD231PS  Z27, Z28, Z23
 	ADDQ         $0x60, CX
 	ADDQ         $0x08, SI
+	ADDQ         $0x08, R9
+	ADDQ         $0x08, R10
+	LEAQ         (DI)(R12*2), DI
+	ADDQ         $0x00000100, R8
 	SUBQ         $0x02, DX
 	JGE          pair
 
@@ -27960,10 +28504,6 @@ last:
 	VMOVUPS      Z28, 64(R8)
 	PREFETCHT1   128(DI)
 	PREFETCHT1   192(DI)
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         120(AX), DI
-	ADDQ         $0x00000080, R8
 	MOVLQSX      (SI), DX
 	VMOVUPS      (BX)(DX*1), Z25
 	VMOVUPS      (R11)(DX*1), Z26

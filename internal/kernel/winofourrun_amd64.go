@@ -162,11 +162,13 @@ func (p *winogradFour) multiply(slots []float32, tiles int, outputs span) {
 				}
 				t.b, t.c = ptr(slots, (place+1)*p.slot+at*p.g.C), ptr(slots, place*p.slot+at*p.g.O+row*p.width)
 				height = 0
-				for _, n := range rows {
+				for tiles := rows; len(tiles) > 0; {
+					n, run := tiles[0], equalRun(tiles)
 					t.a = ptr(p.weights, weights+height*p.g.C)
-					panelTile(p.level, n, vecs, &t, at == 0)
-					t.c = unsafe.Add(t.c, t.ldc*n)
-					height += n
+					t.c = ptr(slots, place*p.slot+at*p.g.O+(row+height)*p.width)
+					panelTiles(p.level, n, run, vecs, &t, at == 0)
+					height += run * n
+					tiles = tiles[run:]
 				}
 			}
 			weights += height * p.g.C

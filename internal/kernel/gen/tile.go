@@ -30,6 +30,8 @@ const (
 	tilePackShift
 	tilePackFloor
 	tileAheadStep
+	tileMore
+	tileNextA
 )
 
 // tileAheadWeights is the distance in bytes at which weights are prefetched. The processor's own prefetching ends at
@@ -67,6 +69,9 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	name := fmt.Sprintf("tile%s_%dx%d%s", s.name, m, nv, kind)
 	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
 	args := u.args()
+	if panel {
+		u.Label("again")
+	}
 	a, k, b := u.load64(args, tileA), u.load64(args, tileK), u.load64(args, tileB)
 	var off reg.Register
 	if !panel {
@@ -121,12 +126,12 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	if s.bytes == 64 {
 		u.residualAhead(args, ldc, row, m, nv)
 	}
-	pack := func() {}
+	pack, packed := func(int) {}, func(int) {}
 	if kind == tilePacking {
-		pack = u.packing(s, args)
+		pack, packed = u.packing(s, args)
 	}
 	step := func(at int) {
-		pack()
+		pack(at)
 		var o reg.Register
 		bv := s.vecs(u, nv)
 		if !panel {
@@ -175,6 +180,7 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	} else {
 		u.ADDQ(Imm(8), off)
 	}
+	packed(2)
 	u.SUBQ(Imm(2), k)
 	u.JGE(LabelRef("pair"))
 	u.Label("last")
@@ -234,8 +240,37 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 		}
 	})
 	u.Label("done")
+	if panel {
+		u.nextRows(args, m)
+	}
 	u.VZEROUPPER()
 	u.RET()
+}
+
+// nextRows goes on with the next tile of rows while there are more.
+func (u unit) nextRows(args reg.Register, m int) {
+	u.Comment("go on with the next rows")
+	u.SUBQ(Imm(1), field(args, tileMore))
+	u.JL(LabelRef("end"))
+	r, down := u.GP64(), u.load64(args, tileLdc)
+	u.MOVQ(field(args, tileNextA), r)
+	u.ADDQ(r, field(args, tileA))
+	u.MOVQ(field(args, tileK), r)
+	u.IMULQ(field(args, tileAheadStep), r)
+	u.ADDQ(r, field(args, tileAhead))
+	u.IMUL3Q(U32(uint32(m)), down, down)
+	u.ADDQ(down, field(args, tileC))
+	for _, f := range []struct {
+		field int
+		step  Op
+	}{{tileBias, Imm(uint64(4 * m))}, {tileRes, down}} {
+		u.CMPQ(field(args, f.field), Imm(0))
+		u.JE(LabelRef(fmt.Sprint("no", f.field)))
+		u.ADDQ(f.step, field(args, f.field))
+		u.Label(fmt.Sprint("no", f.field))
+	}
+	u.JMP(LabelRef("again"))
+	u.Label("end")
 }
 
 // residualAhead prefetches the rows of the residual before the loop over the terms. Where maps are large they are in no
@@ -256,37 +291,48 @@ func (u unit) residualAhead(args, ldc, row reg.Register, m, nv int) {
 	u.Label("terms")
 }
 
-// packing returns a function that writes the code to pack one row of the next panel; see panel.
-func (u unit) packing(s isa, args reg.Register) func() {
+// packing returns a function that writes the code to pack a row of the next panel, see panel: the at-th of those that
+// the function after goes past.
+func (u unit) packing(s isa, args reg.Register) (row, past func(int)) {
 	src, dst := u.load64(args, tilePackSrc), u.load64(args, tilePackDst)
 	scale, shift := u.load64(args, tilePackScale), u.load64(args, tilePackShift)
+	stride := u.load64(args, tilePackStride)
 	floor := s.vec(u)
 	if s.bytes == 64 {
 		u.VBROADCASTSS(field(args, tilePackFloor), floor)
 	}
-	return func() {
+	row = func(at int) {
 		a, b := s.vec(u), s.vec(u)
 		if s.bytes == 32 { // there are too few registers to keep it
 			floor = s.vec(u)
 			u.VBROADCASTSS(field(args, tilePackFloor), floor)
 		}
-		u.VBROADCASTSS(Mem{Base: scale}, a)
-		u.VBROADCASTSS(Mem{Base: shift}, b)
+		u.VBROADCASTSS(Mem{Base: scale, Disp: 4 * at}, a)
+		u.VBROADCASTSS(Mem{Base: shift, Disp: 4 * at}, b)
+		from := func(i int) Mem {
+			if at == 0 {
+				return Mem{Base: src, Disp: i}
+			}
+			return Mem{Base: src, Index: stride, Scale: uint8(at), Disp: i}
+		}
 		for i := range 2 {
 			v := s.vec(u)
-			u.VMOVUPS(Mem{Base: src, Disp: i * s.bytes}, v)
+			u.VMOVUPS(from(i*s.bytes), v)
 			u.VFMADD213PS(b, a, v)
 			u.VMAXPS(v, floor, v)
-			u.VMOVUPS(v, Mem{Base: dst, Disp: i * s.bytes})
+			u.VMOVUPS(v, Mem{Base: dst, Disp: (2*at + i) * s.bytes})
 		}
 		for i := 0; i < 2*s.bytes; i += 64 {
-			u.PREFETCHT1(Mem{Base: src, Disp: 2*s.bytes + i})
+			u.PREFETCHT1(from(2*s.bytes + i))
 		}
-		u.ADDQ(Imm(4), scale)
-		u.ADDQ(Imm(4), shift)
-		u.ADDQ(field(args, tilePackStride), src)
-		u.ADDQ(U32(uint32(2*s.bytes)), dst)
 	}
+	past = func(rows int) {
+		u.ADDQ(Imm(uint64(4*rows)), scale)
+		u.ADDQ(Imm(uint64(4*rows)), shift)
+		u.LEAQ(Mem{Base: src, Index: stride, Scale: uint8(rows)}, src)
+		u.ADDQ(U32(uint32(2*rows*s.bytes)), dst)
+	}
+	return row, past
 }
 
 // tileMasks prepares the tail masks of the columns. For AVX-512, mask holds a bit for each column, for AVX2 the address
