@@ -168,10 +168,8 @@ func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []floa
 			for tiles := q.tiles[part.tiles.lo:part.tiles.hi]; len(tiles) > 0; {
 				run := thinRun(tiles)
 				for i := range run {
-					for x := x0; x < end-left; x += width {
-						at(row+i*tiles[0], x)
-						p.tile(l, tiles[0], min(width, end-left-x), &t)
-					}
+					at(row+i*tiles[0], x0)
+					p.columns(l, tiles[0], end-left-x0, &t)
 				}
 				if left > 0 {
 					at(row, end-left)
@@ -187,15 +185,20 @@ func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []floa
 	}
 }
 
-// tile runs a register tile on at most two vectors of columns.
-func (p *chainPoint) tile(l level, rows, wide int, t *tileArgs) {
-	lanes, vecs := p.plan.lanes, 2
-	if wide <= lanes {
-		vecs = 1
+// columns runs register tiles of so many rows, side by side, on so many columns.
+func (p *chainPoint) columns(l level, rows, cols int, t *tileArgs) {
+	lanes := p.plan.lanes
+	if n := cols / (2 * lanes); n > 0 {
+		t.mask = 0
+		rightTiles(l, rows, n, t)
+		t.right(4 * 2 * lanes)
 	}
-	t.mask = 0
-	if wide < vecs*lanes {
-		t.mask = tileMask(l, wide)
+	if cols %= 2 * lanes; cols > 0 {
+		t.mask = 0
+		vecs := (cols + lanes - 1) / lanes
+		if cols < vecs*lanes {
+			t.mask = tileMask(l, cols)
+		}
+		rightTile(l, rows, vecs, t)
 	}
-	rightTile(l, rows, vecs, t)
 }

@@ -97,6 +97,29 @@ func rightTile(l level, rows, vecs int, t *tileArgs) {
 	}
 }
 
+// rightTiles runs n tiles two vectors wide, side by side. It leaves the pointers of t at the last one.
+func rightTiles(l level, rows, n int, t *tileArgs) {
+	if l == avx512 {
+		t.more = n - 1
+		tileAVX512(rows, 2, t)
+		t.more = 0
+		return
+	}
+	for ; n > 1; n-- {
+		tileAVX2(rows, 2, t)
+		t.right(64)
+	}
+	tileAVX2(rows, 2, t)
+}
+
+// right moves the arguments of a tile by so many bytes to the right.
+func (t *tileArgs) right(step int) {
+	t.b, t.c = unsafe.Add(t.b, step), unsafe.Add(t.c, step)
+	if t.res != nil {
+		t.res = unsafe.Add(t.res, step)
+	}
+}
+
 // tileMask returns the mask for the first cols columns of a tile.
 func tileMask(l level, cols int) uintptr {
 	if l == avx512 {

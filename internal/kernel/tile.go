@@ -35,8 +35,8 @@ type tileArgs struct {
 	// In AVX-512 tiles of panels, ahead is the address of the first cache line to prefetch, and aheadStep the number of
 	// bytes from one to the next.
 	aheadStep int
-	// How many tiles of as many rows AVX-512's tiles of panels compute behind the first, and the number of bytes from
-	// the weights of one to those of the next. These tiles change a, c, bias, res, ahead and more.
+	// How many tiles AVX-512's tiles of panels compute below the first, and tiles of views to the right of it. They
+	// change more and the pointers. nextA is the number of bytes from the weights of a tile to those of the one below.
 	more  int
 	nextA int
 }

@@ -5,7 +5,9 @@
 // func tileAVX512_1x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_1x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -119,6 +121,20 @@ storeMasked:
 	VMOVUPS Z0, K1, (SI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -365,27 +381,26 @@ storeMasked:
 	VMOVUPS Z0, K1, (SI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000001, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000001, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x04, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -395,7 +410,9 @@ end:
 // func tileAVX512_1x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_1x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -532,6 +549,20 @@ storeMasked:
 	VMOVUPS Z1, K2, 64(SI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -827,27 +858,26 @@ storeMasked:
 	VMOVUPS Z1, K2, 64(SI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000001, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000001, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x04, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -1038,7 +1068,9 @@ done:
 // func tileAVX512_2x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_2x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -1179,6 +1211,20 @@ storeMasked:
 	VMOVUPS Z1, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -1479,27 +1525,26 @@ storeMasked:
 	VMOVUPS Z1, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000002, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000002, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x08, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -1509,7 +1554,9 @@ end:
 // func tileAVX512_2x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_2x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -1688,6 +1735,20 @@ storeMasked:
 	VMOVUPS Z3, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -2067,27 +2128,26 @@ storeMasked:
 	VMOVUPS Z3, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000002, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000002, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x08, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -2320,7 +2380,9 @@ done:
 // func tileAVX512_3x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_3x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -2488,6 +2550,20 @@ storeMasked:
 	VMOVUPS Z2, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -2842,27 +2918,26 @@ storeMasked:
 	VMOVUPS Z2, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000003, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000003, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x0c, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -2872,7 +2947,9 @@ end:
 // func tileAVX512_3x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_3x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -3093,6 +3170,20 @@ storeMasked:
 	VMOVUPS Z5, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -3556,27 +3647,26 @@ storeMasked:
 	VMOVUPS Z5, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000003, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000003, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x0c, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -3851,7 +3941,9 @@ done:
 // func tileAVX512_4x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_4x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -4046,6 +4138,20 @@ storeMasked:
 	VMOVUPS Z3, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -4454,27 +4560,26 @@ storeMasked:
 	VMOVUPS Z3, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000004, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000004, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x10, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -4484,7 +4589,9 @@ end:
 // func tileAVX512_4x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_4x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -4747,6 +4854,20 @@ storeMasked:
 	VMOVUPS Z7, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -5294,27 +5415,26 @@ storeMasked:
 	VMOVUPS Z7, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000004, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000004, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x10, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -5631,7 +5751,9 @@ done:
 // func tileAVX512_5x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_5x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -5853,6 +5975,20 @@ storeMasked:
 	VMOVUPS Z4, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -6315,27 +6451,26 @@ storeMasked:
 	VMOVUPS Z4, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000005, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000005, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x14, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -6345,7 +6480,9 @@ end:
 // func tileAVX512_5x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_5x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -6650,6 +6787,20 @@ storeMasked:
 	VMOVUPS Z9, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -7281,27 +7432,26 @@ storeMasked:
 	VMOVUPS Z9, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000005, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000005, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x14, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -7660,7 +7810,9 @@ done:
 // func tileAVX512_6x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_6x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -7909,6 +8061,20 @@ storeMasked:
 	VMOVUPS Z5, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -8425,27 +8591,26 @@ storeMasked:
 	VMOVUPS Z5, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000006, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000006, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x18, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -8455,7 +8620,9 @@ end:
 // func tileAVX512_6x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_6x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -8802,6 +8969,20 @@ storeMasked:
 	VMOVUPS Z11, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -9517,27 +9698,26 @@ storeMasked:
 	VMOVUPS Z11, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000006, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000006, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x18, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -9938,7 +10118,9 @@ done:
 // func tileAVX512_7x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_7x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -10214,6 +10396,20 @@ storeMasked:
 	VMOVUPS Z6, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -10784,27 +10980,26 @@ storeMasked:
 	VMOVUPS Z6, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000007, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000007, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x1c, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -10814,7 +11009,9 @@ end:
 // func tileAVX512_7x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_7x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -11203,6 +11400,20 @@ storeMasked:
 	VMOVUPS Z13, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -12002,27 +12213,26 @@ storeMasked:
 	VMOVUPS Z13, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000007, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000007, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x1c, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -12465,7 +12675,9 @@ done:
 // func tileAVX512_8x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_8x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -12768,6 +12980,20 @@ storeMasked:
 	VMOVUPS Z7, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -13392,27 +13618,26 @@ storeMasked:
 	VMOVUPS Z7, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000008, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000008, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x20, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -13422,7 +13647,9 @@ end:
 // func tileAVX512_8x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_8x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -13853,6 +14080,20 @@ storeMasked:
 	VMOVUPS Z15, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -14736,27 +14977,26 @@ storeMasked:
 	VMOVUPS Z15, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000008, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000008, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x20, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -15241,7 +15481,9 @@ done:
 // func tileAVX512_9x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_9x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -15571,6 +15813,20 @@ storeMasked:
 	VMOVUPS Z8, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -16249,27 +16505,26 @@ storeMasked:
 	VMOVUPS Z8, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000009, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000009, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x24, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -16279,7 +16534,9 @@ end:
 // func tileAVX512_9x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_9x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -16752,6 +17009,20 @@ storeMasked:
 	VMOVUPS Z17, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -17719,27 +17990,26 @@ storeMasked:
 	VMOVUPS Z17, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x00000009, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x00000009, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x24, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -18266,7 +18536,9 @@ done:
 // func tileAVX512_10x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_10x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -18623,6 +18895,20 @@ storeMasked:
 	VMOVUPS Z9, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -19355,27 +19641,26 @@ storeMasked:
 	VMOVUPS Z9, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x0000000a, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x0000000a, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x28, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -19385,7 +19670,9 @@ end:
 // func tileAVX512_10x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_10x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -19900,6 +20187,20 @@ storeMasked:
 	VMOVUPS Z19, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -20951,27 +21252,26 @@ storeMasked:
 	VMOVUPS Z19, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x0000000a, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x0000000a, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x28, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -21540,7 +21840,9 @@ done:
 // func tileAVX512_11x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_11x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -21924,6 +22226,20 @@ storeMasked:
 	VMOVUPS Z10, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -22710,27 +23026,26 @@ storeMasked:
 	VMOVUPS Z10, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x0000000b, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x0000000b, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x2c, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -22740,7 +23055,9 @@ end:
 // func tileAVX512_11x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_11x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -23297,6 +23614,20 @@ storeMasked:
 	VMOVUPS Z21, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -24432,27 +24763,26 @@ storeMasked:
 	VMOVUPS Z21, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x0000000b, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x0000000b, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x2c, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -25063,7 +25393,9 @@ done:
 // func tileAVX512_12x1(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_12x1(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -25474,6 +25806,20 @@ storeMasked:
 	VMOVUPS Z11, K1, (DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000040, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -26314,27 +26660,26 @@ storeMasked:
 	VMOVUPS Z11, K1, (DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x0000000c, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x0000000c, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x30, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:
@@ -26344,7 +26689,9 @@ end:
 // func tileAVX512_12x2(args *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512_12x2(SB), $0-8
-	MOVQ  args+0(FP), AX
+	MOVQ args+0(FP), AX
+
+again:
 	MOVQ  (AX), CX
 	MOVQ  16(AX), DX
 	MOVQ  24(AX), BX
@@ -26943,6 +27290,20 @@ storeMasked:
 	VMOVUPS Z23, K2, 64(DI)
 
 done:
+	// go on with the next tile
+	SUBQ $0x01, 168(AX)
+	JL   end
+	MOVQ $0x00000080, CX
+	ADDQ CX, 24(AX)
+	ADDQ CX, 40(AX)
+	CMPQ 64(AX), $0x00
+	JE   nil8
+	ADDQ CX, 64(AX)
+
+nil8:
+	JMP again
+
+end:
 	VZEROUPPER
 	RET
 
@@ -28162,27 +28523,26 @@ storeMasked:
 	VMOVUPS Z23, K2, 64(DI)
 
 done:
-	// go on with the next rows
+	// go on with the next tile
 	SUBQ   $0x01, 168(AX)
 	JL     end
-	MOVQ   48(AX), DX
 	MOVQ   176(AX), CX
 	ADDQ   CX, (AX)
 	MOVQ   16(AX), CX
 	IMULQ  160(AX), CX
 	ADDQ   CX, 104(AX)
-	IMUL3Q $0x0000000c, DX, DX
-	ADDQ   DX, 40(AX)
+	IMUL3Q $0x0000000c, 48(AX), CX
 	CMPQ   56(AX), $0x00
-	JE     no7
+	JE     nil7
 	ADDQ   $0x30, 56(AX)
 
-no7:
+nil7:
+	ADDQ CX, 40(AX)
 	CMPQ 64(AX), $0x00
-	JE   no8
-	ADDQ DX, 64(AX)
+	JE   nil8
+	ADDQ CX, 64(AX)
 
-no8:
+nil8:
 	JMP again
 
 end:

@@ -69,7 +69,7 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 	name := fmt.Sprintf("tile%s_%dx%d%s", s.name, m, nv, kind)
 	u.text(name, "tileArgs", fmt.Sprintf("computes %d rows of %d vectors.", m, nv))
 	args := u.args()
-	if panel {
+	if panel || kind == tilePlain && s.bytes == 64 {
 		u.Label("again")
 	}
 	a, k, b := u.load64(args, tileA), u.load64(args, tileK), u.load64(args, tileB)
@@ -240,37 +240,60 @@ func tile(u unit, s isa, m, nv int, kind tileKind) {
 		}
 	})
 	u.Label("done")
-	if panel {
+	switch {
+	case panel:
 		u.nextRows(args, m)
+	case kind == tilePlain && s.bytes == 64:
+		u.nextColumns(args, nv)
 	}
 	u.VZEROUPPER()
 	u.RET()
 }
 
-// nextRows goes on with the next tile of rows while there are more.
+// nextRows goes on with the tile of the rows below while there are more.
 func (u unit) nextRows(args reg.Register, m int) {
-	u.Comment("go on with the next rows")
+	down := u.more(args)
+	u.MOVQ(field(args, tileNextA), down)
+	u.ADDQ(down, field(args, tileA))
+	u.MOVQ(field(args, tileK), down)
+	u.IMULQ(field(args, tileAheadStep), down)
+	u.ADDQ(down, field(args, tileAhead))
+	u.IMUL3Q(U32(uint32(m)), field(args, tileLdc), down)
+	u.addUnlessNil(args, tileBias, Imm(uint64(4*m)))
+	u.again(args, down)
+}
+
+// nextColumns goes on with the tile of the columns to the right while there are more.
+func (u unit) nextColumns(args reg.Register, nv int) {
+	right := u.more(args)
+	u.MOVQ(U32(uint32(64*nv)), right)
+	u.ADDQ(right, field(args, tileB))
+	u.again(args, right)
+}
+
+// more ends where there is no other tile.
+func (u unit) more(args reg.Register) reg.Register {
+	u.Comment("go on with the next tile")
 	u.SUBQ(Imm(1), field(args, tileMore))
 	u.JL(LabelRef("end"))
-	r, down := u.GP64(), u.load64(args, tileLdc)
-	u.MOVQ(field(args, tileNextA), r)
-	u.ADDQ(r, field(args, tileA))
-	u.MOVQ(field(args, tileK), r)
-	u.IMULQ(field(args, tileAheadStep), r)
-	u.ADDQ(r, field(args, tileAhead))
-	u.IMUL3Q(U32(uint32(m)), down, down)
-	u.ADDQ(down, field(args, tileC))
-	for _, f := range []struct {
-		field int
-		step  Op
-	}{{tileBias, Imm(uint64(4 * m))}, {tileRes, down}} {
-		u.CMPQ(field(args, f.field), Imm(0))
-		u.JE(LabelRef(fmt.Sprint("no", f.field)))
-		u.ADDQ(f.step, field(args, f.field))
-		u.Label(fmt.Sprint("no", f.field))
-	}
+	return u.GP64()
+}
+
+// again moves the outputs and the residual by so many bytes and starts again.
+func (u unit) again(args, step reg.Register) {
+	u.ADDQ(step, field(args, tileC))
+	u.addUnlessNil(args, tileRes, step)
 	u.JMP(LabelRef("again"))
 	u.Label("end")
+}
+
+// addUnlessNil adds to a pointer that may be nil.
+func (u unit) addUnlessNil(args reg.Register, at int, step Op) {
+	none := fmt.Sprint("nil", at)
+	u.CMPQ(field(args, at), Imm(0))
+	u.JE(LabelRef(none))
+	u.ADDQ(step, field(args, at))
+	u.Label(none)
 }
 
 // residualAhead prefetches the rows of the residual before the loop over the terms. Where maps are large they are in no
