@@ -88,43 +88,108 @@ func MaxPool[T Float](g PoolGeom, dst []T, index []int32, src []T) {
 	}
 }
 
-const maxPoolRow = 512
+const (
+	maxPoolRow   = 512  // the most columns of a map for maxPool32
+	maxPoolStrip = 2048 // elements that maxPoolThree works on at a time
+)
 
 // maxPool32 is MaxPool without an index. It takes the maximum over a window's rows for every column first, then over
-// columns.
+// columns. Outputs of 3x3 windows inside of the map are maxPoolThree's.
 func maxPool32(g PoolGeom, dst, src []float32, oh, ow int) {
 	var buffer [maxPoolRow]float32
 	row := buffer[:g.W]
+	ys, xs := g.insideThree(oh, ow)
 	for c := range g.C {
-		plane := src[c*g.H*g.W:][:g.H*g.W]
+		plane, out := src[c*g.H*g.W:][:g.H*g.W], dst[c*oh*ow:][:oh*ow]
+		if ys.len() > 0 {
+			maxPoolThree(g, out, plane, ow, ys, xs)
+		}
 		for y := range oh {
 			y0, y1 := poolWindow(y*g.SH-g.PH, g.KH, g.DH, g.H)
-			out := dst[(c*oh+y)*ow:][:ow]
+			out := out[y*ow:][:ow]
 			if y0 >= y1 { // a dilated window may have no point inside a small input
 				for x := range out {
 					out[x] = float32(math.Inf(-1))
 				}
 				continue
 			}
-			top := plane[y0*g.W:][:g.W]
-			for iy := y0 + g.DH; iy < y1; iy += g.DH {
-				st := stream{op: opLarger, dst: row, a: top, b: plane[iy*g.W:][:g.W]}
-				st.run()
-				top = row
+			done := span{}
+			if ys.lo <= y && y < ys.hi {
+				done = xs
 			}
-			for x := range out {
-				x0 := x*g.SW - g.PW
-				if g.KW == 3 && g.DW == 1 && x0 >= 0 && x0+3 <= g.W {
-					w := top[x0:][:3]
-					out[x] = max(w[0], w[1], w[2])
-					continue
+			if done.len() == 0 {
+				top := plane[y0*g.W:][:g.W]
+				for iy := y0 + g.DH; iy < y1; iy += g.DH {
+					st := stream{op: opLarger, dst: row, a: top, b: plane[iy*g.W:][:g.W]}
+					st.run()
+					top = row
 				}
-				x0, x1 := poolWindow(x0, g.KW, g.DW, g.W)
-				best := float32(math.Inf(-1))
-				for ix := x0; ix < x1; ix += g.DW {
-					best = max(best, top[ix])
+				for x := range out {
+					out[x] = g.maxOf(top, x, 0, 1)
 				}
-				out[x] = best
+				continue
+			}
+			for x := range done.lo {
+				out[x] = g.maxOf(plane, x, y0, y1)
+			}
+			for x := done.hi; x < ow; x++ {
+				out[x] = g.maxOf(plane, x, y0, y1)
+			}
+		}
+	}
+}
+
+// maxOf returns the maximum of the window of output column x in rows y0, y0+DH, ... below y1.
+func (g PoolGeom) maxOf(plane []float32, x, y0, y1 int) float32 {
+	x0, x1 := poolWindow(x*g.SW-g.PW, g.KW, g.DW, g.W)
+	best := float32(math.Inf(-1))
+	for y := y0; y < y1; y += g.DH {
+		for ix := x0; ix < x1; ix += g.DW {
+			best = max(best, plane[y*g.W+ix])
+		}
+	}
+	return best
+}
+
+// insideThree returns the rows and columns of outputs whose windows of 3x3 points lie inside of the map; none for other
+// windows.
+func (g PoolGeom) insideThree(oh, ow int) (ys, xs span) {
+	if g.KH != 3 || g.KW != 3 || g.DH != 1 || g.DW != 1 {
+		return span{}, span{}
+	}
+	inside := func(pad, step, size, outs int) span {
+		lo := (pad + step - 1) / step
+		if size+pad < 3 {
+			return span{}
+		}
+		return span{min(lo, outs), max(min(lo, outs), min(outs, (size+pad-3)/step+1))}
+	}
+	ys, xs = inside(g.PH, g.SH, g.H, oh), inside(g.PW, g.SW, g.W, ow)
+	if ys.len() == 0 || xs.len() == 0 {
+		return span{}, span{}
+	}
+	return ys, xs
+}
+
+// maxPoolThree computes the outputs of 3x3 windows inside of a plane: the maxima at every point of a strip of rows, of
+// three columns and then of three rows, from which it takes those of the windows.
+func maxPoolThree(g PoolGeom, out, plane []float32, ow int, ys, xs span) {
+	var wide, high [maxPoolStrip]float32
+	w := g.W
+	most := max(1, (maxPoolStrip/w-3)/g.SH+1) // rows of outputs in a strip
+	for y := ys.lo; y < ys.hi; y += most {
+		rows, top := min(most, ys.hi-y), y*g.SH-g.PH
+		in := plane[top*w:][:((rows-1)*g.SH+3)*w]
+		across, down := wide[:len(in)-2], high[:len(in)-2*w-2]
+		Maximum(across, in[:len(across)], in[1:len(across)+1])
+		Maximum(across, across, in[2:])
+		Maximum(down, across[:len(down)], across[w:w+len(down)])
+		Maximum(down, down, across[2*w:])
+		for r := range rows {
+			from := r*g.SH*w - g.PW
+			to := out[(y+r)*ow:]
+			for x := xs.lo; x < xs.hi; x++ {
+				to[x] = down[from+x*g.SW]
 			}
 		}
 	}

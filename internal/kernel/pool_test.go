@@ -75,6 +75,25 @@ func TestMaxPool(t *testing.T) {
 	atLevels(t, func(t *testing.T) { rapid.Check(t, propMaxPool) })
 }
 
+// TestMaxPoolStrips compares maps that are computed in several strips with the maxima found point by point.
+func TestMaxPoolStrips(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		for _, g := range []PoolGeom{
+			{C: 2, H: 112, W: 112, KH: 3, KW: 3, SH: 2, SW: 2, PH: 1, PW: 1},
+			{C: 1, H: 90, W: 512, KH: 3, KW: 3, SH: 1, SW: 1},
+			{C: 1, H: 77, W: 129, KH: 3, KW: 3, SH: 3, SW: 2, PH: 1, CeilMode: true},
+		} {
+			src := randSlice[float32](newRand(9), g.C*g.H*g.W)
+			n := g.norm()
+			want, index := make([]float32, g.C*n.OutH()*n.OutW()), make([]int32, g.C*n.OutH()*n.OutW())
+			MaxPool(g, want, index, src)
+			got := nans[float32](len(want))
+			MaxPool(g, got, nil, src)
+			requireBits(t, want, got, "%+v", g)
+		}
+	})
+}
+
 func propMaxPool(t *rapid.T) {
 	g := drawPool(t, true)
 	n := g.norm()
