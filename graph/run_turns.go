@@ -31,9 +31,9 @@ type turnStep struct {
 	out   *planes[float32] // the value for one sample
 }
 
-// turnsLeast is the number of elements from which the maps of a batch leave the second-level cache and most of a core's
-// share of the third: 6 MiB.
-const turnsLeast = 3 << 19
+// turnsLeast is the number of elements from which the maps of a batch leave the second-level cache, together with what
+// else is read and written meanwhile: 1 MiB.
+const turnsLeast = 1 << 18
 
 // planTurns finds stretches of operations for samples to take turns at, each with a part whose maps have at least the
 // given number of elements in a batch. late names readers of a node beyond those that the graph knows; planTurns adds
@@ -73,7 +73,9 @@ func planTurns(order G.Nodes, late map[*G.Node]G.Nodes, least int) {
 
 // stretch returns the end of the longest stretch from the given position on. Of a stretch's values only that of its
 // last operation is read behind it. It consists of parts that could be stretches by themselves, each of which has more
-// elements in its maps than in its weights; most is how many elements the maps of the largest have in a batch.
+// elements in its maps than in its weights; most is how many elements the maps of the largest have in a batch. What
+// writes a part of a buffer can only be the last, since the operation that joins the parts, which reads it, is in no
+// stretch.
 func stretch(nodes G.Nodes, last []int, first int) (end, most int) {
 	end = first
 	maps, weights, read := 0, 0, first // read is the last reader of the values before the newest
@@ -135,9 +137,8 @@ func turnSizes(n *G.Node) (maps, weights int, ok bool) {
 			return 0, 0, false
 		}
 	}
-	if o.out != nil {
-		// Operations in a chain but its last write nothing; others write a part of a buffer.
-		return 0, weights, o.out.Size() == 0
+	if o.out != nil && o.out.Size() == 0 { // operations in a chain but its last write nothing
+		return 0, weights, true
 	}
 	return o.shape.TotalSize() / samples, weights, true
 }

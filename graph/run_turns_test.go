@@ -20,10 +20,11 @@ type turnStepKind struct {
 	times                int // channels of a convolution's output, in those of the network's input
 	relu, pool, depth    bool
 	copy                 bool // a copy, which is no part of a stretch
+	dense                int  // layers of a dense block, each of which appends as many channels as the network's input has
 }
 
-// turnNet is a network of convolutions, poolings and copies of maps of one height and width, each of which reads one of
-// the values before it and may add another.
+// turnNet is a network of convolutions, poolings, copies and dense blocks of maps of one height and width, each of which
+// reads one of the values before it and may add another.
 type turnNet struct {
 	layers   []turnStepKind
 	channels int
@@ -34,7 +35,23 @@ type turnNet struct {
 func newTurnNet(layers []turnStepKind, channels int) *turnNet {
 	m, rng := &turnNet{layers: slices.Clone(layers), channels: channels}, rand.New(rand.NewPCG(7, 8))
 	times := []int{1}
+	param := func(name string, shape ...int) {
+		v := make([]float32, tensor.Shape(shape).TotalSize())
+		for j := range v {
+			v[j] = float32(rng.NormFloat64()) / float32(channels*shape[2])
+		}
+		m.params = append(m.params, &Param{Name: name + ".weight",
+			Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
+	}
 	for i, l := range layers {
+		if l.dense > 0 {
+			for j := range l.dense {
+				param(fmt.Sprint("c", i, ".", j, ".in"), 2*channels, channels*(times[l.in]+j), 1, 1)
+				param(fmt.Sprint("c", i, ".", j, ".out"), channels, 2*channels, l.kernel, l.kernel)
+			}
+			times = append(times, times[l.in]+l.dense)
+			continue
+		}
 		if l.pool || l.copy {
 			times = append(times, times[l.in])
 			continue
@@ -46,16 +63,11 @@ func newTurnNet(layers []turnStepKind, channels int) *turnNet {
 		if l.residual >= 0 && times[l.residual] != times[i+1] {
 			m.layers[i].residual = -1
 		}
-		shape := tensor.Shape{channels * times[i+1], channels * times[l.in], l.kernel, l.kernel}
+		in := channels * times[l.in]
 		if l.depth {
-			shape[1] = 1
+			in = 1
 		}
-		v := make([]float32, shape.TotalSize())
-		for j := range v {
-			v[j] = float32(rng.NormFloat64()) / float32(channels*l.kernel)
-		}
-		m.params = append(m.params, &Param{Name: fmt.Sprint("c", i, ".weight"),
-			Value: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(v))})
+		param(fmt.Sprint("c", i), channels*times[i+1], in, l.kernel, l.kernel)
 	}
 	m.fetch = []string{fmt.Sprint(len(layers))}
 	return m
@@ -70,6 +82,12 @@ func (m *turnNet) Build(b *Builder, x *G.Node) error {
 	for i, l := range m.layers {
 		y := values[l.in]
 		switch {
+		case l.dense > 0:
+			y = b.DenseBlock(y, y.Shape()[1]+l.dense*m.channels, l.dense, func(j int, x *G.Node) *G.Node {
+				name := fmt.Sprint("c", i, ".", j)
+				x = b.Activate(b.Conv(x, name+".in", ConvConfig{}), ActReLU())
+				return b.Conv(x, name+".out", ConvConfig{Padding: [2]int{l.kernel / 2, l.kernel / 2}})
+			})
 		case l.copy:
 			y = b.Do(func() (*G.Node, error) { return Copy(y) })
 		case l.pool:
@@ -133,6 +151,10 @@ func TestTurnsKeepTheBits(t *testing.T) {
 				copy: draw("copy", 0, 7) == 0}
 			if layers[i].depth = draw("depthwise", 0, 2) == 0; layers[i].depth {
 				layers[i].kernel = 3
+			}
+			if draw("dense", 0, 5) == 0 {
+				layers[i].dense = draw("dense layers", 1, 3)
+				continue
 			}
 			if rapid.Bool().Draw(rt, "adds") {
 				layers[i].residual = back("residual")
@@ -204,6 +226,25 @@ func TestTurnsOfBlocks(t *testing.T) {
 	require.Empty(t, found, "a sample alone")
 	_, found = m.run(t, x, n, Options{Batch: n, Workers: 1})
 	require.Empty(t, found, "small maps")
+}
+
+// TestTurnsOfDenseBlocks: the layers of a dense block are stretches, each of which ends with the convolution that writes
+// a part of the block.
+func TestTurnsOfDenseBlocks(t *testing.T) {
+	const n = 3
+	m := newTurnNet([]turnStepKind{{kernel: 1, residual: -1}, {kernel: 3, in: 1, dense: 2}}, 3)
+	x, rng := make([]float32, n*3*9*11), rand.New(rand.NewPCG(9, 10))
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	want, _ := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: never})
+	got, found := m.run(t, x, n, Options{Batch: n, Workers: 1, turnsLeast: 1})
+	require.Equal(t, want, got)
+	require.Len(t, found, 2)
+	for _, s := range found {
+		require.Len(t, s.steps, 2)
+		require.Equal(t, 6*9*11, s.steps[0].op.size())
+	}
 }
 
 // TestTurnsKeepWhatTheyRead: the last operation of a stretch reads, for every sample, what by the graph only the first
