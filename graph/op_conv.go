@@ -370,8 +370,8 @@ func (f *convDXFn[T]) run(c *call[T]) error {
 		return err
 	}
 	for i := range c.out.n {
-		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, f.work(),
-			false)
+		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, nil,
+			f.work())
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func BenchmarkConv(b *testing.B) {
 			scratch := make([]float32, c.ScratchLen())
 			for pass, f := range map[string]func(){
 				"forward":  func() { c.Forward(y, x, nil, scratch) },
-				"backward": func() { c.BackwardInput(dx, y, x, y, nil, scratch, false) },
+				"backward": func() { c.BackwardInput(dx, y, x, y, nil, nil, scratch) },
 			} {
 				b.Run(fmt.Sprintf("%s/%s/%s", bc.name, pass, lev), func(b *testing.B) {
 					b.ReportAllocs()
@@ -184,7 +184,7 @@ func BenchmarkConvUpdate(b *testing.B) {
 					b.Fatal(err)
 				}
 				c.Forward(y, x, nil, scratch)
-				c.BackwardInput(dx, y, x, y, nil, scratch, false)
+				c.BackwardInput(dx, y, x, y, nil, nil, scratch)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*g.WeightLen()), "ns/weight")
 		})

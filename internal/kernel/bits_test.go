@@ -25,7 +25,7 @@ func TestBitsOfAllProcessors(t *testing.T) {
 				return y
 			}
 			dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen()+g.O)
-			c.BackwardInput(dx, dy, x, y, nil, scratch, false)
+			c.BackwardInput(dx, dy, x, y, nil, nil, scratch)
 			ConvBackwardWeight(g, dw[:g.WeightLen()], dw[g.WeightLen():], x, dy, 1, 0, 0,
 				make([]float32, ConvBackwardWeightScratch(g, 1)))
 			return append(append(y, dx...), dw...)

@@ -267,9 +267,9 @@ func (c *Conv[T]) ForwardTeam(t *Team, dst, src, residual []T, n, dstStride, src
 // BackwardInput computes dx [C, H, W], the gradient with respect to the original input x, from dy [O, OutH, OutW], the
 // gradient with respect to the output y or, where Post is not a ReLU, to what it is given. x is read only where there
 // is a pre ReLU, y only where there is a post ReLU; either may be nil otherwise. The derivative of the ReLU at zero is
-// zero. With accumulate, dx += instead of dx =. dresidual, nil for none, is set to the gradient with respect to the
-// residual.
-func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
+// zero. dresidual, nil for none, is set to the gradient with respect to the residual. plus [C, H, W], nil for none, is
+// added to the gradient; it may be dx.
+func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, plus, scratch []T) {
 	dx, dy = dx[:c.g.InLen()], dy[:c.g.OutLen()]
 	if c.preReLU {
 		x = x[:len(dx)]
@@ -280,10 +280,13 @@ func (c *Conv[T]) BackwardInput(dx, dy, x, y, dresidual, scratch []T, accumulate
 	if dresidual != nil {
 		dresidual = dresidual[:len(dy)]
 	}
+	if plus != nil {
+		plus = plus[:len(dx)]
+	}
 	if c.fast != nil {
-		c.fast.backwardInput(as32(dx), as32(dy), as32(x), as32(y), as32(dresidual), as32(scratch[:c.fast.scratchLen()]),
-			accumulate)
+		c.fast.backwardInput(as32(dx), as32(dy), as32(x), as32(y), as32(dresidual), as32(plus),
+			as32(scratch[:c.fast.scratchLen()]))
 		return
 	}
-	c.backwardInputGeneric(dx, dy, x, y, dresidual, scratch, accumulate)
+	c.backwardInputGeneric(dx, dy, x, y, dresidual, plus, scratch)
 }

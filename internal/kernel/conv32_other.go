@@ -18,7 +18,7 @@ func (*conv32) forwardBatch(dst, src, residual []float32, n, dstStride, srcStrid
 	panic("kernel: no vector code in this build")
 }
 
-func (*conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
+func (*conv32) backwardInput(dx, dy, x, y, dresidual, plus, scratch []float32) {
 	panic("kernel: no vector code in this build")
 }
 

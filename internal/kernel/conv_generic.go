@@ -159,7 +159,7 @@ func sumTaps2[T Float](d, e, src, w, x []T, offsets []int, step int) {
 }
 
 // backwardInputGeneric is the reference implementation of BackwardInput.
-func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, scratch []T, accumulate bool) {
+func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, plus, scratch []T) {
 	g := c.g
 	if c.post.Kind == ActReLU {
 		masked := scratch[:g.OutLen()]
@@ -169,8 +169,10 @@ func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, scratch []T, acc
 	if dresidual != nil {
 		copy(dresidual, dy)
 	}
-	if !accumulate {
+	if plus == nil {
 		clear(dx)
+	} else {
+		copy(dx, plus)
 	}
 	hw, in, taps, perGroup := g.OutH()*g.OutW(), g.C/g.Groups, g.KH*g.KW, g.O/g.Groups
 	// One input plane at a time, so that pre's derivative can be applied to it before it is added.

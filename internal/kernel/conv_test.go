@@ -155,6 +155,19 @@ func TestConvForward(t *testing.T) {
 	t.Run("float64", func(t *testing.T) { rapid.Check(t, propConvForward[float64](eps64)) })
 }
 
+// drawPlus returns an input gradient to be computed and what is to be added to it: nothing, or the values given, in
+// memory of their own or in that of the gradient.
+func drawPlus[T Float](t *rapid.T, mem *arena, values []T) (dx, plus []T, added bool) {
+	switch rapid.SampledFrom([]string{"", "dx", "other"}).Draw(t, "plus") {
+	case "dx":
+		dx = guarded(mem, values)
+		return dx, dx, true
+	case "other":
+		return guarded(mem, nans[T](len(values))), guarded(mem, values), true
+	}
+	return guarded(mem, nans[T](len(values))), nil, false
+}
+
 // propConvBackwardInput compares with the transpose: for a linear map J, <dy, J v> = <Jᵀ dy, v> for every v.
 func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 	return func(t *rapid.T) {
@@ -170,10 +183,10 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 		y := guarded(&mem, make([]T, g.OutLen()))
 		c.Forward(y, x, residual, scratch)
 		dy := guarded(&mem, randSlice[T](rng, g.OutLen()))
-		accumulate := rapid.Bool().Draw(t, "accumulate")
 		before := randSlice[T](rng, g.InLen())
-		dx, dres := guarded(&mem, before), randSlice[T](rng, g.OutLen())
-		c.BackwardInput(dx, dy, x, y, dres, scratch, accumulate)
+		dx, plus, added := drawPlus(t, &mem, before)
+		dres := randSlice[T](rng, g.OutLen())
+		c.BackwardInput(dx, dy, x, y, dres, plus, scratch)
 
 		// With the ReLUs' masks of the forward pass, the rest of the Jacobian is linear.
 		masked := to64(dy)
@@ -209,7 +222,7 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 			v[i] = 1
 			want, mag := tangent()
 			v[i] = 0
-			if accumulate {
+			if added {
 				want += float64(before[i])
 			}
 			require.InDelta(t, want, float64(dx[i]), eps*((float64(g.O*g.KH*g.KW)+6)*mag+2), "dx %d of %+v", i, g)
@@ -218,7 +231,7 @@ func propConvBackwardInput[T Float](eps float64) func(*rapid.T) {
 			v[i] = 2*rng.Float64() - 1
 		}
 		want, _ := tangent()
-		if accumulate {
+		if added {
 			extra, _ := dot64(to64(before), v)
 			want += extra
 		}

@@ -102,7 +102,7 @@ func scratchOf(phases []phase) int {
 	return n
 }
 
-func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accumulate bool) {
+func (f *conv32) backwardInput(dx, dy, x, y, dresidual, plus, scratch []float32) {
 	f.prepare(true)
 	g := f.c.g
 	if f.c.post.Kind == ActReLU {
@@ -114,26 +114,60 @@ func (f *conv32) backwardInput(dx, dy, x, y, dresidual, scratch []float32, accum
 		copy(dresidual, dy)
 	}
 	io := planIO{src: dy, bias: f.zeros, scale: f.ones, shift: f.zeros, floor: noFloor, ceil: noCeiling}
+	if f.weaves() {
+		planes := scratch[:g.InLen()]
+		for i, at := 0, 0; i < len(f.phases); i++ {
+			n := g.C * f.phases[i].rows * f.phases[i].cols
+			io.dst, io.scratch = planes[at:][:n], scratch[len(planes):]
+			f.phases[i].run(io)
+			at += n
+		}
+		f.weave(dx, planes, plus)
+		return
+	}
 	one := len(f.phases) == 1
 	if one && !f.phases[0].empty() && !f.c.preReLU {
-		io.dst, io.scratch, io.accumulate = dx, scratch, accumulate
+		io.dst, io.scratch = dx, scratch
+		f.addTo(&io, plus)
 		f.phases[0].engine.run(io)
 		return
+	}
+	if plus != nil && &plus[0] != &dx[0] {
+		copy(dx, plus)
 	}
 	for i := range f.phases {
 		ph := &f.phases[i]
 		n := g.C * ph.rows * ph.cols
 		io.dst, io.scratch = scratch[:n], scratch[n:]
-		if ph.empty() {
-			clear(io.dst)
-		} else {
-			ph.engine.run(io)
-		}
+		ph.run(io)
 		if one && f.c.preReLU {
-			f.passPre(dx, io.dst, x, accumulate)
+			f.passPre(dx, io.dst, x, plus != nil)
 		} else {
-			f.scatter(dx, io.dst, x, ph, accumulate)
+			f.scatter(dx, io.dst, x, ph, plus != nil)
 		}
+	}
+}
+
+// run computes the phase's gradient.
+func (ph *phase) run(io planIO) {
+	if ph.empty() {
+		clear(io.dst)
+		return
+	}
+	ph.engine.run(io)
+}
+
+// addTo makes the only phase add plus, unless that is nil, to its gradient.
+func (f *conv32) addTo(io *planIO, plus []float32) {
+	switch {
+	case plus == nil:
+	case &plus[0] == &io.dst[0]:
+		io.accumulate = true
+	case addsResidual(f.phases[0].engine):
+		io.residual = plus
+	default:
+		copy(io.dst, plus)
+		io.accumulate = true
 	}
 }
 

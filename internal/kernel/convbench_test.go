@@ -114,7 +114,7 @@ func TestSpeed(t *testing.T) {
 			dx := make([]float32, len(x))
 			r := 1e9
 			for range 3 {
-				r = min(r, best(func() { c.BackwardInput(dx, y, x, y, nil, scratch, false) }, 12))
+				r = min(r, best(func() { c.BackwardInput(dx, y, x, y, nil, nil, scratch) }, 12))
 			}
 			dw, ws := make([]float32, bc.g.WeightLen()), make([]float32, ConvBackwardWeightScratch(bc.g, weightImages))
 			xs, dys := randSlice[float32](rng, weightImages*len(x)), randSlice[float32](rng, weightImages*len(y))

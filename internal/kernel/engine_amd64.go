@@ -36,3 +36,9 @@ func newSpread(l level, g ConvGeom) engine {
 	}
 	return nil
 }
+
+// addsResidual reports whether the engine of an input gradient adds planIO.residual.
+func addsResidual(e engine) bool {
+	_, spread := e.(*depthSpread)
+	return !spread
+}

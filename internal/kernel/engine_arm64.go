@@ -20,6 +20,14 @@ func newSpecial(l level, g ConvGeom, _ bool) engine {
 // newSpread returns the engine of an input gradient that has one of its own, otherwise nil.
 func newSpread(level, ConvGeom) engine { return nil }
 
+// addsResidual reports whether the engine of an input gradient adds planIO.residual.
+func addsResidual(engine) bool { return true }
+
+// Input gradients of stride two have no kernel that writes their phases together.
+func (f *conv32) weaves() bool { return false }
+
+func (f *conv32) weave([]float32, []float32, []float32) { panic("kernel: no such kernel") }
+
 // Weight gradients of depthwise convolutions have no kernels of their own.
 const depthGradSaved = 0
 

@@ -48,7 +48,7 @@ func TestConvLarge(t *testing.T) {
 				y = append(y, out...)
 			}
 			dx, dw := guarded(&mem, make([]float32, g.InLen())), guarded(&mem, make([]float32, g.WeightLen()))
-			c.BackwardInput(dx, dy, x, y, nil, scratch, false)
+			c.BackwardInput(dx, dy, x, y, nil, nil, scratch)
 			ConvBackwardWeight(g, dw, nil, x, dy, 1, 0, 0,
 				guarded(&mem, nans[float32](ConvBackwardWeightScratch(g, 1))))
 			return append(append(append([]float32(nil), out...), dx...), dw...)

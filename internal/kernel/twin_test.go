@@ -48,7 +48,7 @@ func checkConvTwins(t require.TestingT, rng *rand.Rand, spec ConvSpec[float32]) 
 			y = out
 		}
 		dx, dw := make([]float32, g.InLen()), make([]float32, g.WeightLen()+g.O)
-		c.BackwardInput(dx, dy, x, y, nil, scratch, false)
+		c.BackwardInput(dx, dy, x, y, nil, nil, scratch)
 		ConvBackwardWeight(g, dw[:g.WeightLen()], dw[g.WeightLen():], xs, dys, images, g.InLen(), g.OutLen(),
 			nans[float32](ConvBackwardWeightScratch(g, images)))
 		return append(append(out, dx...), dw...)
@@ -199,7 +199,7 @@ func TestConvConcurrent(t *testing.T) {
 		wg.Go(func() {
 			y, dx, scratch := make([]float32, g.OutLen()), make([]float32, g.InLen()), make([]float32, c.ScratchLen())
 			c.Forward(y, x, nil, scratch)
-			c.BackwardInput(dx, y, x, y, nil, scratch, false)
+			c.BackwardInput(dx, y, x, y, nil, nil, scratch)
 			results[i] = append(y, dx...)
 		})
 	}
@@ -217,6 +217,7 @@ func TestConvUpdate(t *testing.T) {
 			{C: 16, H: 16, W: 16, O: 20, KH: 3, KW: 3, PH: 1, PW: 1},
 			{C: 64, H: 14, W: 15, O: 70, KH: 3, KW: 3, PH: 1, PW: 1},
 			{C: 5, H: 9, W: 8, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
+			{C: 5, H: 6, W: 36, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
 			{C: 6, H: 9, W: 8, O: 6, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 6},
 		} {
 			first, second := benchSpec(g, true), benchSpec(g, true)
@@ -227,7 +228,7 @@ func TestConvUpdate(t *testing.T) {
 			x, y, dx := randSlice[float32](rng, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.InLen())
 			both := func(c *Conv[float32], scratch []float32) []float32 {
 				c.Forward(y, x, nil, scratch)
-				c.BackwardInput(dx, y, x, y, nil, scratch, false)
+				c.BackwardInput(dx, y, x, y, nil, nil, scratch)
 				return append(append([]float32(nil), y...), dx...)
 			}
 			c, err := NewConv(first)
@@ -247,7 +248,7 @@ func TestConvUpdate(t *testing.T) {
 					panic(err)
 				}
 				c.Forward(y, x, nil, scratch)
-				c.BackwardInput(dx, y, x, y, nil, scratch, false)
+				c.BackwardInput(dx, y, x, y, nil, nil, scratch)
 			}))
 
 			other := first
@@ -271,6 +272,7 @@ func TestNoAllocations(t *testing.T) {
 		for _, g := range []ConvGeom{
 			{C: 5, H: 8, W: 8, O: 7, KH: 1, KW: 1},
 			{C: 5, H: 9, W: 8, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
+			{C: 5, H: 6, W: 36, O: 7, KH: 3, KW: 3, PH: 1, PW: 1, SH: 2, SW: 2},
 			{C: 6, H: 9, W: 8, O: 6, KH: 3, KW: 3, PH: 1, PW: 1, Groups: 6},
 			{C: 64, H: 14, W: 15, O: 70, KH: 3, KW: 3, PH: 1, PW: 1},
 		} {
@@ -280,7 +282,7 @@ func TestNoAllocations(t *testing.T) {
 			scratch, dw, dwScratch := make([]float32, c.ScratchLen()), make([]float32, g.WeightLen()),
 				make([]float32, ConvBackwardWeightScratch(g, 1))
 			check("Forward", func() { c.Forward(y, x, nil, scratch) })
-			check("BackwardInput", func() { c.BackwardInput(dx, y, x, y, nil, scratch, true) })
+			check("BackwardInput", func() { c.BackwardInput(dx, y, x, y, nil, dx, scratch) })
 			check("ConvBackwardWeight", func() { ConvBackwardWeight(g, dw, y[:g.O], x, y, 1, 0, 0, dwScratch) })
 		}
 		a, b, d, class := randSlice[float32](rng, 400), randSlice[float32](rng, 400), make([]float32, 400), []int{0, 1}

@@ -78,15 +78,21 @@ func propWinogradBack(t *rapid.T) {
 	}
 	x, dy, before := randSlice[float32](rng, g.InLen()), randSlice[float32](rng, g.OutLen()),
 		randSlice[float32](rng, g.InLen())
-	accumulate := rapid.Bool().Draw(t, "accumulate")
+	adds := rapid.SampledFrom([]string{"", "dx", "other"}).Draw(t, "plus")
 	results := perLevel(t, func() []float32 {
 		var mem arena
 		defer mem.free()
 		c, err := NewConv(s)
 		require.NoError(t, err)
-		dx := guarded(&mem, before)
-		c.BackwardInput(dx, guarded(&mem, dy), guarded(&mem, x), nil, nil, guarded(&mem, nans[float32](c.ScratchLen())),
-			accumulate)
+		dx, plus := guarded(&mem, before), []float32(nil)
+		switch adds {
+		case "dx":
+			plus = dx
+		case "other":
+			dx, plus = guarded(&mem, nans[float32](len(dx))), dx
+		}
+		c.BackwardInput(dx, guarded(&mem, dy), guarded(&mem, x), nil, nil, plus,
+			guarded(&mem, nans[float32](c.ScratchLen())))
 		return append([]float32(nil), dx...)
 	})
 	for l, got := range results[1:] {
