@@ -75,18 +75,18 @@ func batchNorm(p normParts) (*G.Node, error) {
 // normFn is a batch norm in training. Its gradients use the statistics that forward stores in it.
 type normFn[T kernel.Float] struct {
 	floatFn[T]
-	parts                  normParts
-	channels               int
-	mean, variance, invstd []T // of the last forward run
-	dgamma, dbeta          []T // of the last backward run
-	card                   normCard
+	parts    normParts
+	channels int
+	norm     *kernel.BatchNorm[T]
+	observed bool     // norm has seen all samples of this run
+	x        array[T] // the input of the last run, which lives until the gradients have been computed
+	card     normCard
 }
 
 func newNormFn[T kernel.Float](p normParts, channels int) *normFn[T] {
-	f := &normFn[T]{parts: p, channels: channels}
-	for _, v := range []*[]T{&f.mean, &f.variance, &f.invstd, &f.dgamma, &f.dbeta} {
-		*v = make([]T, channels)
-	}
+	shape := p.x.Shape()
+	hw := shape.TotalSize() / (shape[0] * channels)
+	f := &normFn[T]{parts: p, channels: channels, norm: kernel.NewBatchNorm[T](channels, hw, p.eps, p.relu)}
 	diff := all(3)
 	if p.residual != nil {
 		diff = all(4)
@@ -95,20 +95,33 @@ func newNormFn[T kernel.Float](p normParts, channels int) *normFn[T] {
 	return f
 }
 
+func (f *normFn[T]) attend(in G.Nodes) { watch(in[0], f.observe) }
+
+// observe takes sample i of n into the statistics.
+func (f *normFn[T]) observe(i, n int, x []T) {
+	if i == 0 {
+		f.norm.Reset()
+	}
+	f.norm.Observe(x)
+	f.observed = i == n-1
+}
+
 func (f *normFn[T]) run(c *call[T]) error {
-	out, _ := c.out.flat()
-	n, hw := c.out.n, c.out.size/f.channels
-	x := contiguous(c.in[0], c.workspace)
-	kernel.BatchNormForward(out, x, c.in[1].data, c.in[2].data, f.mean, f.variance, f.invstd, n, f.channels, hw,
-		f.parts.eps)
+	f.x = c.in[0]
+	n := c.out.n
+	if !f.observed {
+		for i := range n {
+			f.observe(i, n, f.x.sample(i))
+		}
+	}
+	f.observed = false
+	f.norm.Settle(c.in[1].data, c.in[2].data)
 	for i := range n {
-		y := c.out.sample(i)
+		var residual []T
 		if f.parts.residual != nil {
-			kernel.AddTo(y, c.in[3].sample(i))
+			residual = c.in[3].sample(i)
 		}
-		if f.parts.relu {
-			kernel.ReLU(y, y)
-		}
+		f.norm.Forward(c.out.sample(i), f.x.sample(i), residual)
 	}
 	return nil
 }
@@ -118,7 +131,7 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	gate := f.parts.relu
 	if f.parts.residual != nil {
 		if gate { // through the gate of the fused ReLU, residual and norm get the same gradient
-			if grad, err = reluGrad(grad, out); err != nil {
+			if grad, err = maskedGrad[T](grad, out); err != nil {
 				return nil, err
 			}
 			gate = false
@@ -127,8 +140,8 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 	}
 	// One operation computes all three gradients. Its value is that of x; further operations copy out those of gamma
 	// and beta.
-	back := &floatFn[T]{}
-	back.run = func(c *call[T]) error { f.differentiate(c, gate); return nil }
+	back := &normDXFn[T]{norm: f, sums: f.norm.Gradient(gate)}
+	back.run = back.differentiate
 	if gs[0], err = onCard(f.gradientCard(gate))(apply("BatchNorm'x", back, grad.Dtype(), in[0].Shape(), grad, in[0],
 		in[1], out)); err != nil {
 		return nil, err
@@ -138,33 +151,67 @@ func (f *normFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		return onCard(copyRegions(f.channels, card))(apply(name, fn, n.Dtype(), n.Shape(), gs[0]))
 	}
 	if need[1] {
-		if gs[1], err = copies("BatchNorm'gamma", f.dgamma, &f.card.dgamma, in[1]); err != nil {
+		if gs[1], err = copies("BatchNorm'gamma", back.sums.DGamma, &f.card.dgamma, in[1]); err != nil {
 			return nil, err
 		}
 	}
 	if need[2] {
-		gs[2], err = copies("BatchNorm'beta", f.dbeta, &f.card.dbeta, in[2])
+		gs[2], err = copies("BatchNorm'beta", back.sums.DBeta, &f.card.dbeta, in[2])
 	}
 	return gs, err
 }
 
-// differentiate computes the gradients from its inputs: the gradient of the output, x, gamma and, with gate, the
-// output.
-func (f *normFn[T]) differentiate(c *call[T], gate bool) {
-	dx, _ := c.out.flat()
-	n, hw := c.out.n, c.out.size/f.channels
-	for i := range n {
-		switch {
-		case gate:
-			kernel.ReLUBackward(c.out.sample(i), c.in[0].sample(i), c.in[3].sample(i))
-		default:
-			copy(c.out.sample(i), c.in[0].sample(i))
+// normDXFn computes the gradients of a batch norm. Its inputs are the gradient of the output, x, gamma and the output.
+type normDXFn[T kernel.Float] struct {
+	floatFn[T]
+	norm     *normFn[T]
+	sums     *kernel.BatchNormGradient[T]
+	observed bool // sums has seen all samples of this run
+}
+
+func (f *normDXFn[T]) attend(in G.Nodes) { watch(in[0], f.observe) }
+
+// observe takes the gradient of sample i of n into the sums.
+func (f *normDXFn[T]) observe(i, n int, dy []T) {
+	if i == 0 {
+		f.sums.Reset()
+	}
+	f.sums.Observe(dy, f.norm.x.sample(i))
+	f.observed = i == n-1
+}
+
+func (f *normDXFn[T]) differentiate(c *call[T]) error {
+	n := c.out.n
+	f.norm.x = c.in[1]
+	if !f.observed {
+		for i := range n {
+			f.observe(i, n, c.in[0].sample(i))
 		}
 	}
-	clear(f.dgamma)
-	clear(f.dbeta)
-	kernel.BatchNormBackward(dx, f.dgamma, f.dbeta, dx, contiguous(c.in[1], c.workspace), f.mean, f.invstd,
-		c.in[2].data, n, f.channels, hw)
+	f.observed = false
+	f.sums.Settle(c.in[2].data)
+	for i := range n {
+		f.sums.Backward(c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i))
+	}
+	return nil
+}
+
+// maskFn is the gradient of a ReLU from that of its output and the output.
+type maskFn[T kernel.Float] struct {
+	floatFn[T]
+	watched[T]
+}
+
+func maskedGrad[T kernel.Float](grad, y *G.Node) (*G.Node, error) {
+	f := &maskFn[T]{}
+	f.run = func(c *call[T]) error {
+		for i := range c.out.n {
+			kernel.ReLUBackward(c.out.sample(i), c.in[0].sample(i), c.in[1].sample(i))
+			f.show(c.out, i, i+1)
+		}
+		return nil
+	}
+	return onCard(reluGradCard)(apply("ReLU'", f, grad.Dtype(), y.Shape(), grad, y))
 }
 
 // moments returns a node with the mean and the biased variance that a batch norm node has computed: [2, channels].
@@ -186,8 +233,8 @@ func moments(norm *G.Node) (*G.Node, error) {
 
 func momentsFn[T kernel.Float](f *normFn[T]) function {
 	return &floatFn[T]{run: func(c *call[T]) error {
-		copy(c.out.sample(0), f.mean)
-		copy(c.out.sample(1), f.variance)
+		copy(c.out.sample(0), f.norm.Mean)
+		copy(c.out.sample(1), f.norm.Variance)
 		return nil
 	}}
 }

@@ -264,6 +264,7 @@ func (k *packer[T]) freeze(in G.Nodes, fixed func(*G.Node) bool, cache *store) (
 type convFn[T kernel.Float] struct {
 	floatFn[T]
 	packer[T]
+	watched[T]
 }
 
 func newConvFn[T kernel.Float](p convParts, g kernel.ConvGeom, at convArgs, diff []bool) *convFn[T] {
@@ -281,9 +282,15 @@ func (f *convFn[T]) run(c *call[T]) error {
 	if r := f.at.residual; r >= 0 {
 		residual = c.in[r]
 	}
-	conv.ForwardTeam(f.team, c.out.data, c.in[0].data, residual.data, c.out.n, c.out.stride, c.in[0].stride,
-		residual.stride, f.work())
-	return nil
+	return f.inParts(c.out, func(lo, hi int) error {
+		add := residual.data
+		if add != nil {
+			add = add[lo*residual.stride:]
+		}
+		conv.ForwardTeam(f.team, c.out.data[lo*c.out.stride:], c.in[0].data[lo*c.in[0].stride:], add, hi-lo,
+			c.out.stride, c.in[0].stride, residual.stride, f.work())
+		return nil
+	})
 }
 
 func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.Nodes, err error) {
@@ -362,6 +369,7 @@ func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (
 type convDXFn[T kernel.Float] struct {
 	floatFn[T]
 	packer[T]
+	watched[T]
 }
 
 func (f *convDXFn[T]) run(c *call[T]) error {
@@ -372,6 +380,7 @@ func (f *convDXFn[T]) run(c *call[T]) error {
 	for i := range c.out.n {
 		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, nil,
 			f.work())
+		f.show(c.out, i, i+1)
 	}
 	return nil
 }

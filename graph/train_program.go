@@ -370,10 +370,10 @@ func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store,
 		return nil, err
 	}
 	r.order = ancestry(sinks)
-	if card != nil {
-		if r.place, err = newPlacement(card, r.order); err != nil {
-			return nil, err
-		}
+	if card == nil {
+		attend(r.order)
+	} else if r.place, err = newPlacement(card, r.order); err != nil {
+		return nil, err
 	}
 	return r, r.compile(Options{}, sinks)
 }

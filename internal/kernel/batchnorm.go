@@ -2,70 +2,104 @@ package kernel
 
 import "math"
 
-// BatchNormForward normalises x [n, c, hw] over batch and positions: dst = gamma*(x-mean)*invstd + beta. It writes
-// mean, the biased variance and invstd = 1/sqrt(variance+eps), each [c]. (Running statistics want the unbiased
-// variance: this one times m/(m-1) with m = n*hw.) Sums are in float64, in a fixed order. dst may be x.
-func BatchNormForward[T Float](dst, x, gamma, beta, mean, variance, invstd []T, n, c, hw int, eps float64) {
-	m := float64(n * hw)
-	for ch := range c {
-		var sum float64
-		for i := range n {
-			sum += sum64(x[(i*c+ch)*hw:][:hw])
+// BatchNorm normalises each channel of a batch with the batch's own statistics (Ioffe & Szegedy 2015, algorithm 1):
+//
+//	y = relu?(gamma*(x-mean)*invstd + beta [+ residual])
+//
+// where mean and variance are over the samples and positions of a channel and invstd = 1/sqrt(variance+eps). Samples
+// [c, hw] are given one by one: all to Observe and then, after Settle, all to Forward.
+//
+// Sums are in float64, in the order in which samples are observed. Squares are summed about the mean of a channel in
+// the first sample. It is at most √n standard deviations away from the mean of all n samples (by Cauchy and Schwarz),
+// so the variance loses at most a factor of 1+n of float64's precision.
+type BatchNorm[T Float] struct {
+	Mean, Variance, InvStd []T // [c], of the last Settle; the variance is the biased one
+
+	hw            int
+	eps           float64
+	relu          bool
+	n             int       // samples observed
+	shift         []float64 // what is subtracted before the squares
+	sum, square   []float64
+	scale, offset []T // y = scale*x + offset
+}
+
+// NewBatchNorm returns a BatchNorm for samples [channels, hw]. With relu, Forward applies a ReLU.
+func NewBatchNorm[T Float](channels, hw int, eps float64, relu bool) *BatchNorm[T] {
+	f := &BatchNorm[T]{hw: hw, eps: eps, relu: relu}
+	for _, v := range []*[]T{&f.Mean, &f.Variance, &f.InvStd, &f.scale, &f.offset} {
+		*v = make([]T, channels)
+	}
+	for _, v := range []*[]float64{&f.shift, &f.sum, &f.square} {
+		*v = make([]float64, channels)
+	}
+	return f
+}
+
+// Reset begins the observation of a batch.
+func (f *BatchNorm[T]) Reset() {
+	f.n = 0
+	clear(f.shift)
+	clear(f.sum)
+	clear(f.square)
+}
+
+// Observe adds a sample to the statistics.
+func (f *BatchNorm[T]) Observe(x []T) {
+	x = x[:len(f.sum)*f.hw]
+	if f.n == 0 {
+		f.addSums(x) // for the shift; the squares are dropped
+		for c := range f.shift {
+			f.shift[c], f.sum[c], f.square[c] = f.sum[c]/float64(f.hw), 0, 0
 		}
-		mu := sum / m
-		var sq float64
-		for i := range n {
-			sq += sqDev64(x[(i*c+ch)*hw:][:hw], mu)
-		}
-		v := sq / m
-		inv := 1 / math.Sqrt(v+eps)
-		mean[ch], variance[ch], invstd[ch] = T(mu), T(v), T(inv)
-		scale := float64(gamma[ch]) * inv
-		coef := [2]T{T(scale), T(float64(beta[ch]) - mu*scale)}
-		for i := range n {
-			at := (i*c + ch) * hw
-			Affine(dst[at:], x[at:], coef[:1], coef[1:], 1, hw, false)
-		}
+	}
+	f.n++
+	f.addSums(x)
+}
+
+// addSums adds, for each channel of a sample, the elements and the squares of their distances from shift.
+func (f *BatchNorm[T]) addSums(x []T) {
+	if is32[T]() && f.sums32(as32(x)) {
+		return
+	}
+	for c := range f.sum {
+		row := x[c*f.hw:][:f.hw]
+		f.sum[c] += sum64(row)
+		f.square[c] += sqDev64(row, f.shift[c])
 	}
 }
 
-// BatchNormBackward computes dx from dy, both [n, c, hw], and adds to dgamma and dbeta [c]; x, mean and invstd are
-// those of BatchNormForward. dx, dgamma and dbeta may each be nil. dx may be dy.
-func BatchNormBackward[T Float](dx, dgamma, dbeta, dy, x, mean, invstd, gamma []T, n, c, hw int) {
-	m := float64(n * hw)
-	for ch := range c {
-		mu, inv := float64(mean[ch]), float64(invstd[ch])
-		var sum, dot float64
-		for i := range n {
-			s, d := gradSums64(dy[(i*c+ch)*hw:][:hw], x[(i*c+ch)*hw:][:hw], mu)
-			sum += s
-			dot += d
+// Settle computes the statistics and the normalisation from the samples observed.
+func (f *BatchNorm[T]) Settle(gamma, beta []T) {
+	m := float64(f.n * f.hw)
+	for c := range f.sum {
+		mu := f.sum[c] / m
+		v := f.square[c]/m - float64((mu-f.shift[c])*(mu-f.shift[c]))
+		if v < 0 { // by rounding alone
+			v = 0
 		}
-		dot *= inv
-		if dgamma != nil {
-			dgamma[ch] += T(dot)
-		}
-		if dbeta != nil {
-			dbeta[ch] += T(sum)
-		}
-		if dx == nil {
-			continue
-		}
-		// dx = gamma*invstd*(dy - mean(dy) - xhat*mean(dy*xhat)), xhat = (x-mean)*invstd.
-		k := float64(gamma[ch]) * inv
-		a, b, shift := T(k), T(-k*inv*dot/m), T(-k*sum/m)
-		for i := range n {
-			at := (i*c + ch) * hw
-			d, g, xs := dx[at:][:hw], dy[at:][:hw], x[at:][:hw]
-			if is32[T]() && (&stream{
-				op: opNormBack, dst: as32(d), a: as32(g), b: as32(xs),
-				s: float32(a), t: float32(b), m: float32(mean[ch]), floor: float32(shift),
-			}).run() {
-				continue
-			}
-			for j, v := range xs {
-				d[j] = a*g[j] + (b*(v-mean[ch]) + shift)
-			}
+		inv := 1 / math.Sqrt(v+f.eps)
+		f.Mean[c], f.Variance[c], f.InvStd[c] = T(mu), T(v), T(inv)
+		scale := float64(gamma[c]) * inv
+		f.scale[c], f.offset[c] = T(scale), T(float64(beta[c])-mu*scale)
+	}
+}
+
+// Forward computes dst [c, hw] from a sample. residual, nil for none, is added in front of the ReLU. dst may be x.
+func (f *BatchNorm[T]) Forward(dst, x, residual []T) {
+	size := len(f.sum) * f.hw
+	dst, x = dst[:size], x[:size]
+	if residual != nil {
+		residual = residual[:size]
+	}
+	if is32[T]() && f.forward32(as32(dst), as32(x), as32(residual)) {
+		return
+	}
+	Affine(dst, x, f.scale, f.offset, len(f.scale), f.hw, f.relu && residual == nil)
+	if residual != nil {
+		AddTo(dst, residual)
+		if f.relu {
+			ReLU(dst, dst)
 		}
 	}
 }

@@ -118,6 +118,8 @@ func BenchmarkElementwise(b *testing.B) {
 	}
 	x, y, z, coef := randSlice[float32](rng, n), randSlice[float32](rng, n), make([]float32, n),
 		randSlice[float32](rng, 64)
+	norm := NewBatchNorm[float32](16, 1024, 1e-5, true)
+	normBack := norm.Gradient(true)
 	for _, op := range []struct {
 		name   string
 		arrays float64
@@ -142,12 +144,8 @@ func BenchmarkElementwise(b *testing.B) {
 		{"LogSoftmax", 2, func() { LogSoftmax(z, x, 64, 1024) }},
 		{"LogSumExp", 1, func() { LogSumExp(z, x, 64, 1024) }},
 		{"Softmax", 2, func() { Softmax(z, x, 64, 1024) }},
-		{"BatchNormForward", 4, func() {
-			BatchNormForward(z, x, coef, coef, y[:16], y[16:], y[32:], 4, 16, 1024, 1e-5)
-		}},
-		{"BatchNormBackward", 5, func() {
-			BatchNormBackward(z, nil, nil, y, x, coef, coef, coef, 4, 16, 1024)
-		}},
+		{"BatchNormForward", 3, func() { normForward(norm, z, x, nil, coef, coef, 4) }},
+		{"BatchNormBackward", 5, func() { normBackward(normBack, z, y, x, coef, 4) }},
 	} {
 		benchAtLevels(b, op.name, "GB/s", 4*n*op.arrays, op.f)
 	}

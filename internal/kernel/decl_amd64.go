@@ -914,6 +914,76 @@ func square64AVX2(args *momentArgs)
 //go:noescape
 func grad64AVX2(args *momentArgs)
 
+// channelSumsAVX512 adds to sum the elements of x, and to dot the squares of x - mean.
+//
+//go:noescape
+func channelSumsAVX512(args *channelArgs)
+
+// channelGradsAVX512 adds to sum the elements of y and to dot those of y * (x - mean).
+//
+//go:noescape
+func channelGradsAVX512(args *channelArgs)
+
+// channelApplyAVX512 writes max(floor, scale*x + shift).
+//
+//go:noescape
+func channelApplyAVX512(args *channelArgs)
+
+// channelBackAVX512 writes a*y + (b*(x-centre) + c).
+//
+//go:noescape
+func channelBackAVX512(args *channelArgs)
+
+// channelGradsGatedAVX512 does so with zero in place of y where scale*x + shift is not positive.
+//
+//go:noescape
+func channelGradsGatedAVX512(args *channelArgs)
+
+// channelApplyAddAVX512 writes max(floor, (scale*x + shift) + y).
+//
+//go:noescape
+func channelApplyAddAVX512(args *channelArgs)
+
+// channelBackGatedAVX512 does so with zero in place of y where scale*x + shift is not positive.
+//
+//go:noescape
+func channelBackGatedAVX512(args *channelArgs)
+
+// channelSumsAVX2 adds to sum the elements of x, and to dot the squares of x - mean.
+//
+//go:noescape
+func channelSumsAVX2(args *channelArgs)
+
+// channelGradsAVX2 adds to sum the elements of y and to dot those of y * (x - mean).
+//
+//go:noescape
+func channelGradsAVX2(args *channelArgs)
+
+// channelApplyAVX2 writes max(floor, scale*x + shift).
+//
+//go:noescape
+func channelApplyAVX2(args *channelArgs)
+
+// channelBackAVX2 writes a*y + (b*(x-centre) + c).
+//
+//go:noescape
+func channelBackAVX2(args *channelArgs)
+
+// channelGradsGatedAVX2 does so with zero in place of y where scale*x + shift is not positive.
+//
+//go:noescape
+func channelGradsGatedAVX2(args *channelArgs)
+
+// channelApplyAddAVX2 writes max(floor, (scale*x + shift) + y).
+//
+//go:noescape
+func channelApplyAddAVX2(args *channelArgs)
+
+// channelBackGatedAVX2 does so with zero in place of y where scale*x + shift is not positive.
+//
+//go:noescape
+func channelBackGatedAVX2(args *channelArgs)
+
 // routedAVX512_1 adds the products of z with the kept weights of 1 rows.
 //
 //go:noescape

@@ -346,8 +346,12 @@ func TestNoAllocations(t *testing.T) {
 		check("RoutedLinearBatch", func() { RoutedLinearBatch(d, a, b, b, a, class, b, 20, 20) })
 		check("RoutedLinearBackwardInput", func() { RoutedLinearBackwardInput(d, a, b, a, 0, 20, 20) })
 		check("Softmax", func() { Softmax(d, a, 20, 20) })
-		check("BatchNormForward", func() { BatchNormForward(d, a, b, b, d[:4], d[4:], d[8:], 2, 4, 50, 1e-5) })
-		check("BatchNormBackward", func() { BatchNormBackward(d, b, b, a, a, b, b, b, 2, 4, 50) })
+		for _, hw := range []int{48, 50} {
+			norm := NewBatchNorm[float32](4, hw, 1e-5, true)
+			back := norm.Gradient(true)
+			check("BatchNorm, forward", func() { normForward(norm, d, a[:8*hw], nil, b, b, 2) })
+			check("BatchNorm, backward", func() { normBackward(back, d, a, b[:8*hw], b, 2) })
+		}
 	})
 }
 
@@ -403,10 +407,6 @@ func TestLevelBits(t *testing.T) {
 			keep(out, func(d []float32) { RoutedLinear(d, x, w, nil, c, 0.1, in, out) })
 			keep(in, func(d []float32) { RoutedLinearBackwardInput(d, dy, w, c, 0.1, in, out) })
 			keep(n, func(d []float32) { GlobalAvgPool(d, x, n, in) })
-			keep(n*in+3, func(d []float32) {
-				m := d[n*in:]
-				BatchNormForward(d, x, w, c, m, m[1:], m[2:], n, 1, in, 1e-3)
-			})
 			keep(in, func(d []float32) { Affine(d, x[:in], c, c, in, 1, true) })
 			keep(1, func(d []float32) { d[0] = Dot(x, x) })
 			keep(n*out, func(d []float32) {
@@ -422,7 +422,6 @@ func TestLevelBits(t *testing.T) {
 			keep(in, func(d []float32) { AvgPool(PoolGeom{C: 1, H: n, W: in, KH: n, KW: 2, EW: 1, SW: 1}, d, x) })
 			keep(out*in+out, func(d []float32) { LinearBackwardWeight(d[:out*in], d[out*in:], x, dy, n, in, out) })
 			keep(in, func(d []float32) { AffineBackward(d, x[:in], c, c, in, 1, true, true) })
-			keep(n*in, func(d []float32) { BatchNormBackward(d, nil, nil, x, x, c, c, c, n, 1, in) })
 			return all
 		})
 		for _, got := range results[1:] {

@@ -75,6 +75,7 @@ func generate() (map[string][]byte, error) {
 		{"dots_amd64.s", func(u unit) { dots(u, avx512); dots(u, avx2) }},
 		{"stream_amd64.s", func(u unit) { streams(u, avx512); streams(u, avx2) }},
 		{"moment_amd64.s", func(u unit) { moments(u, avx512); moments(u, avx2) }},
+		{"channel_amd64.s", func(u unit) { channels(u, avx512); channels(u, avx2) }},
 		{"routed_amd64.s", func(u unit) {
 			for _, s := range []isa{avx512, avx2} {
 				for rows := 1; rows <= 4; rows++ {
