@@ -56,13 +56,19 @@ func ancestry(roots G.Nodes) G.Nodes {
 // It is an error when no output depends on a node of wrt, or only through operations without a gradient (an argmax,
 // say). Stock operations of Gorgonia differentiate by their own rules, mistakes in those rules included.
 func Gradients(outputs, seeds, wrt G.Nodes) (G.Nodes, error) {
+	return gradients(outputs, seeds, wrt, false)
+}
+
+// gradients is Gradients. With plus, input gradients of convolutions add what their input's gradient has already; a
+// program for a card has no such operation.
+func gradients(outputs, seeds, wrt G.Nodes, plus bool) (G.Nodes, error) {
 	if err := checkObjective(outputs, seeds, wrt); err != nil {
 		return nil, fmt.Errorf("gradients: %w", err)
 	}
 	order := ancestry(outputs)
-	b := &backprop{wanted: dependents(order, wrt), total: make(map[*G.Node]*G.Node, len(order))}
+	b := &backprop{wanted: dependents(order, wrt), total: make(map[*G.Node]*G.Node, len(order)), plus: plus}
 	for i, y := range outputs {
-		if err := b.receive(y, inGraph(y.Graph(), seeds[i])); err != nil {
+		if err := b.receive(y, inGraph(y.Graph(), seeds[i]), Add); err != nil {
 			return nil, fmt.Errorf("gradients: %w", err)
 		}
 	}
@@ -156,15 +162,16 @@ func diffWRT(sd G.SDOp, inputs int) (diff []bool) {
 type backprop struct {
 	wanted map[*G.Node]bool
 	total  map[*G.Node]*G.Node // gradient of each node, complete once all its readers were visited
+	plus   bool                // see gradients
 }
 
 // receive adds a contribution to the gradient of a node.
-func (b *backprop) receive(n, g *G.Node) error {
+func (b *backprop) receive(n, g *G.Node, add func(have, g *G.Node) (*G.Node, error)) error {
 	if !sameShape(g.Shape(), n.Shape()) {
 		return fmt.Errorf("gradient for %s: expected shape %v, got %v", n.Name(), n.Shape(), g.Shape())
 	}
 	if have, ok := b.total[n]; ok {
-		sum, err := Add(have, g)
+		sum, err := add(have, g)
 		if err != nil {
 			return err
 		}
@@ -185,6 +192,14 @@ func (b *backprop) spread(n *G.Node) error {
 	if err != nil {
 		return err
 	}
+	add := Add
+	if o, ok := n.Op().(*op); ok && b.plus {
+		if f, ok := o.fn.(interface {
+			addGradient(have, g *G.Node) (*G.Node, error)
+		}); ok {
+			add = f.addGradient
+		}
+	}
 	for i, c := range in {
 		if !need[i] {
 			continue
@@ -192,7 +207,7 @@ func (b *backprop) spread(n *G.Node) error {
 		if i >= len(gs) || gs[i] == nil {
 			return fmt.Errorf("%v returned no gradient for input %d", n.Op(), i)
 		}
-		if err := b.receive(c, gs[i]); err != nil {
+		if err := b.receive(c, gs[i], add); err != nil {
 			return err
 		}
 	}

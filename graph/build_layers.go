@@ -23,6 +23,9 @@ func (b *Builder) Conv(x *G.Node, name string, cfg ConvConfig) *G.Node {
 	}
 	p := convParts{x: x, w: w, postShift: bias, cfg: cfg, frozen: b.training == nil, cache: b.shared,
 		scratch: b.scratch, bf16: b.bf16}
+	if b.training != nil {
+		p.run = &b.training.run
+	}
 	if a, ok := b.affines[x]; ok {
 		p.x, p.preScale, p.preShift, p.preReLU = a.x, a.scale, a.shift, a.relu
 	}

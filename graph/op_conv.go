@@ -51,6 +51,7 @@ type convParts struct {
 	// The parameters never change and have no gradient, so they are packed once.
 	frozen  bool
 	bf16    bool     // multiply in bfloat16
+	run     *int     // the number of the program's run, in which parameters do not change; nil: they may at any time
 	cache   *store   // where the replicas share packed parameters, nil if they are not shared
 	scratch *scratch // the replica's working memory, nil where the operation has its own
 }
@@ -184,13 +185,14 @@ type packer[T kernel.Float] struct {
 	at    convArgs
 	skip  int  // number of the operation's inputs in front of those of the convolution
 	back  bool // the packed form is for the gradient
+	run   int  // parts.run when the parameters were packed
 	team  *kernel.Team
 	conv  *kernel.Conv[T]
 }
 
 // pack returns the convolution, packed from the parameters that value returns for the operation's inputs.
 func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], error) {
-	if k.conv != nil && k.parts.frozen {
+	if k.conv != nil && (k.parts.frozen || k.parts.run != nil && *k.parts.run == k.run) {
 		return k.conv, nil
 	}
 	var err error
@@ -226,6 +228,9 @@ func (k *packer[T]) pack(value func(input int) ([]T, error)) (*kernel.Conv[T], e
 	}
 	if err != nil {
 		return nil, err
+	}
+	if k.parts.run != nil {
+		k.run = *k.parts.run
 	}
 	return k.conv, nil
 }
@@ -362,44 +367,6 @@ func (f *convFn[T]) gradientBehind(in G.Nodes, out, grad *G.Node, need []bool) (
 		return nil, err
 	}
 	return newConvFn[T](p, f.geom, f.at, f.diff).gradient(in, out, inner, need)
-}
-
-// convDXFn is the gradient of a convolution with respect to its input. Its inputs are the gradient of the convolution's
-// output, that output, and the convolution's inputs.
-type convDXFn[T kernel.Float] struct {
-	floatFn[T]
-	packer[T]
-	watched[T]
-}
-
-func (f *convDXFn[T]) run(c *call[T]) error {
-	conv, err := f.packCall(c)
-	if err != nil {
-		return err
-	}
-	for i := range c.out.n {
-		conv.BackwardInput(c.out.sample(i), c.in[0].sample(i), c.in[f.skip].sample(i), c.in[1].sample(i), nil, nil,
-			f.work())
-		f.show(c.out, i, i+1)
-	}
-	return nil
-}
-
-// convDWFn is the gradient of a plain convolution with respect to its weights, summed over the batch.
-type convDWFn[T kernel.Float] struct {
-	floatFn[T]
-	geom    kernel.ConvGeom
-	samples int
-	card    convDWCard
-}
-
-func (f *convDWFn[T]) run(c *call[T]) error {
-	dw, _ := c.out.flat()
-	clear(dw)
-	dy, x := c.in[0], c.in[1]
-	work := c.workspace(kernel.ConvBackwardWeightScratch(f.geom, dy.n))
-	kernel.ConvBackwardWeight(f.geom, dw, nil, x.data, dy.data, dy.n, x.stride, dy.stride, work)
-	return nil
 }
 
 // sumPlanes sums the first input over samples and pixels: one sum for each channel.

@@ -14,6 +14,7 @@ type training struct {
 	layers []normLayer
 	norms  map[*G.Node]normNode
 	seeds  *G.Node // seeds of dropout, [batch] of int
+	run    int     // the number of the program's run, see convParts
 }
 
 // normLayer is a batch norm of the model.

@@ -34,6 +34,8 @@ type TrainingOptions struct {
 	// Device is where the gradients are computed: CPU (the default), CUDA, or "cuda:N" for card N. The optimiser's
 	// steps are computed on the processor.
 	Device Device
+
+	apart bool // operations neither watch each other nor add what others could: a test compares
 }
 
 func (o TrainingOptions) withDefaults() (TrainingOptions, error) {
@@ -185,6 +187,7 @@ func (p *TrainingProgram) Run(ctx context.Context, batch TrainingBatch) (Trainin
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for first, r := range p.replicas {
+		r.b.training.run++
 		group.Go(func() error {
 			for shard := first; shard < len(p.shards); shard += len(p.replicas) {
 				if err := ctx.Err(); err != nil {
@@ -338,7 +341,7 @@ func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store,
 	if b.err != nil {
 		return nil, b.err
 	}
-	results, err := Gradients(G.Nodes{loss}, G.Nodes{seed}, wrt)
+	results, err := gradients(G.Nodes{loss}, G.Nodes{seed}, wrt, card == nil && !o.apart)
 	if err != nil {
 		return nil, err
 	}
@@ -370,10 +373,12 @@ func newTrainReplica(m Model, o TrainingOptions, params []*Param, shared *store,
 		return nil, err
 	}
 	r.order = ancestry(sinks)
-	if card == nil {
+	if card == nil && !o.apart {
 		attend(r.order)
-	} else if r.place, err = newPlacement(card, r.order); err != nil {
-		return nil, err
+	} else if card != nil {
+		if r.place, err = newPlacement(card, r.order); err != nil {
+			return nil, err
+		}
 	}
 	return r, r.compile(Options{}, sinks)
 }

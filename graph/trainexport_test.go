@@ -9,3 +9,9 @@ func FusedBatchNorm(x, gamma, beta, residual *G.Node, relu bool, eps float64) (*
 
 // Moments returns the mean and the variance that a batch norm has computed: [2, channels].
 func Moments(norm *G.Node) (*G.Node, error) { return moments(norm) }
+
+// Apart returns options with which each operation of a program works by itself.
+func Apart(o TrainingOptions) TrainingOptions {
+	o.apart = true
+	return o
+}
