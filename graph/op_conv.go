@@ -315,7 +315,7 @@ func (f *convFn[T]) gradient(in G.Nodes, out, grad *G.Node, need []bool) (gs G.N
 		}
 	}
 	if need[1] {
-		d := &convDWFn[T]{geom: f.geom, samples: grad.Shape()[0]}
+		d := &convDWFn[T]{geom: f.geom, scratch: f.parts.scratch, samples: grad.Shape()[0]}
 		d.floatFn = floatFn[T]{run: d.run}
 		if gs[1], err = apply("Conv2D'w", d, dtype, in[1].Shape(), grad, in[0]); err != nil {
 			return nil, err

@@ -53,6 +53,7 @@ func (f *convDXFn[T]) run(c *call[T]) error {
 type convDWFn[T kernel.Float] struct {
 	floatFn[T]
 	geom    kernel.ConvGeom
+	scratch *scratch // the replica's working memory, nil where the operation has its own
 	samples int
 	card    convDWCard
 }
@@ -61,7 +62,10 @@ func (f *convDWFn[T]) run(c *call[T]) error {
 	dw, _ := c.out.flat()
 	clear(dw)
 	dy, x := c.in[0], c.in[1]
-	work := c.workspace(kernel.ConvBackwardWeightScratch(f.geom, dy.n))
+	if f.scratch == nil {
+		f.scratch = &scratch{}
+	}
+	work := take[T](f.scratch, kernel.ConvBackwardWeightScratch(f.geom, dy.n))
 	kernel.ConvBackwardWeight(f.geom, dw, nil, x.data, dy.data, dy.n, x.stride, dy.stride, work)
 	return nil
 }

@@ -61,6 +61,9 @@ func convBackwardWeightScratch(g ConvGeom, images int) int {
 	if depthGradFits(g) {
 		return depthGradSaved
 	}
+	if n, ok := winoWeightScratch(currentLevel(), g, images); ok {
+		return n
+	}
 	w := newWeightGrad(g, images)
 	n := w.blockC*w.KH*w.KW + 16 // room for the offsets
 	if !w.direct {
@@ -84,6 +87,9 @@ func convBackwardWeight32(g ConvGeom, dw, dbias, x, dy []float32, n, xStride, dy
 		for i := range n {
 			depthGrad(l, g, dw, x[i*xStride:], dy[i*dyStride:], scratch)
 		}
+		return true
+	}
+	if winoWeightGrad(l, g, dw, x, dy, n, xStride, dyStride, scratch) {
 		return true
 	}
 	w := newWeightGrad(g, n)

@@ -1284,6 +1284,11 @@ func winoInViewsAVX512(args *winoViewArgs)
 //go:noescape
 func winoOutFlatAVX512(args *winoFlatArgs)
 
+// winoGradFlatAVX512 transforms a vector of tiles of output gradients.
+//
+//go:noescape
+func winoGradFlatAVX512(args *winoFlatArgs)
+
 // weaveAVX512 interleaves four planes of outputs to an image.
 //
 //go:noescape
@@ -1298,6 +1303,11 @@ func winoInViewsAVX2(args *winoViewArgs)
 //
 //go:noescape
 func winoOutFlatAVX2(args *winoFlatArgs)
+
+// winoGradFlatAVX2 transforms a vector of tiles of output gradients.
+//
+//go:noescape
+func winoGradFlatAVX2(args *winoFlatArgs)
 
 // weaveAVX2 interleaves four planes of outputs to an image.
 //

@@ -36,3 +36,11 @@ func depthGradFits(ConvGeom) bool { return false }
 func depthGrad(level, ConvGeom, []float32, []float32, []float32, []float32) {
 	panic("kernel: no such kernel")
 }
+
+// Weight gradients have no Winograd transforms.
+
+func winoWeightScratch(level, ConvGeom, int) (int, bool) { return 0, false }
+
+func winoWeightGrad(level, ConvGeom, []float32, []float32, []float32, int, int, int, []float32) bool {
+	return false
+}

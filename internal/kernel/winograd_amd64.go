@@ -119,20 +119,15 @@ func (p *winograd) pack(s weightSource) {
 // newWinograd returns a winograd without weights, for a geometry that fits. pack sets the weights. plain says that
 // there is no pre operation.
 func newWinograd(l level, g ConvGeom, plain bool) *winograd {
-	p := &winograd{level: l, g: g, lanes: 8, rows: splitRows(g.O, 6), tileH: (g.OutH() + 1) / 2,
-		tileW: (g.OutW() + 1) / 2}
-	if l == avx512 {
-		p.lanes, p.rows = 16, splitRows(g.O, 12)
+	p := &winograd{rows: splitRows(g.O, 6)}
+	if p.shape(l, g, plain); l == avx512 {
+		p.rows = splitRows(g.O, 12)
 	}
 	// The distance of places is a cache line more than a power of two, so that they do not fall into the same sets of
 	// the cache.
 	p.place, p.product = 2*p.lanes*g.C+16, 2*p.lanes*g.O+16
 	for c := range g.C {
 		p.offsets = append(p.offsets, int32(8*p.lanes*c))
-	}
-	p.direct = plain && g.PH == 1 && g.PW == 1 && g.EH == 0 && g.EW == 0 && g.H%2 == 0 && g.W%16 == 0
-	if l == avx512 {
-		p.direct = p.direct && (g.W == 32 || g.W == 16 && g.H%4 == 0)
 	}
 	p.vecs, p.most, p.pairs = (p.tileH*p.tileW+p.lanes-1)/p.lanes, 1, 1
 	if p.direct {
@@ -144,6 +139,16 @@ func newWinograd(l level, g ConvGeom, plain bool) *winograd {
 		p.pairs = (p.most*p.vecs + 1) / 2
 	}
 	return p
+}
+
+// shape sets what follows from the shape of the image alone.
+func (p *winograd) shape(l level, g ConvGeom, plain bool) {
+	p.level, p.g, p.lanes, p.tileH, p.tileW = l, g, 8, (g.OutH()+1)/2, (g.OutW()+1)/2
+	p.direct = plain && g.PH == 1 && g.PW == 1 && g.EH == 0 && g.EW == 0 && g.H%2 == 0 && g.W%16 == 0
+	if l == avx512 {
+		p.lanes = 16
+		p.direct = p.direct && (g.W == 32 || g.W == 16 && g.H%4 == 0)
+	}
 }
 
 // chooseStrip chooses the number of rows of tiles in a strip, within the cache, such that the fewest lanes are idle and

@@ -1842,6 +1842,78 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winoGradFlatAVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·winoGradFlatAVX512(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 48(AX), DI
+
+channel:
+	MOVQ    CX, R8
+	VMOVUPS (R8), Z0
+	ADDQ    DX, R8
+	VMOVUPS (R8), Z1
+	ADDQ    DX, R8
+	VMOVUPS (R8), Z2
+	ADDQ    DX, R8
+	VMOVUPS (R8), Z3
+	ADDQ    DX, R8
+	MOVQ    BX, R8
+	VADDPS  Z2, Z0, Z4
+	VSUBPS  Z2, Z0, Z5
+	VADDPS  Z3, Z1, Z6
+	VSUBPS  Z3, Z1, Z7
+	VADDPS  Z1, Z0, Z8
+	VSUBPS  Z1, Z0, Z9
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z8, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z9, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    SI, R8
+	VADDPS  Z6, Z4, Z0
+	VSUBPS  Z6, Z4, Z1
+	VMOVUPS Z4, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    SI, R8
+	VADDPS  Z7, Z5, Z0
+	VSUBPS  Z7, Z5, Z1
+	VMOVUPS Z5, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    SI, R8
+	VADDPS  Z3, Z2, Z0
+	VSUBPS  Z3, Z2, Z1
+	VMOVUPS Z2, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    SI, R8
+	ADDQ    16(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    DI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
 // func weaveAVX512(args *byte)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·weaveAVX512(SB), $0-8
@@ -2256,6 +2328,78 @@ channel:
 	ADDQ    SI, R10
 	VMOVUPS Y3, (R10)
 	ADDQ    SI, R10
+	ADDQ    16(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    DI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func winoGradFlatAVX2(args *byte)
+// Requires: AVX
+TEXT ·winoGradFlatAVX2(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 48(AX), DI
+
+channel:
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	ADDQ    DX, R8
+	VMOVUPS (R8), Y1
+	ADDQ    DX, R8
+	VMOVUPS (R8), Y2
+	ADDQ    DX, R8
+	VMOVUPS (R8), Y3
+	ADDQ    DX, R8
+	MOVQ    BX, R8
+	VADDPS  Y2, Y0, Y4
+	VSUBPS  Y2, Y0, Y5
+	VADDPS  Y3, Y1, Y6
+	VSUBPS  Y3, Y1, Y7
+	VADDPS  Y1, Y0, Y8
+	VSUBPS  Y1, Y0, Y9
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y8, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y9, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    SI, R8
+	VADDPS  Y6, Y4, Y0
+	VSUBPS  Y6, Y4, Y1
+	VMOVUPS Y4, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    SI, R8
+	VADDPS  Y7, Y5, Y0
+	VSUBPS  Y7, Y5, Y1
+	VMOVUPS Y5, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y7, (R8)
+	ADDQ    SI, R8
+	VADDPS  Y3, Y2, Y0
+	VSUBPS  Y3, Y2, Y1
+	VMOVUPS Y2, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y3, (R8)
+	ADDQ    SI, R8
 	ADDQ    16(AX), CX
 	ADDQ    40(AX), BX
 	DECQ    DI

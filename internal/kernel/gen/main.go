@@ -116,6 +116,7 @@ func generate() (map[string][]byte, error) {
 			for _, s := range []isa{avx512, avx2} {
 				winoInViews(u, s)
 				winoOutFlat(u, s)
+				winoGradFlat(u, s)
 				weave(u, s)
 			}
 		}},
