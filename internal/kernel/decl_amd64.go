@@ -1274,6 +1274,21 @@ func winoInMiddleAVX2(args *winoInArgs)
 //go:noescape
 func winoOutSegmentAVX2(args *winoOutArgs)
 
+// winoGrad16AVX512 transforms a vector of tiles of output gradients, 16 to a row.
+//
+//go:noescape
+func winoGrad16AVX512(args *winoInArgs)
+
+// winoGrad8AVX512 transforms a vector of tiles of output gradients, 8 to a row.
+//
+//go:noescape
+func winoGrad8AVX512(args *winoInArgs)
+
+// winoGrad8AVX2 transforms a vector of tiles of output gradients, 8 to a row.
+//
+//go:noescape
+func winoGrad8AVX2(args *winoInArgs)
+
 // winoInViewsAVX512 transforms the inputs of a vector of tiles.
 //
 //go:noescape
@@ -1284,7 +1299,7 @@ func winoInViewsAVX512(args *winoViewArgs)
 //go:noescape
 func winoOutFlatAVX512(args *winoFlatArgs)
 
-// winoGradFlatAVX512 transforms a vector of tiles of output gradients.
+// winoGradFlatAVX512 transforms a vector of tiles of output gradients, from planes.
 //
 //go:noescape
 func winoGradFlatAVX512(args *winoFlatArgs)
@@ -1304,7 +1319,7 @@ func winoInViewsAVX2(args *winoViewArgs)
 //go:noescape
 func winoOutFlatAVX2(args *winoFlatArgs)
 
-// winoGradFlatAVX2 transforms a vector of tiles of output gradients.
+// winoGradFlatAVX2 transforms a vector of tiles of output gradients, from planes.
 //
 //go:noescape
 func winoGradFlatAVX2(args *winoFlatArgs)

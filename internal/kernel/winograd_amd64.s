@@ -1639,6 +1639,243 @@ plain1:
 	VZEROUPPER
 	RET
 
+// func winoGrad16AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·winoGrad16AVX512(SB), $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    48(AX), DI
+	MOVQ    72(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+
+channel:
+	MOVQ      CX, R8
+	VMOVUPS   (R8), Z2
+	VMOVUPS   64(R8), Z3
+	ADDQ      DX, R8
+	VMOVAPS   Z0, Z4
+	VPERMI2PS Z3, Z2, Z4
+	VMOVAPS   Z1, Z5
+	VPERMI2PS Z3, Z2, Z5
+	VMOVUPS   (R8), Z2
+	VMOVUPS   64(R8), Z3
+	VMOVAPS   Z0, Z6
+	VPERMI2PS Z3, Z2, Z6
+	VMOVAPS   Z1, Z7
+	VPERMI2PS Z3, Z2, Z7
+	MOVQ      BX, R8
+	VADDPS    Z6, Z4, Z2
+	VSUBPS    Z6, Z4, Z3
+	VADDPS    Z7, Z5, Z8
+	VSUBPS    Z7, Z5, Z9
+	VADDPS    Z5, Z4, Z10
+	VSUBPS    Z5, Z4, Z11
+	VMOVUPS   Z4, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z10, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z11, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z5, (R8)
+	ADDQ      SI, R8
+	VADDPS    Z8, Z2, Z4
+	VSUBPS    Z8, Z2, Z5
+	VMOVUPS   Z2, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z5, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z8, (R8)
+	ADDQ      SI, R8
+	VADDPS    Z9, Z3, Z2
+	VSUBPS    Z9, Z3, Z4
+	VMOVUPS   Z3, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z2, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z9, (R8)
+	ADDQ      SI, R8
+	VADDPS    Z7, Z6, Z2
+	VSUBPS    Z7, Z6, Z3
+	VMOVUPS   Z6, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z2, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z3, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z7, (R8)
+	ADDQ      SI, R8
+	ADDQ      8(AX), CX
+	ADDQ      40(AX), BX
+	DECQ      DI
+	JNZ       channel
+	VZEROUPPER
+	RET
+
+// func winoGrad8AVX512(args *byte)
+// Requires: AVX, AVX512F
+TEXT ·winoGrad8AVX512(SB), $0-8
+	MOVQ    args+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    48(AX), DI
+	MOVQ    72(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+
+channel:
+	MOVQ      CX, R8
+	VMOVUPS   (R8), Z2
+	VMOVUPS   (R8)(DX*2), Z3
+	ADDQ      DX, R8
+	VMOVAPS   Z0, Z4
+	VPERMI2PS Z3, Z2, Z4
+	VMOVAPS   Z1, Z5
+	VPERMI2PS Z3, Z2, Z5
+	VMOVUPS   (R8), Z2
+	VMOVUPS   (R8)(DX*2), Z3
+	VMOVAPS   Z0, Z6
+	VPERMI2PS Z3, Z2, Z6
+	VMOVAPS   Z1, Z7
+	VPERMI2PS Z3, Z2, Z7
+	MOVQ      BX, R8
+	VADDPS    Z6, Z4, Z2
+	VSUBPS    Z6, Z4, Z3
+	VADDPS    Z7, Z5, Z8
+	VSUBPS    Z7, Z5, Z9
+	VADDPS    Z5, Z4, Z10
+	VSUBPS    Z5, Z4, Z11
+	VMOVUPS   Z4, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z10, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z11, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z5, (R8)
+	ADDQ      SI, R8
+	VADDPS    Z8, Z2, Z4
+	VSUBPS    Z8, Z2, Z5
+	VMOVUPS   Z2, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z5, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z8, (R8)
+	ADDQ      SI, R8
+	VADDPS    Z9, Z3, Z2
+	VSUBPS    Z9, Z3, Z4
+	VMOVUPS   Z3, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z2, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z4, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z9, (R8)
+	ADDQ      SI, R8
+	VADDPS    Z7, Z6, Z2
+	VSUBPS    Z7, Z6, Z3
+	VMOVUPS   Z6, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z2, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z3, (R8)
+	ADDQ      SI, R8
+	VMOVUPS   Z7, (R8)
+	ADDQ      SI, R8
+	ADDQ      8(AX), CX
+	ADDQ      40(AX), BX
+	DECQ      DI
+	JNZ       channel
+	VZEROUPPER
+	RET
+
+// func winoGrad8AVX2(args *byte)
+// Requires: AVX, AVX2
+TEXT ·winoGrad8AVX2(SB), $0-8
+	MOVQ args+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), BX
+	MOVQ 32(AX), SI
+	MOVQ 48(AX), DI
+
+channel:
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DX, R8
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS (R8), Y1
+	VMOVUPS 32(R8), Y3
+	VSHUFPS $0x88, Y3, Y1, Y4
+	VPERMPD $0xd8, Y4, Y4
+	VSHUFPS $0xdd, Y3, Y1, Y1
+	VPERMPD $0xd8, Y1, Y1
+	MOVQ    BX, R8
+	VADDPS  Y4, Y2, Y3
+	VSUBPS  Y4, Y2, Y5
+	VADDPS  Y1, Y0, Y6
+	VSUBPS  Y1, Y0, Y7
+	VADDPS  Y0, Y2, Y8
+	VSUBPS  Y0, Y2, Y9
+	VMOVUPS Y2, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y8, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y9, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VADDPS  Y6, Y3, Y0
+	VSUBPS  Y6, Y3, Y2
+	VMOVUPS Y3, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y6, (R8)
+	ADDQ    SI, R8
+	VADDPS  Y7, Y5, Y0
+	VSUBPS  Y7, Y5, Y2
+	VMOVUPS Y5, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y7, (R8)
+	ADDQ    SI, R8
+	VADDPS  Y1, Y4, Y0
+	VSUBPS  Y1, Y4, Y2
+	VMOVUPS Y4, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y2, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    SI, R8
+	ADDQ    8(AX), CX
+	ADDQ    40(AX), BX
+	DECQ    DI
+	JNZ     channel
+	VZEROUPPER
+	RET
+
 // func winoInViewsAVX512(args *byte)
 // Requires: AVX, AVX512F
 TEXT ·winoInViewsAVX512(SB), $0-8

@@ -159,6 +159,24 @@ func (w *winoWeight) transformInput(dst, x, views []float32) {
 func (w *winoWeight) transformGradient(dst, dy, planes []float32) {
 	p := &w.in
 	g := p.g
+	if p.direct {
+		a := winoInArgs{
+			srcChannel: 4 * g.H * g.W, srcRow: 4 * g.W, dstPlace: 4 * g.O * w.channel, dstChannel: 4 * w.channel,
+			channels: g.O, table: unsafe.Pointer(&winoTable),
+		}
+		for tile := 0; tile < w.tiles; tile += p.lanes {
+			a.src, a.dst = ptr(dy, 2*(tile/p.tileW)*g.W+2*(tile%p.tileW)), ptr(dst, tile)
+			switch {
+			case p.level == avx2:
+				winoGrad8AVX2(&a)
+			case g.W == 32:
+				winoGrad16AVX512(&a)
+			default:
+				winoGrad8AVX512(&a)
+			}
+		}
+		return
+	}
 	fill := viewFill{
 		level: p.level, h: g.OutH(), w: g.OutW(), sh: 2, sw: 2, pitch: p.tileW, channel: 4 * w.plane, channels: g.O,
 		src: dy, scale: ones32[:], shift: zeros32[:], floor: noFloor,

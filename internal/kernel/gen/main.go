@@ -113,6 +113,9 @@ func generate() (map[string][]byte, error) {
 				}
 			}
 			winoOutSegment(u)
+			winoGrad(u, avx512, 16)
+			winoGrad(u, avx512, 8)
+			winoGrad(u, avx2, 8)
 			for _, s := range []isa{avx512, avx2} {
 				winoInViews(u, s)
 				winoOutFlat(u, s)

@@ -153,43 +153,6 @@ func winoOutFlat(u unit, s isa) {
 	u.RET()
 }
 
-// winoGradFlat transforms a vector of 2x2 tiles of output gradients of each channel, whose four elements lie in planes of
-// their own, to the sixteen places of F(3x3, 2x2): in each direction a and b become a, a+b, a-b and b.
-func winoGradFlat(u unit, s isa) {
-	u.text("winoGradFlat"+s.name, "winoFlatArgs", "transforms a vector of tiles of output gradients.")
-	args := u.args()
-	src, plane, dst := u.load64(args, wfSrc), u.load64(args, wfSrcPlace), u.load64(args, wfDst)
-	step, channels := u.load64(args, wfDstPlane), u.load64(args, wfChannels)
-	spread := func(a, b reg.VecVirtual) [4]reg.VecVirtual {
-		sum, diff := s.vec(u), s.vec(u)
-		u.VADDPS(b, a, sum)
-		u.VSUBPS(b, a, diff)
-		return [4]reg.VecVirtual{a, sum, diff, b}
-	}
-	u.Label("channel")
-	at := u.GP64()
-	u.MOVQ(src, at)
-	v := s.vecs(u, 4)
-	for _, x := range v {
-		u.VMOVUPS(Mem{Base: at}, x)
-		u.ADDQ(plane, at)
-	}
-	u.MOVQ(dst, at)
-	left, right := spread(v[0], v[2]), spread(v[1], v[3])
-	for i := range left {
-		for _, x := range spread(left[i], right[i]) {
-			u.VMOVUPS(x, Mem{Base: at})
-			u.ADDQ(step, at)
-		}
-	}
-	u.ADDQ(field(args, wfSrcChannel), src)
-	u.ADDQ(field(args, wfDstChannel), dst)
-	u.DECQ(channels)
-	u.JNZ(LabelRef("channel"))
-	u.VZEROUPPER()
-	u.RET()
-}
-
 // outPair leaves a+(b+c) in a and (b-c)-d in b, the two rows of Aᵀ.
 func (u unit) outPair(s isa, a, b, c, d reg.VecVirtual) {
 	t := s.vec(u)
