@@ -169,6 +169,8 @@ type normDXFn[T kernel.Float] struct {
 	observed bool // sums has seen all samples of this run
 }
 
+func (*normDXFn[T]) overwrites() int { return 0 }
+
 func (f *normDXFn[T]) attend(in G.Nodes) { watch(in[0], f.observe) }
 
 // observe takes the gradient of sample i of n into the sums.
@@ -201,6 +203,8 @@ type maskFn[T kernel.Float] struct {
 	floatFn[T]
 	watched[T]
 }
+
+func (*maskFn[T]) overwrites() int { return 0 }
 
 func maskedGrad[T kernel.Float](grad, y *G.Node) (*G.Node, error) {
 	f := &maskFn[T]{}

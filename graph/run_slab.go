@@ -36,11 +36,13 @@ func cut[T kernel.Float](s *slab, n int) []T {
 
 // planMemory lets operations share memory. An operation may take the slab of an earlier one once every reader of that
 // earlier one's value is among its own ancestors: the readers have then run, in whatever order the machine takes
-// operations that do not depend on each other. A value that a stock operation reads keeps its memory, since the stock
-// operation may hand it on as its own value. late names readers of a node beyond those that the graph knows.
+// operations that do not depend on each other. An overwriter may itself be the last of the readers. A value that a
+// stock operation reads keeps its memory, since the stock operation may hand it on as its own value. late names
+// readers of a node beyond those that the graph knows.
 func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 	type tenant struct {
 		slab    *slab
+		owner   int // the newest operation that has it
 		readers []int
 		turns   *turns // the last stretch of operations of which one has the slab
 	}
@@ -75,7 +77,16 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 		}
 		size := o.size()
 		var best *tenant
+		over := -1 // the input that may be overwritten
+		if w, ok := o.fn.(overwriter); ok {
+			over = at[o.in[w.overwrites()]]
+		}
 		for _, t := range tenants {
+			if t.owner == over && t.slab.dtype == o.dtype && order[over].Shape().TotalSize() == size &&
+				before[i].hasAllBut(t.readers, i) {
+				best = t
+				break
+			}
 			if o.turns != nil && t.turns == o.turns && !o.turns.inner(o) {
 				continue // the next sample's values in between go there
 			}
@@ -91,13 +102,16 @@ func planMemory(order G.Nodes, late map[*G.Node]G.Nodes) {
 			tenants = append(tenants, best)
 		}
 		best.slab.size = max(best.slab.size, size)
-		best.readers = readers[i]
+		best.owner, best.readers = i, readers[i]
 		if o.turns != nil {
 			best.turns = o.turns
 		}
 		o.slab = best.slab
 	}
 }
+
+// overwriter is a function that can write its value over one of its inputs, element by element. It then stays in cache.
+type overwriter interface{ overwrites() (input int) }
 
 // fits tells whether a slab of a elements suits a value of size elements better than a slab of b elements. The best is
 // the smallest that is large enough, or else the largest.
@@ -118,6 +132,16 @@ func (s nodeSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 func (s nodeSet) hasAll(is []int) bool {
 	for _, i := range is {
 		if !s.has(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasAllBut is hasAll but for one position.
+func (s nodeSet) hasAllBut(is []int, but int) bool {
+	for _, i := range is {
+		if i != but && !s.has(i) {
 			return false
 		}
 	}

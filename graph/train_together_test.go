@@ -37,6 +37,14 @@ func TestTrainingTogether(t *testing.T) {
 	}
 }
 
+// TestGradientsOverwrite checks which gradients are written over others: not those of the two batch norms behind a sum,
+// which read the same one.
+func TestGradientsOverwrite(t *testing.T) {
+	p := compileTraining(t, newSmallResidual(), graph.TrainingOptions{Batch: 4})
+	norm, relu := "BatchNorm'x", "ReLU'"
+	require.Equal(t, []string{norm, norm, relu, relu}, p.Overwritten())
+}
+
 // smallResidual has a residual block with a strided shortcut: two convolutions' gradients meet at one input.
 type smallResidual struct{ params []*graph.Param }
 
