@@ -24,14 +24,16 @@ import (
 //
 // The polynomial accounts for a part of the error of the trapezoid rule. The rest is measured at some samples: one
 // player is toggled in the sample's first coalition and in its complement, at times in ∅ and N, drawn with a known
-// probability that grows with the player's gradient. Without Unbiased, a third of the samples measure it, and a
-// player's estimate is corrected only as far as the measured error exceeds its own noise. What then remains is mostly
-// the error of players too small to be measured. Standard errors do not include it, and therefore there are no
-// intervals.
+// probability that grows with the player's gradient. Without Unbiased, a third of the samples measure it, or all from
+// four samples a player on, and a player's estimate is corrected only as far as the measured error exceeds its own
+// noise. What then remains is mostly the error of players too small to be measured. It vanishes as samples grow, but
+// standard errors do not include it, and therefore there are no intervals.
 type CoalitionGradients struct {
 	// Unbiased measures the error of the trapezoid rule at every sample and corrects by all of it. The estimate is
 	// then unbiased for every game whose gradients are the derivatives of its values.
 	Unbiased bool
+
+	period int // see gradientSampler; 0 for a choice by the number of samples
 }
 
 // Name returns "coalition-gradients" or "coalition-gradients-unbiased".
@@ -57,11 +59,11 @@ func (c CoalitionGradients) Estimate(ctx context.Context, g attribution.Game,
 	if r.n == 1 {
 		return r.sample(ctx, nil)
 	}
-	s := &gradientSampler{run: r, game: d, unbiased: c.Unbiased, most: mostGradientSamples(r.n)}
-	p, err := r.plan(2*r.workCost(0, 1), s.points()*r.workCost(0, 1), fewestSamples)
+	c, p, err := c.planned(r)
 	if err != nil {
 		return attribution.Estimate{}, err
 	}
+	s := &gradientSampler{run: r, game: d, unbiased: c.Unbiased, period: c.period, most: mostGradientSamples(r.n)}
 	if err := s.ends(ctx); err != nil {
 		return r.fail(ctx, err)
 	}
@@ -116,28 +118,22 @@ type gradientSampler struct {
 	run      *run
 	game     attribution.Differentiable
 	unbiased bool
+	period   int       // one sample in so many measures the error of the trapezoid rule; 0: none does
 	most     int       // samples in a round
-	bare     bool      // measures no errors of the trapezoid rule
 	end      []float64 // gradients at ∅ and N [2, players]
 }
 
-// togglePeriod: one sample in togglePeriod measures the error of the trapezoid rule, unless all do.
-const togglePeriod = 3
-
-// toggles reports whether sample k measures the error of the trapezoid rule. The period is odd, so that both halves do.
+// toggles reports whether sample k measures the error of the trapezoid rule.
 func (s *gradientSampler) toggles(k int) bool {
-	return s.unbiased || !s.bare && k%togglePeriod == togglePeriod-1
+	return s.period > 0 && k%s.period == s.period-1
 }
 
-// points is the mean number of gradients that a sample takes.
-func (s *gradientSampler) points() float64 {
-	switch {
-	case s.unbiased:
-		return 6
-	case s.bare:
+// gradientPoints is the mean number of gradients that a sample takes with that period.
+func gradientPoints(period int) float64 {
+	if period == 0 {
 		return 4
 	}
-	return 4 + 2./togglePeriod
+	return 4 + 2/float64(period)
 }
 
 // ends takes the gradients at the empty and the grand coalition.

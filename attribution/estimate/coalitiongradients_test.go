@@ -110,9 +110,9 @@ func TestCoalitionGradientsBudget(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, one.Values, many.Values)
 		assert.Equal(t, one.StdErr, many.StdErr)
-		f, err := Predict(background, e, g, attribution.Options{Budget: 3000}, 0)
+		f, err := Predict(background, e, g, attribution.Options{Budget: 1500}, 0)
 		require.NoError(t, err)
-		assert.InDelta(t, int(2994/perSample), f.Samples, 2)
+		assert.InDelta(t, int(1494/perSample), f.Samples, 2)
 		_, err = e.Estimate(background, g, attribution.Options{Budget: 50})
 		assert.ErrorIs(t, err, attribution.ErrBudget)
 		_, err = e.Estimate(background, randomTable(4, 1), attribution.Options{Budget: 100})
@@ -121,6 +121,54 @@ func TestCoalitionGradientsBudget(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, attribution.StopTarget, to.Stopped)
 		assert.Greater(t, to.Samples, one.Samples)
+	}
+}
+
+// From four samples a player on, all samples toggle, unless the budget does not allow that, and forecasts know.
+func TestAllSamplesToggleWhereThereAreMany(t *testing.T) {
+	const players = 30
+	g := randomNetwork(5, players, 4).game(t, games.PenultimateOptions{Value: attribution.Probability})
+	for _, c := range []struct {
+		opt       attribution.Options
+		samples   int
+		perSample float64
+	}{
+		{attribution.Options{Samples: allToggle*players - 1}, 119, 14},
+		{attribution.Options{Samples: allToggle * players}, 120, 18},
+		{attribution.Options{Samples: 120, Budget: 1700}, 120, 14},
+		{attribution.Options{Budget: 6 + 14*119.5}, 119, 14},
+		{attribution.Options{Budget: 6 + 14*120}, 93, 18},
+		{attribution.Options{Budget: 20000}, 1110, 18},
+	} {
+		got, err := CoalitionGradients{}.Estimate(background, g, c.opt)
+		require.NoError(t, err)
+		assert.Equal(t, c.samples, got.Samples, "%+v", c.opt)
+		assert.InDelta(t, 6+c.perSample*float64(c.samples), got.Equivalents, 4.1, "%+v", c.opt)
+		f, err := Predict(background, CoalitionGradients{}, g, c.opt, 0)
+		require.NoError(t, err)
+		assert.InEpsilon(t, c.samples, f.Samples, 0.02, "%+v", c.opt)
+		assert.InEpsilon(t, got.Equivalents, f.Equivalents, 0.02, "%+v", c.opt)
+	}
+}
+
+// Where [Choose] takes it, the estimator that corrects only as far as the measured errors stand out is no worse than
+// the unbiased one, with few samples and with many.
+func TestCoalitionGradientsAreAsGoodAsUnbiased(t *testing.T) {
+	g := randomNetwork(5, fewPlayers+6, 4).game(t, games.PenultimateOptions{Value: attribution.Probability})
+	truth, err := Permutation{Antithetic: true}.Estimate(background, g, attribution.Options{Samples: 200000})
+	require.NoError(t, err)
+	for _, budget := range []float64{300, 3000, 12000} {
+		var squares [2]float64
+		for i, e := range steps {
+			for seed := range uint64(16) {
+				got, err := e.Estimate(background, g, attribution.Options{Budget: budget, Seed: seed})
+				require.NoError(t, err)
+				squares[i] += meanSquaredError(truth.Values, got.Values)
+			}
+		}
+		ratio := math.Sqrt(squares[0] / squares[1])
+		t.Logf("budget %5.0f: error %.2f times that of the unbiased", budget, ratio)
+		assert.Less(t, ratio, 1.1, "budget %v", budget)
 	}
 }
 
@@ -188,7 +236,7 @@ func TestCoalitionGradientsInRounds(t *testing.T) {
 	for _, most := range []int{40, 100, 299, 300, 1000} {
 		r, d, err := newGradientRun("rounds", g, attribution.Options{Samples: 301, Seed: 2})
 		require.NoError(t, err)
-		s := &gradientSampler{run: r, game: d, unbiased: true, most: most}
+		s := &gradientSampler{run: r, game: d, unbiased: true, period: 1, most: most}
 		require.NoError(t, s.ends(background))
 		p, err := r.plan(0, 1, fewestSamples)
 		require.NoError(t, err)

@@ -49,6 +49,9 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 	if pilotSamples == 0 {
 		pilotSamples = 64
 	}
+	if p, ok := e.(piloted); ok {
+		e = p.forPilots(r)
+	}
 	pilot := opt
 	pilot.Budget, pilot.TargetStdErr, pilot.Progress = 0, 0, nil
 	most := maxSamples
@@ -80,6 +83,12 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 		}
 		return f, err
 	}
+}
+
+// piloted is an estimator whose samples cost more or less by how many they are.
+type piloted interface {
+	// forPilots returns the estimator whose samples cost what those of the run do, however few they are.
+	forPilots(r *run) attribution.Estimator
 }
 
 // ownTimed is an estimator whose own work is not in proportion to that of the game.

@@ -52,8 +52,8 @@ func (e ProxyAdjusted) Estimate(ctx context.Context, g attribution.Game,
 	if r.n == 1 {
 		return r.sample(ctx, nil)
 	}
-	s := &gradientSampler{run: r, game: d, bare: true}
-	perProxy := s.points() * r.workCost(0, 1)
+	s := &gradientSampler{run: r, game: d}
+	perProxy := gradientPoints(0) * r.workCost(0, 1)
 	perPair := 2 * r.gameForwards
 	p, err := r.plan(2*r.workCost(0, 1), perPair+perProxy/pairsPerProxy, fewestProxy*pairsPerProxy)
 	if err != nil {

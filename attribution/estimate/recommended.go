@@ -44,7 +44,7 @@ const (
 // [attribution.Reduced] has it, which [Recommended] hands to it:
 //
 //   - [ClosedForm] for linear games, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for smooth games with gradients, with Unbiased where there are few players or a target
+//   - [CoalitionGradients] for smooth games with gradients, with Unbiased where there are up to 64 players or a target
 //     standard error, which a biased estimate cannot promise to keep; where the budget is too small for it,
 //     [IntegratedGradients] or [GradientActivation];
 //   - otherwise, and for games that are [attribution.Kinked], [OddRegression] with up to 4,096 players;

@@ -1,0 +1,42 @@
+package estimate
+
+import "github.com/line-ood/goline/attribution"
+
+const (
+	// togglePeriod is the period of samples that measure the error of the trapezoid rule, where not all do. It is odd,
+	// so that both halves do.
+	togglePeriod = 3
+	// allToggle is the number of samples a player from which all samples measure it: so many that what stands out is
+	// a larger part of the error than sampling is. It was chosen on training images; see docs/attribution.md.
+	allToggle = 4
+)
+
+// planned returns the estimator with the period and the plan for the options of the run.
+func (c CoalitionGradients) planned(r *run) (CoalitionGradients, plan, error) {
+	with := func(period int) (CoalitionGradients, plan, error) {
+		c.period = period
+		p, err := r.plan(2*r.workCost(0, 1), gradientPoints(period)*r.workCost(0, 1), fewestSamples)
+		return c, p, err
+	}
+	switch {
+	case c.Unbiased:
+		return with(1)
+	case c.period > 0:
+		return with(c.period)
+	}
+	few, p, err := with(togglePeriod)
+	if err == nil && p.samples >= allToggle*r.n {
+		if all, more, err := with(1); err == nil {
+			return all, more, nil
+		}
+	}
+	return few, p, err
+}
+
+// forPilots implements [piloted]: few samples are to cost what each of the planned ones does.
+func (c CoalitionGradients) forPilots(r *run) attribution.Estimator {
+	if planned, _, err := c.planned(r); err == nil {
+		return planned
+	}
+	return c
+}
