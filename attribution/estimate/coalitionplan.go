@@ -7,7 +7,7 @@ const (
 	// so that both halves do.
 	togglePeriod = 3
 	// allToggle is the number of samples a player from which all samples measure it: so many that what stands out is
-	// a larger part of the error than sampling is. It was chosen on training images; see docs/attribution.md.
+	// a larger part of the error than sampling is. It was chosen on training images; see docs/attribution-estimators.md.
 	allToggle = 4
 )
 

@@ -12,7 +12,7 @@ import (
 
 // surrogateSizes are the sizes of the polynomial of [CoalitionGradients]: products of three factors in eight
 // directions and of five factors in four. They were chosen on training images and a network of 100 classes; see
-// docs/attribution.md.
+// docs/attribution-estimators.md.
 var surrogateSizes = surrogate.Sizes{Cubic: 8, Quintic: 4}
 
 // fewSamples is the number of samples in a half below which the efficiency residual is shared evenly instead of by
