@@ -16,11 +16,17 @@ import (
 	"github.com/line-ood/goline/nets"
 )
 
-// randomNet is a small network with weights that keep activations of order one.
+// randomNet is a small network with random weights.
 func randomNet(t testing.TB) *nets.Network {
 	t.Helper()
 	net, err := nets.New("densenet-bc-10-4", 5)
 	require.NoError(t, err)
+	draw(net)
+	return net
+}
+
+// draw gives a network random weights that keep activations of order one.
+func draw(net *nets.Network) {
 	rng := rand.New(rand.NewPCG(7, 1))
 	for _, p := range net.Params() {
 		s := p.Shape()
@@ -43,7 +49,6 @@ func randomNet(t testing.TB) *nets.Network {
 			p.Float32s()[i] = float32(v)
 		}
 	}
-	return net
 }
 
 func randomImages(n int) graph.Batches {
