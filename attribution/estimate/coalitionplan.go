@@ -33,10 +33,16 @@ func (c CoalitionGradients) planned(r *run) (CoalitionGradients, plan, error) {
 	return few, p, err
 }
 
-// forPilots implements [piloted]: few samples are to cost what each of the planned ones does.
-func (c CoalitionGradients) forPilots(r *run) attribution.Estimator {
-	if planned, _, err := c.planned(r); err == nil {
-		return planned
+// fullSamples is the number of samples from which each half determines a polynomial of all of [surrogateSizes], whose
+// Shapley values take the same time for any number of samples: for each of the four equations that one of its 184
+// unknowns asks for, each half's rows hold eight, and it has a row for each sample.
+const fullSamples = 92
+
+// forPilots implements [piloted].
+func (c CoalitionGradients) forPilots(r *run) (attribution.Estimator, int) {
+	planned, p, err := c.planned(r)
+	if err != nil {
+		return c, 0
 	}
-	return c
+	return planned, max(min(fullSamples, p.samples/2), fewestSamples)
 }

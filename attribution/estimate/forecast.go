@@ -46,11 +46,16 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 			fmt.Errorf("attribution: forecast: expected a number of samples, a budget or a target standard error, " +
 				"got none")
 	}
+	affine := false
+	if p, ok := e.(piloted); ok {
+		var suits int
+		e, suits = p.forPilots(r)
+		if affine = pilotSamples == 0; affine {
+			pilotSamples = suits
+		}
+	}
 	if pilotSamples == 0 {
 		pilotSamples = 64
-	}
-	if p, ok := e.(piloted); ok {
-		e = p.forPilots(r)
 	}
 	pilot := opt
 	pilot.Budget, pilot.TargetStdErr, pilot.Progress = 0, 0, nil
@@ -78,6 +83,9 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 			return attribution.Forecast{}, err
 		}
 		f := extrapolate(small, large, opt, most)
+		if affine && large.Equivalents > small.Equivalents {
+			f.Seconds = linearly(small.Equivalents, small.Seconds, large.Equivalents, large.Seconds, f.Equivalents)
+		}
 		if t, ok := e.(ownTimed); ok && f.Samples != large.Samples && f.Samples < most {
 			err = r.addOwnSeconds(ctx, t, &f, large.Cost, own)
 		}
@@ -85,10 +93,12 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 	}
 }
 
-// piloted is an estimator whose samples cost more or less by how many they are.
+// piloted is an estimator whose samples cost more or less by how many they are, and whose own work is a part that is
+// the same for any number of them and one in proportion to them.
 type piloted interface {
-	// forPilots returns the estimator whose samples cost what those of the run do, however few they are.
-	forPilots(r *run) attribution.Estimator
+	// forPilots returns the estimator whose samples cost what those of the run do, however few they are, and the
+	// smallest number of samples that has the parts of the run.
+	forPilots(r *run) (attribution.Estimator, int)
 }
 
 // ownTimed is an estimator whose own work is not in proportion to that of the game.
