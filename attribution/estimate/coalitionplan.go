@@ -6,8 +6,9 @@ const (
 	// togglePeriod is the period of samples that measure the error of the trapezoid rule, where not all do. It is odd,
 	// so that both halves do.
 	togglePeriod = 3
-	// allToggle is the number of samples a player from which all samples measure it: so many that what stands out is
-	// a larger part of the error than sampling is. It was chosen on training images; see docs/attribution-estimators.md.
+	// allToggle is the number of samples a player from which all samples measure it: with so many, what is not
+	// measured is more of the error than sampling is. It was chosen on training images; see
+	// docs/attribution-estimators.md.
 	allToggle = 4
 )
 

@@ -55,7 +55,8 @@ func eachMeasuredLayer(t *testing.T, channels bool, measure func(t *testing.T, l
 				t.Logf("%s: %v", name, err)
 				continue
 			}
-			for g, err := range l.Games(context.Background(), func(yield func(graph.Batch, error) bool) { yield(b, nil) }) {
+			one := func(yield func(graph.Batch, error) bool) { yield(b, nil) }
+			for g, err := range l.Games(context.Background(), one) {
 				require.NoError(t, err)
 				t.Run(name, func(t *testing.T) { measure(t, l, g) })
 			}
