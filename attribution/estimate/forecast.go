@@ -14,9 +14,10 @@ import (
 
 // Predict forecasts a run of the estimator under the options. Deterministic estimators are forecast from their known
 // cost and the time of a few values. For the others two short pilot runs, of pilotSamples samples (0 for 64, more where
-// the estimator needs more) and of twice as many, separate the fixed cost from that of a sample; standard errors fall
-// with the root of the samples. With opt.TargetStdErr the forecast says what reaching the target takes, bounded by
-// opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when [TopK] will be decided.
+// the estimator needs more, fewer where the budget allows few) and of twice as many, separate the fixed cost from that
+// of a sample; standard errors fall with the root of the samples. With opt.TargetStdErr the forecast says what reaching
+// the target takes, bounded by opt.Samples or opt.Budget; otherwise what these two give. It does not foresee when
+// [TopK] will be decided.
 // [Recommended] is forecast as the estimator that it chooses. Seconds grow with the work of the game, but for the
 // regressions ([KernelSHAP], [LeverageSHAP], [OddRegression]), whose own work is forecast by timing parts of it: that
 // of solving for the players, which does not grow with the samples, or up to the cube of the pairs.
@@ -54,11 +55,15 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 			pilotSamples = suits
 		}
 	}
-	if pilotSamples == 0 {
-		pilotSamples = 64
-	}
 	pilot := opt
 	pilot.Budget, pilot.TargetStdErr, pilot.Progress = 0, 0, nil
+	var probed attribution.Cost
+	if pilotSamples == 0 {
+		pilotSamples = 64
+		if opt.Budget > 0 {
+			pilotSamples, probed = within(ctx, e, g, pilot, opt.Budget, pilotSamples)
+		}
+	}
 	most := maxSamples
 	if l, ok := e.(interface{ mostSamples(attribution.Game) int }); ok {
 		most = l.mostSamples(g)
@@ -83,6 +88,7 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 			return attribution.Forecast{}, err
 		}
 		f := extrapolate(small, large, opt, most)
+		f.Pilot = f.Pilot.Add(probed)
 		if affine && large.Equivalents > small.Equivalents {
 			f.Seconds = linearly(small.Equivalents, small.Seconds, large.Equivalents, large.Seconds, f.Equivalents)
 		}
@@ -91,6 +97,22 @@ func Predict(ctx context.Context, e attribution.Estimator, g attribution.Game, o
 		}
 		return f, err
 	}
+}
+
+// fewestPilot is the number of samples of a pilot where the budget allows few.
+const fewestPilot = 2
+
+// within returns the number of samples of a pilot, of so many at most, whose cost is an eighth of the budget or less as
+// far as fewestPilot samples allow that, since a sample of a permutation takes two values a player. It takes one sample
+// to find out, and returns what that cost too.
+func within(ctx context.Context, e attribution.Estimator, g attribution.Game, pilot attribution.Options, budget float64,
+	most int) (int, attribution.Cost) {
+	pilot.Samples = 1
+	one, err := e.Estimate(ctx, g, pilot)
+	if err != nil || !(one.Equivalents > 0) { // one that needs more samples takes few values for each
+		return most, attribution.Cost{}
+	}
+	return min(most, max(fewestPilot, int(budget/one.Equivalents/8))), one.Cost
 }
 
 // piloted is an estimator whose samples cost more or less by how many they are, and whose own work is a part that is

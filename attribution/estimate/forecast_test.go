@@ -44,6 +44,23 @@ func TestForecastOfABudget(t *testing.T) {
 	}
 }
 
+// Where a sample takes many values and the budget allows few samples, so do the pilots.
+func TestForecastPilotsAreWithinTheBudget(t *testing.T) {
+	g := plain{randomNetwork(3, 100, 1).game(t, games.PenultimateOptions{Value: attribution.Probability})}
+	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{Halved: true},
+		LeverageSHAP{}, OddRegression{}} {
+		for _, budget := range []float64{3400, 34000} {
+			opt := attribution.Options{Budget: budget, Seed: 4}
+			f, err := Predict(background, e, g, opt, 0)
+			require.NoError(t, err, e.Name())
+			assert.LessOrEqual(t, f.Pilot.Equivalents, budget, "%s, budget %v", e.Name(), budget)
+			est, err := e.Estimate(background, g, opt)
+			require.NoError(t, err)
+			assert.InEpsilon(t, est.Equivalents, f.Equivalents, 0.01, "%s, budget %v", e.Name(), budget)
+		}
+	}
+}
+
 func TestForecastOfDeterministicEstimators(t *testing.T) {
 	g := randomNetwork(3, 12, 1).game(t, games.PenultimateOptions{Value: attribution.Probability})
 	for _, e := range []attribution.Estimator{Exact{}, GradientActivation{}, IntegratedGradients{}} {
