@@ -33,9 +33,9 @@ func (Recommended) Estimate(ctx context.Context, g attribution.Game,
 }
 
 const (
-	// fewPlayers is the number of players up to which single players are taken to be so large that the trapezoid rule
-	// errs.
-	fewPlayers = 64
+	// fewPlayers is the number of players up to which single players are taken to be so large that slopes say little
+	// about their contributions, and sets of them so few that values tell them apart.
+	fewPlayers = 32
 	// leastRuns is the number of samples that the budget must allow for [CoalitionGradients] to be chosen.
 	leastRuns = 8
 )
@@ -44,9 +44,9 @@ const (
 // [attribution.Reduced] has it, which [Recommended] hands to it:
 //
 //   - [ClosedForm] for linear games, [Exact] where the budget allows all coalitions;
-//   - [CoalitionGradients] for smooth games with gradients, with Unbiased where there are up to 64 players or a target
-//     standard error, which a biased estimate cannot promise to keep; where the budget is too small for it,
-//     [IntegratedGradients] or [GradientActivation];
+//   - [CoalitionGradients] for smooth games with gradients and more than 32 players, with Unbiased where there is a
+//     target standard error, which a biased estimate cannot promise to keep, for any number of players; where the
+//     budget is too small for it, [IntegratedGradients] or [GradientActivation];
 //   - otherwise, and for games that are [attribution.Kinked], [OddRegression] with up to 4,096 players;
 //   - with more players and without gradients, [LeverageSHAP] where the budget allows more than twice as many pairs as
 //     players, and antithetic [Permutation] or the unbiased [KernelSHAP] where it does not.
@@ -58,8 +58,9 @@ func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	if l, ok := g.(attribution.Linear); ok && l.Shapley(make([]float64, g.Players())) {
 		return ClosedForm{}
 	}
-	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) || attribution.IsKinked(g) &&
-		drawn(g) == nil && regresses(g, opt) {
+	byValues := attribution.IsKinked(g) || g.Players() <= fewPlayers && opt.TargetStdErr == 0
+	if _, ok := g.(attribution.Differentiable); !ok || enumerable(g, opt) || byValues && drawn(g) == nil &&
+		regresses(g, opt) {
 		return chooseByValues(g, opt)
 	}
 	o := opt.WithDefaults()
@@ -67,7 +68,7 @@ func Choose(g attribution.Game, opt attribution.Options) attribution.Estimator {
 	budget := o.Budget / gradient
 	switch {
 	case o.Budget == 0 || o.Samples > 0 || budget >= 2+6*leastRuns:
-		return CoalitionGradients{Unbiased: o.TargetStdErr > 0 || g.Players() <= fewPlayers}
+		return CoalitionGradients{Unbiased: o.TargetStdErr > 0}
 	case drawn(g) != nil:
 		return chooseByValues(g, opt)
 	case budget >= 3:

@@ -21,6 +21,7 @@ func TestRecommended(t *testing.T) {
 	large := randomNetwork(3, 100, 1)
 	energy := large.game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	small := randomNetwork(3, 12, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	some := randomNetwork(3, fewPlayers+1, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	own := large.game(t, games.PenultimateOptions{Value: attribution.NewValue("own",
 		func(l []float64, c int) float64 { return l[c] * l[c] }, nil)})
 	for name, c := range map[string]struct {
@@ -31,7 +32,10 @@ func TestRecommended(t *testing.T) {
 		"linear": {large.game(t, games.PenultimateOptions{}), attribution.Options{Budget: 5},
 			"closed-form"},
 		"enumerable":           {small, attribution.Options{Budget: 4096}, "exact"},
-		"not enumerable":       {small, attribution.Options{Budget: 4095}, "coalition-gradients-unbiased"},
+		"not enumerable":       {small, attribution.Options{Budget: 1000}, "odd-regression"},
+		"few, target":          {small, attribution.Options{TargetStdErr: 0.01}, "coalition-gradients-unbiased"},
+		"few, tiny budget":     {small, attribution.Options{Budget: 30}, "integrated-gradients-trapezoid"},
+		"more than few":        {some, attribution.Options{Budget: 1000}, "coalition-gradients"},
 		"small budget":         {energy, attribution.Options{Budget: 1000}, "coalition-gradients"},
 		"large budget":         {energy, attribution.Options{Budget: 21000}, "coalition-gradients"},
 		"target":               {energy, attribution.Options{TargetStdErr: 0.1}, "coalition-gradients-unbiased"},

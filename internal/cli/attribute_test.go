@@ -171,7 +171,7 @@ func number(t testing.TB, s string) float64 {
 func TestAttributeValuesByDefault(t *testing.T) {
 	w := newAttributeWorld(t)
 	for value, method := range map[string]string{"logit": "closed-form",
-		"log-sum-exp": "coalition-gradients-unbiased"} {
+		"log-sum-exp": "odd-regression"} {
 		w.must(t, "values", "--data", w.path("test.npz"), "--value", value, "--budget", "400", "--json",
 			w.path(value+".json"))
 		var f valuesFile
