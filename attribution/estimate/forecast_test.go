@@ -48,7 +48,7 @@ func TestForecastOfABudget(t *testing.T) {
 func TestForecastPilotsAreWithinTheBudget(t *testing.T) {
 	g := plain{randomNetwork(3, 100, 1).game(t, games.PenultimateOptions{Value: attribution.Probability})}
 	for _, e := range []attribution.Estimator{Permutation{}, Permutation{Antithetic: true}, Owen{Halved: true},
-		LeverageSHAP{}, OddRegression{}} {
+		LeverageSHAP{}} {
 		for _, budget := range []float64{3400, 34000} {
 			opt := attribution.Options{Budget: budget, Seed: 4}
 			f, err := Predict(background, e, g, opt, 0)
