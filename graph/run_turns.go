@@ -31,9 +31,13 @@ type turnStep struct {
 	out   *planes[float32] // the value for one sample
 }
 
-// turnsLeast is the number of elements from which the maps of a batch leave the second-level cache, together with what
-// else is read and written meanwhile: 1 MiB.
-const turnsLeast = 1 << 18
+// turnsLeast is the number of elements from which the maps of a batch, together with what else is read and written
+// meanwhile, cost more than the operations of a stretch gain by doing all samples at once: 256 KiB. turnsWeights is the
+// number of elements of weights that stay in the second-level cache beside maps of whatever size: 128 KiB.
+const (
+	turnsLeast   = 1 << 16
+	turnsWeights = 1 << 15
+)
 
 // planTurns finds stretches of operations for samples to take turns at, each with a part whose maps have at least the
 // given number of elements in a batch. late names readers of a node beyond those that the graph knows; planTurns adds
@@ -72,10 +76,10 @@ func planTurns(order G.Nodes, late map[*G.Node]G.Nodes, least int) {
 }
 
 // stretch returns the end of the longest stretch from the given position on. Of a stretch's values only that of its
-// last operation is read behind it. It consists of parts that could be stretches by themselves, each of which has more
-// elements in its maps than in its weights; most is how many elements the maps of the largest have in a batch. What
-// writes a part of a buffer can only be the last, since the operation that joins the parts, which reads it, is in no
-// stretch.
+// last operation is read behind it. It consists of parts that could be stretches by themselves, each of which has few
+// weights or more elements in its maps than in its weights; most is how many elements the maps of the largest have in a
+// batch. What writes a part of a buffer can only be the last, since the operation that joins the parts, which reads it,
+// is in no stretch.
 func stretch(nodes G.Nodes, last []int, first int) (end, most int) {
 	end = first
 	maps, weights, read := 0, 0, first // read is the last reader of the values before the newest
@@ -85,7 +89,7 @@ func stretch(nodes G.Nodes, last []int, first int) (end, most int) {
 			break
 		}
 		if maps, weights = maps+m, weights+w; read <= i && m > 0 { // only the last operation of a chain writes
-			if weights > maps {
+			if weights > max(maps, turnsWeights) {
 				break
 			}
 			end, most = i+1, max(most, maps*nodes[i].Shape()[0])

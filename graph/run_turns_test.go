@@ -23,8 +23,8 @@ type turnStepKind struct {
 	dense                int  // layers of a dense block, each of which appends as many channels as the network's input has
 }
 
-// turnNet is a network of convolutions, poolings, copies and dense blocks of maps of one height and width, each of which
-// reads one of the values before it and may add another.
+// turnNet is a network of convolutions, poolings, copies and dense blocks of maps of one height and width, each of
+// which reads one of the values before it and may add another.
 type turnNet struct {
 	layers   []turnStepKind
 	channels int
@@ -228,8 +228,8 @@ func TestTurnsOfBlocks(t *testing.T) {
 	require.Empty(t, found, "small maps")
 }
 
-// TestTurnsOfDenseBlocks: the layers of a dense block are stretches, each of which ends with the convolution that writes
-// a part of the block.
+// TestTurnsOfDenseBlocks: the layers of a dense block are stretches, each of which ends with the convolution that
+// writes a part of the block.
 func TestTurnsOfDenseBlocks(t *testing.T) {
 	const n = 3
 	m := newTurnNet([]turnStepKind{{kernel: 1, residual: -1}, {kernel: 3, in: 1, dense: 2}}, 3)
