@@ -20,7 +20,7 @@ type turnStepKind struct {
 	times                int // channels of a convolution's output, in those of the network's input
 	relu, pool, depth    bool
 	copy                 bool // a copy, which is no part of a stretch
-	dense                int  // layers of a dense block, each of which appends as many channels as the network's input has
+	dense                int  // layers of a dense block, each of which appends as many channels as the input has
 }
 
 // turnNet is a network of convolutions, poolings, copies and dense blocks of maps of one height and width, each of
