@@ -129,7 +129,7 @@ func turnSizes(n *G.Node) (maps, weights int, ok bool) {
 		}
 	case interface{ packed() *packer[float32] }:
 		p := f.packed()
-		if !p.parts.frozen || p.parts.bf16 {
+		if !p.parts.frozen || p.parts.bf16 || p.back { // gradients read more than turnInputs tells
 			return 0, 0, false
 		}
 		weights = p.geom.WeightLen()

@@ -30,6 +30,7 @@ type turnNet struct {
 	channels int
 	params   []*Param
 	fetch    []string
+	gradient bool // also "gradient", of half the square of the last value with respect to the input
 }
 
 func newTurnNet(layers []turnStepKind, channels int) *turnNet {
@@ -107,6 +108,13 @@ func (m *turnNet) Build(b *Builder, x *G.Node) error {
 		}
 		values = append(values, b.Tap(fmt.Sprint(i+1), y))
 	}
+	if y := values[len(values)-1]; m.gradient && b.Err() == nil {
+		gs, err := Gradients(G.Nodes{y}, G.Nodes{y}, G.Nodes{x})
+		if err != nil {
+			return err
+		}
+		b.Tap("gradient", gs[0])
+	}
 	return b.Err()
 }
 
@@ -165,6 +173,9 @@ func TestTurnsKeepTheBits(t *testing.T) {
 			if name := fmt.Sprint(draw("fetch", 1, len(layers))); !slices.Contains(m.fetch, name) {
 				m.fetch = append(m.fetch, name)
 			}
+		}
+		if m.gradient = rapid.Bool().Draw(rt, "gradient"); m.gradient {
+			m.fetch = append(m.fetch, "gradient")
 		}
 		batch, n := draw("batch", 2, 4), draw("samples", 1, 7)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
