@@ -175,10 +175,10 @@ func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, plus, scratch []
 		copy(dx, plus)
 	}
 	hw, in, taps, perGroup := g.OutH()*g.OutW(), g.C/g.Groups, g.KH*g.KW, g.O/g.Groups
-	// One input plane at a time, so that pre's derivative can be applied to it before it is added.
+	// One input plane at a time, so that pre's derivative can be applied to it before it is added to plus.
 	for ci := range g.C {
 		var plane []T
-		if c.hasPre() {
+		if c.hasPre() || plus != nil {
 			plane = scratch[g.OutLen():][:g.H*g.W]
 			clear(plane)
 		} else {
@@ -193,7 +193,7 @@ func (c *Conv[T]) backwardInputGeneric(dx, dy, x, y, dresidual, plus, scratch []
 				}
 			}
 		}
-		if c.hasPre() {
+		if c.hasPre() || plus != nil {
 			c.preBackward(dx, x, plane, ci)
 		}
 	}
