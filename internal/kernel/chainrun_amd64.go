@@ -188,17 +188,20 @@ func (p *chainPoint) multiply(l level, dst []float32, dstChannel int, src []floa
 // columns runs register tiles of so many rows, side by side, on so many columns.
 func (p *chainPoint) columns(l level, rows, cols int, t *tileArgs) {
 	lanes := p.plan.lanes
-	if n := cols / (2 * lanes); n > 0 {
-		t.mask = 0
-		rightTiles(l, rows, n, t)
+	whole, rest := cols/(2*lanes), cols%(2*lanes)
+	t.mask = 0
+	if whole > 0 {
+		rightTiles(l, rows, whole, t)
+	}
+	if rest == 0 {
+		return
+	}
+	if whole > 0 { // not behind the last columns, where memory may end
 		t.right(4 * 2 * lanes)
 	}
-	if cols %= 2 * lanes; cols > 0 {
-		t.mask = 0
-		vecs := (cols + lanes - 1) / lanes
-		if cols < vecs*lanes {
-			t.mask = tileMask(l, cols)
-		}
-		rightTile(l, rows, vecs, t)
+	vecs := (rest + lanes - 1) / lanes
+	if rest < vecs*lanes {
+		t.mask = tileMask(l, rest)
 	}
+	rightTile(l, rows, vecs, t)
 }
