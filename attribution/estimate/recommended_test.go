@@ -21,7 +21,8 @@ func TestRecommended(t *testing.T) {
 	large := randomNetwork(3, 100, 1)
 	energy := large.game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	small := randomNetwork(3, 12, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
-	some := randomNetwork(3, fewPlayers+1, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	few := randomNetwork(3, 32, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
+	some := randomNetwork(3, 33, 1).game(t, games.PenultimateOptions{Value: attribution.LogSumExp})
 	own := large.game(t, games.PenultimateOptions{Value: attribution.NewValue("own",
 		func(l []float64, c int) float64 { return l[c] * l[c] }, nil)})
 	for name, c := range map[string]struct {
@@ -35,6 +36,7 @@ func TestRecommended(t *testing.T) {
 		"not enumerable":       {small, attribution.Options{Budget: 1000}, "odd-regression"},
 		"few, target":          {small, attribution.Options{TargetStdErr: 0.01}, "coalition-gradients-unbiased"},
 		"few, tiny budget":     {small, attribution.Options{Budget: 30}, "integrated-gradients-trapezoid"},
+		"few":                  {few, attribution.Options{Budget: 2000}, "odd-regression"},
 		"more than few":        {some, attribution.Options{Budget: 1000}, "coalition-gradients"},
 		"small budget":         {energy, attribution.Options{Budget: 1000}, "coalition-gradients"},
 		"large budget":         {energy, attribution.Options{Budget: 21000}, "coalition-gradients"},
